@@ -1,0 +1,58 @@
+# pvboot: a boot loader for Xen paravirtual guests. `make help` lists the targets.
+#
+# One source list, three builds: core/ is compiled into the guest images (freestanding), into the
+# host command, and into the tests and fuzzers.
+
+BUILD ?= build
+CC    ?= gcc
+CLANG ?= clang
+PYTHON ?= python3
+
+WARN  := -Wall -Wextra -Werror -Wconversion -Wshadow
+VERSION := $(shell cat VERSION)
+
+# ---- sources, folder by folder -------------------------------------------------------------------
+
+CORE_BASE   := err.c text.c arena.c
+CORE_DISK   :=
+CORE_FS     :=
+CORE_UNPACK :=
+CORE_IMAGE  :=
+CORE_MENU   :=
+CORE_PLAN   :=
+
+CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
+        $(addprefix core/fs/,$(CORE_FS)) $(addprefix core/unpack/,$(CORE_UNPACK)) \
+        $(addprefix core/image/,$(CORE_IMAGE)) $(addprefix core/menu/,$(CORE_MENU)) \
+        $(addprefix core/plan/,$(CORE_PLAN))
+
+GUEST_MAIN :=
+GUEST_XEN  :=
+GUEST_PV   :=
+GUEST_LIBC :=
+
+GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
+         $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
+
+HOST :=
+
+# Unit tests: each file is a program, linked with core/ and tests/unit/support.
+UNIT :=
+UNIT_SUPPORT := support.c
+
+# Fuzz harnesses: each file is a libFuzzer program.
+FUZZ :=
+
+UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
+
+include mk/host.mk mk/guest.mk mk/tests.mk
+
+.PHONY: all help clean
+all: host images
+
+help:
+	@sed -n 's/^## //p' Makefile mk/*.mk
+
+## make clean        remove everything that was built
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kernel images: from a file's bytes to a load plan.
+ *
+ * Understood: bzImage (setup header 2.08 and later, which tells where the payload lies), plain ELF,
+ * and compressed ELF (.gz and every other format of unpack.h). The ELF inside is a Xen PV kernel if
+ * it carries Xen's notes.
+ *
+ * An image is read once, front to back: image_open reads the headers, image_load streams the
+ * segments to their place and then finds the notes, which in Linux lie deep inside a segment. So
+ * the place of the segments (physical addresses) is known before the virtual layout is; the caller
+ * chooses pages only after image_load, because under PV a page's pfn is the caller's to choose.
+ *
+ * Sources: Linux Documentation/arch/x86/boot.rst (setup header); System V ABI, ELF-64; Xen
+ * xen/include/public/elfnote.h.
+ */
+#ifndef PVBOOT_IMAGE_IMAGE_H
+#define PVBOOT_IMAGE_IMAGE_H
+
+#include "core/base/arena.h"
+#include "core/base/err.h"
+#include "core/base/log.h"
+#include "core/fs/fs.h"
+#include "core/unpack/unpack.h"
+
+#define IMAGE_SEGMENT_MAX  64
+#define IMAGE_UNPACKED_MAX ((uint64_t)1 << 30) /* of the memory that segments span */
+#define IMAGE_TEXT_MAX     128
+
+enum image_container { IMAGE_ELF, IMAGE_BZIMAGE };
+enum image_width { IMAGE_32, IMAGE_64 };
+
+/* One PT_LOAD segment. paddr is p_paddr as it stands; [paddr, paddr + memsz) is inside the span. */
+struct image_segment {
+    uint64_t file_off_bytes; /* in the unpacked ELF */
+    uint64_t file_bytes;
+    uint64_t paddr;
+    uint64_t mem_bytes;
+};
+
+/* Xen's notes, xen/include/public/elfnote.h. A has_ flag says that the note was there. */
+struct xen_notes {
+    bool found;
+    char guest_os[32], guest_version[32], xen_version[32], loader[32];
+    char features[512];    /* the FEATURES string as it stands */
+    char pae_mode[48];     /* "yes", "yes,extended-cr3", "bimodal", "no" */
+    uint64_t entry;        /* ENTRY; the ELF header's e_entry when there is no note */
+    uint64_t virt_base;    /* VIRT_BASE; 0 when there is none */
+    uint64_t paddr_offset; /* PADDR_OFFSET; see image_load for the default */
+    bool has_virt_base, has_paddr_offset;
+    bool has_hypercall_page, has_init_p2m, has_hv_start_low;
+    uint64_t hypercall_page, init_p2m, hv_start_low;
+    bool mod_start_pfn;                             /* the initrd may lie by pfn, unmapped */
+    uint32_t features_supported, features_required; /* bits XENFEAT_*, submap 0 */
+    bool suspend_cancel;
+    bool pvh; /* PHYS32_ENTRY: could also start as PVH */
+};
+
+struct image {
+    /* from image_open */
+    enum image_container container;
+    enum unpack_format compression;
+    enum image_width width;
+    uint16_t machine;                          /* ELF e_machine */
+    uint16_t boot_protocol;                    /* bzImage: 0x020f; else 0 */
+    char version[IMAGE_TEXT_MAX];              /* bzImage's kernel_version string, "" if none */
+    uint64_t payload_off_bytes, payload_bytes; /* in the file */
+    uint64_t unpacked_bytes;                   /* as the payload's trailer says; 0 if it does not */
+    uint64_t entry;                            /* e_entry */
+    uint32_t nr_segments;                      /* ascending file offset */
+    struct image_segment segments[IMAGE_SEGMENT_MAX];
+    uint64_t pstart, pend; /* the span of all segments; pend exclusive, not rounded */
+    /* from image_load */
+    struct xen_notes notes;
+
+    /* image_open's, for image_load */
+    void *priv;
+};
+
+/*
+ * Read the headers of the open file and start the stream. Errors: ERR_EXEC_FORMAT with a sentence
+ * that says what was found ("not a kernel: the file begins with ...", "a bzImage of boot protocol
+ * 2.05, too old to tell where its payload lies", "a 32-bit kernel; this is a 64-bit guest" (when
+ * want differs from the ELF's width)), ERR_FILELENGTH for a truncated file.
+ */
+struct err image_open(struct image *img, struct file *f, struct arena *a, enum image_width want,
+                      const struct log *log);
+
+/*
+ * Stream all segments to dst, which stands for physical address img->pstart and has room for
+ * pend - pstart bytes (zeroed or not: gaps and bss are zeroed here). Then parse the notes and
+ * check them: no Xen notes ("no Xen notes: not built with CONFIG_XEN_PV"), wrong GUEST_OS loader,
+ * no writable-entry, required features outside `offered` (bits XENFEAT_* of submap 0, named).
+ * To look without loading, dst may point to ordinary memory of that size.
+ */
+struct err image_load(struct image *img, void *dst, uint32_t offered_features);
+
+/* Ends the stream of an image that will not be loaded (or was). */
+void image_close(struct image *img);
+
+#endif

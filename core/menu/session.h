@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a machine's disks to a boot: find the menu, let somebody choose, run the entry's commands,
+ * boot; on an error the fallback, then the menu.
+ *
+ * The session sees volumes, a terminal, a clock and a function that boots. The guest gives it the
+ * Xen console and the hand-over; a host test gives it strings; `pvboot inspect` gives it a boot
+ * function that only looks.
+ */
+#ifndef PVBOOT_MENU_SESSION_H
+#define PVBOOT_MENU_SESSION_H
+
+#include "core/base/arena.h"
+#include "core/fs/vols.h"
+
+#define SESSION_INITRD_MAX  32
+#define SESSION_CMDLINE_MAX 4096
+
+/* What an entry's commands have gathered when `boot` comes. */
+struct boot_request {
+    struct file kernel;
+    char kernel_name[FS_PATH_MAX];     /* full: "(hd0)/boot/vmlinuz" */
+    char cmdline[SESSION_CMDLINE_MAX]; /* what follows the kernel's name, as it stands */
+    uint32_t nr_initrds;
+    struct file initrds[SESSION_INITRD_MAX];
+    char *initrd_names[SESSION_INITRD_MAX];
+    struct arena *arena; /* of this attempt */
+};
+
+struct session_env {
+    struct vols *vols;
+    const struct log *log;
+    const struct mem_source *memory; /* arenas of boot attempts are made on it */
+    void *ctx;
+    /* Bytes to the terminal, as they are. */
+    void (*put)(void *ctx, const char *s, size_t len);
+    /* The next byte typed, waiting at most timeout_ms (0: look only); -1 when there was none. */
+    int (*get)(void *ctx, uint32_t timeout_ms);
+    /* Boot; returns only on failure. subject gets the name of the file that it was about. */
+    struct err (*boot)(void *ctx, struct boot_request *req, char *subject, size_t subject_cap);
+    const char *menu_arg; /* the menu's path when the command line gave one, else NULL */
+    bool hd00;            /* layout of the image: search (hd0,0) first */
+};
+
+/*
+ * Run until something boots. Returns only when nothing can be booted and nobody is at the
+ * console: the last error, already shown.
+ */
+struct err session_run(struct session_env *env);
+
+#endif

@@ -1,0 +1,218 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# mkhost.sh - makes the embedded Xen host from the distribution's packages.
+#
+# Prints the folder that holds the result:
+#   xen          Xen itself, unpacked (QEMU loads it by multiboot)
+#   vmlinux      dom0's kernel, unpacked so that Xen need not
+#   initramfs    dom0's user land: busybox, xl, xenstored, xenconsoled, agent
+#   manifest     what it was made from
+# The folder is cached below PVBOOT_CACHE (default ~/.cache/pvboot) under a
+# name made of a hash over its inputs: versions of the installed packages and
+# the scripts of this folder. It is built in a temporary folder and renamed,
+# so that it is there completely or not at all. Needs no root.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=host/xenhost/debs.sh
+. "$here/debs.sh"
+PATH=$PATH:/usr/sbin:/sbin
+LC_ALL=C
+export PATH LC_ALL
+debs_cache
+need dpkg-query dpkg
+
+newest() { # newest PATTERN: the installed packages that match, the newest name last
+	dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$1" 2>/dev/null |
+		sed -n 's/^installed //p' | sort -V | tail -n 1 | grep .
+}
+
+# 1. Which packages, and which of them are installed.
+hyper=$(newest 'xen-hypervisor-[0-9]*-amd64') || hyper=
+if [ -z "$hyper" ]; then
+	hyper=$(apt-cache search --names-only '^xen-hypervisor-[0-9.]+-amd64$' 2>/dev/null |
+		sed 's/ .*//' | sort -V | tail -n 1)
+	[ -n "$hyper" ] ||
+		die "Xen itself is missing; install the package xen-hypervisor-4.17-amd64 (or run apt-get update, then it is downloaded)"
+fi
+xenver=${hyper#xen-hypervisor-}
+xenver=${xenver%-amd64}
+utils=xen-utils-$xenver
+packages="$hyper $utils xenstore-utils busybox-static"
+linux=
+for p in $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9]*-amd64' 2>/dev/null |
+	sed -n 's/^installed //p' | grep -v -e -cloud- -e -rt- -e -dbg -e unsigned | sort -Vr); do
+	v=${p#linux-image-}
+	if [ -r "/boot/vmlinuz-$v" ] && [ -d "/lib/modules/$v/kernel" ]; then
+		linux=$p
+		break
+	fi
+done
+
+# 2. The key.
+key=$({
+	for p in $packages $linux; do
+		printf '%s %s\n' "$p" "$(deb_installed "$p" || echo downloaded)"
+	done
+	printf 'kernel %s\n' "${linux:-downloaded}"
+	for f in mkhost.sh debs.sh dom0-init.sh dom0-agent.sh dom0-block.sh; do
+		sha256sum <"$here/$f"
+	done
+} | sha256sum | cut -c 1-16)
+out=$PVBOOT_CACHE_DIR/host-$key
+if [ -f "$out/manifest" ]; then
+	printf '%s\n' "$out"
+	exit 0
+fi
+[ -t 2 ] && printf 'pvboot: making the Xen host (once; it is cached in %s)\n' "$out" >&2
+
+for t in cpio:cpio depmod:kmod gzip:gzip xz:xz-utils ldd:libc-bin; do
+	need "${t%%:*}" "${t##*:}"
+done
+if [ -z "$linux" ]; then
+	linux=$(deb_real_kernel linux-image-amd64) ||
+		die "no kernel for dom0: install the package linux-image-amd64 (or run apt-get update, then it is downloaded)"
+fi
+
+tmp=$(mktemp -d "$PVBOOT_CACHE_DIR/.host.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM HUP
+root=$tmp/root
+mkdir -p "$root" "$tmp/new"
+
+t_hyper=$(deb_tree "$hyper")
+t_utils=$(deb_tree "$utils")
+t_store=$(deb_tree xenstore-utils)
+t_busy=$(deb_tree busybox-static)
+t_linux=$(deb_tree "$linux")
+trees="$t_hyper $t_utils $t_store $t_busy"
+
+# Libraries of packages that are not installed: their own packages, too.
+if [ -n "$t_utils" ] || [ -n "$t_store" ]; then
+	for p in $(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
+		--no-breaks --no-replaces --no-enhances "$utils" xenstore-utils |
+		grep '^lib' | sort -u); do
+		case $p in
+		lib*perl* | lib*python*) continue ;;
+		esac
+		deb_installed "$p" >/dev/null || trees="$trees $(deb_tree "$p")"
+	done
+fi
+libpath=
+for t in $trees; do
+	for d in "$t/lib/x86_64-linux-gnu" "$t/usr/lib/x86_64-linux-gnu"; do
+		[ ! -d "$d" ] || libpath=$libpath${libpath:+:}$d
+	done
+done
+
+# 3. Xen and dom0's kernel, both unpacked.
+gzip -dc "$t_hyper/boot/xen-$xenver-amd64.gz" >"$tmp/new/xen" ||
+	die "the package $hyper holds no boot/xen-$xenver-amd64.gz"
+kver=${linux#linux-image-}
+vmlinuz=$t_linux/boot/vmlinuz-$kver
+[ -r "$vmlinuz" ] || die "the package $linux holds no readable boot/vmlinuz-$kver"
+
+u32() { # u32 FILE OFFSET: a little-endian number
+	od -A n -t u4 -j "$2" -N 4 "$1" | tr -d ' '
+}
+# Linux's boot protocol: setup_sects at 0x1f1, payload at 0x248/0x24c; the
+# payload's last four bytes are its unpacked length, for all but gzip.
+sects=$(od -A n -t u1 -j 497 -N 1 "$vmlinuz" | tr -d ' ')
+start=$((($(u32 "$vmlinuz" 584)) + (sects + 1) * 512))
+len=$(u32 "$vmlinuz" 588)
+tail -c +$((start + 1)) "$vmlinuz" | head -c "$len" >"$tmp/payload"
+case $(od -A n -t x1 -N 4 "$tmp/payload" | tr -d ' ') in
+fd377a58) unpack='xz -dc --single-stream' ;;
+1f8b*) unpack='gzip -dc' ;;
+28b52ffd) unpack='zstd -dcq' ;;
+*) unpack=false ;;
+esac
+$unpack <"$tmp/payload" >"$tmp/new/vmlinux" 2>/dev/null || :
+if [ "$(head -c 4 "$tmp/new/vmlinux" | od -A n -t x1 | tr -d ' ')" != 7f454c46 ]; then
+	cp "$vmlinuz" "$tmp/new/vmlinux" # Xen unpacks it itself, more slowly
+fi
+
+# 4. dom0's user land.
+cd "$root"
+mkdir -p bin sbin etc/xen/scripts dev proc sys tmp run/xen run/xenstored run/lock \
+	var/lib/xen/dump var/log/xen var/run lib/modules usr/bin usr/sbin usr/lib
+rmdir var/run && ln -s ../run var/run
+ln -s ../run/lock var/lock
+: >etc/xen/xl.conf
+: >etc/mtab
+
+add() { # add TREE PATH: a program at its own place
+	mkdir -p ".${2%/*}"
+	cp -L "$1$2" ".$2" || die "cannot read $1$2"
+	chmod 755 ".$2"
+	printf '%s\n' "$1$2" >>"$tmp/programs"
+}
+bin=/usr/lib/xen-$xenver/bin
+for p in xl xenstored xenconsoled libxl-save-helper xen-init-dom0 xenctx; do
+	add "$t_utils" "$bin/$p"
+done
+for p in xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists; do
+	add "$t_store" "/usr/bin/$p"
+done
+cp -L "$t_busy/bin/busybox" bin/busybox 2>/dev/null || cp -L "$t_busy/usr/bin/busybox" bin/busybox
+chmod 755 bin/busybox
+
+# Shared libraries: what ldd finds, and libgcc_s, which xl opens by itself.
+while read -r f; do
+	LD_LIBRARY_PATH=$libpath ldd "$f" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p; s/^\t\([^ ]*\) => not found/missing \1/p'
+done <"$tmp/programs" | sort -u >"$tmp/libs"
+if grep -q '^missing' "$tmp/libs"; then
+	die "shared libraries are missing: $(sed -n 's/^missing //p' "$tmp/libs" | tr '\n' ' '); install the package $utils"
+fi
+{
+	cat "$tmp/libs"
+	for f in /lib/x86_64-linux-gnu/libgcc_s.so.1 /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
+		[ ! -e "$f" ] || printf '%s\n' "$f"
+	done
+} | while read -r f; do
+	case $f in
+	*/ld-linux-x86-64.so.2) to=lib64/ld-linux-x86-64.so.2 ;;
+	*) to=lib/x86_64-linux-gnu/${f##*/} ;;
+	esac
+	mkdir -p "${to%/*}"
+	cp -L "$f" "$to"
+done
+
+# Modules, in the order in which they are loaded.
+mkdir -p "$tmp/mod/lib/modules"
+cp -rs "$t_linux/lib/modules/$kver" "$tmp/mod/lib/modules/" 2>/dev/null ||
+	cp -r "$t_linux/lib/modules/$kver" "$tmp/mod/lib/modules/"
+depmod -b "$tmp/mod" "$kver" 2>/dev/null || die "depmod failed for the modules of $linux"
+dep=$tmp/mod/lib/modules/$kver/modules.dep
+: >lib/modules/order
+for m in xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs virtio_pci virtio_console virtio_blk xen-blkback; do
+	line=$(grep -E "/$m\.ko(\.[a-z]+)?:" "$dep") || continue # built in
+	for f in $(printf '%s\n' "$line" | sed 's/://' | awk '{ for (i = NF; i; i--) print $i }'); do
+		name=$(basename "$f" | sed 's/\.ko.*/.ko/')
+		grep -qx "$name" lib/modules/order && continue
+		printf '%s\n' "$name" >>lib/modules/order
+		src=$tmp/mod/lib/modules/$kver/$f
+		case $f in
+		*.ko) cp -L "$src" "lib/modules/$name" ;;
+		*.xz) xz -dc <"$src" >"lib/modules/$name" ;;
+		*.gz) gzip -dc <"$src" >"lib/modules/$name" ;;
+		*.zst) zstd -dcq <"$src" >"lib/modules/$name" ;;
+		*) die "the module $f is packed in a way this script does not know" ;;
+		esac
+	done
+done
+
+install -m 755 "$here/dom0-init.sh" init
+install -m 755 "$here/dom0-agent.sh" bin/agent
+install -m 755 "$here/dom0-block.sh" etc/xen/scripts/block
+printf 'PATH=%s:/bin:/sbin:/usr/bin:/usr/sbin\n' "$bin" >etc/path
+
+find . | sort | cpio --quiet -o -H newc -R 0:0 >"$tmp/new/initramfs"
+{
+	for p in $packages "$linux"; do
+		printf '%s %s\n' "$p" "$(deb_installed "$p" || deb_candidate "$p")"
+	done
+} >"$tmp/new/manifest"
+cd "$tmp"
+mv -T "$tmp/new" "$out" 2>/dev/null || [ -f "$out/manifest" ] || die "cannot write $out"
+printf '%s\n' "$out"

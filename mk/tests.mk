@@ -1,0 +1,54 @@
+# Unit tests (64 and 32 bit, sanitizers) and fuzz harnesses.
+
+TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fsanitize=address,undefined \
+               -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZ_SECONDS ?= 60
+
+UNIT_BIN64 := $(patsubst %.c,$(BUILD)/unit64/%,$(UNIT))
+UNIT_BIN32 := $(patsubst %.c,$(BUILD)/unit32/%,$(UNIT))
+FUZZ_BIN   := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZ))
+
+UNIT_COMMON := $(CORE) $(addprefix tests/unit/,$(UNIT_SUPPORT))
+UNIT_OBJ64  := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(UNIT_COMMON))
+UNIT_OBJ32  := $(patsubst %.c,$(BUILD)/unit32/obj/%.o,$(UNIT_COMMON))
+FUZZ_OBJ    := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(UNIT_COMMON))
+
+I386_LIBS := $(BUILD)/i386-libs
+
+$(BUILD)/unit64/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit32/obj/%.o: %.c $(I386_LIBS)/.done
+	@mkdir -p $(@D)
+	$(CC) -m32 -D_FILE_OFFSET_BITS=64 -I$(I386_LIBS)/include $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(TEST_CFLAGS) -O2 -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit64/tests/unit/%: $(BUILD)/unit64/obj/tests/unit/%.o $(UNIT_OBJ64)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS)
+
+$(BUILD)/unit32/tests/unit/%: $(BUILD)/unit32/obj/tests/unit/%.o $(UNIT_OBJ32)
+	@mkdir -p $(@D)
+	$(CC) -m32 $(TEST_CFLAGS) -o $@ $^ -L$(I386_LIBS)/lib $(UNPACK_LIBS)
+
+$(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	$(CLANG) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(UNPACK_LIBS)
+
+.PRECIOUS: $(BUILD)/unit64/obj/%.o $(BUILD)/unit32/obj/%.o $(BUILD)/fuzz/obj/%.o
+
+# The 32-bit archives of the decompression libraries, unpacked from their packages: nothing of
+# them is installed.
+$(I386_LIBS)/.done: tools/fetch-i386-libs.sh
+	tools/fetch-i386-libs.sh $(I386_LIBS)
+
+.PHONY: unit64 unit32 fuzz-build
+unit64: $(UNIT_BIN64)
+unit32: $(UNIT_BIN32)
+fuzz-build: $(FUZZ_BIN)
+
+-include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d)
