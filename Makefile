@@ -14,7 +14,7 @@ VERSION := $(shell cat VERSION)
 # ---- sources, folder by folder -------------------------------------------------------------------
 
 CORE_BASE   := err.c text.c arena.c
-CORE_DISK   :=
+CORE_DISK   := disk.c cache.c part.c mbr.c
 CORE_FS     :=
 CORE_UNPACK :=
 CORE_IMAGE  :=
@@ -27,7 +27,7 @@ CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)
         $(addprefix core/plan/,$(CORE_PLAN))
 
 GUEST_MAIN :=
-GUEST_XEN  :=
+GUEST_XEN  := ledger.c events.c clock.c console.c
 GUEST_PV   :=
 GUEST_LIBC :=
 
