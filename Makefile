@@ -4,31 +4,41 @@
 # host command, and into the tests and fuzzers.
 
 BUILD ?= build
-CC    ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 PYTHON ?= python3
 
 WARN  := -Wall -Wextra -Werror -Wconversion -Wshadow
 VERSION := $(shell cat VERSION)
 
+# V=1 shows whole commands.
+ifeq ($(V),1)
+say =
+else
+.SILENT:
+say = @printf '  %-6s %s\n'
+endif
+
 # ---- sources, folder by folder -------------------------------------------------------------------
 
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
-CORE_FS     :=
+CORE_FS     := fs.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
 CORE_UNPACK :=
 CORE_IMAGE  :=
-CORE_MENU   :=
-CORE_PLAN   :=
+CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
+CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
         $(addprefix core/fs/,$(CORE_FS)) $(addprefix core/unpack/,$(CORE_UNPACK)) \
         $(addprefix core/image/,$(CORE_IMAGE)) $(addprefix core/menu/,$(CORE_MENU)) \
         $(addprefix core/plan/,$(CORE_PLAN))
 
-GUEST_MAIN :=
-GUEST_XEN  := ledger.c events.c clock.c console.c
-GUEST_PV   :=
+GUEST_MAIN := main.c print.c panic.c
+GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c
+GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c traps.c handover.c
 GUEST_LIBC :=
 
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
