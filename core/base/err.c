@@ -17,6 +17,8 @@ const char *err_title(enum err_code code)
         return "Bad or incompatible header in compressed file";
     case ERR_BAD_PART_TABLE:
         return "Partition table invalid or corrupt";
+    case ERR_BOOT_COMMAND:
+        return "Kernel must be loaded before booting";
     case ERR_BOOT_FAILURE:
         return "Unknown boot failure";
     case ERR_DEV_FORMAT:

@@ -29,6 +29,7 @@ enum err_code {
     ERR_BAD_GZIP_DATA = 3,   /* bad or corrupt data while decompressing */
     ERR_BAD_GZIP_HEADER = 4, /* bad or incompatible header in compressed file */
     ERR_BAD_PART_TABLE = 5,  /* partition table damaged */
+    ERR_BOOT_COMMAND = 8,    /* boot without a kernel */
     ERR_BOOT_FAILURE = 9,    /* anything that the hand-over refused */
     ERR_DEV_FORMAT = 11,     /* a device name that cannot be read */
     ERR_EXEC_FORMAT = 13,    /* not a kernel, or one that this guest cannot run */

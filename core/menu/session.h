@@ -15,6 +15,7 @@
 
 #define SESSION_INITRD_MAX  32
 #define SESSION_CMDLINE_MAX 4096
+#define SESSION_GONE        (-2)
 
 /* What an entry's commands have gathered when `boot` comes. */
 struct boot_request {
@@ -34,17 +35,22 @@ struct session_env {
     void *ctx;
     /* Bytes to the terminal, as they are. */
     void (*put)(void *ctx, const char *s, size_t len);
-    /* The next byte typed, waiting at most timeout_ms (0: look only); -1 when there was none. */
+    /*
+     * The next byte typed, waiting at most timeout_ms (0: look only); -1 when there was none,
+     * SESSION_GONE when there will never be one again.
+     */
     int (*get)(void *ctx, uint32_t timeout_ms);
-    /* Boot; returns only on failure. subject gets the name of the file that it was about. */
+    /* Boot; the guest's returns only on failure, others end the session with OK. subject gets the
+     * name of the file that it was about. */
     struct err (*boot)(void *ctx, struct boot_request *req, char *subject, size_t subject_cap);
     const char *menu_arg; /* the menu's path when the command line gave one, else NULL */
     bool hd00;            /* layout of the image: search (hd0,0) first */
 };
 
 /*
- * Run until something boots. Returns only when nothing can be booted and nobody is at the
- * console: the last error, already shown.
+ * Run until something boots. Returns when nothing can be booted and nobody is at the console (no
+ * byte has ever come): the last error, already shown. With nobody there, nothing waits for a key
+ * but the menu's timeout.
  */
 struct err session_run(struct session_env *env);
 

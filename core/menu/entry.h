@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of an entry, for the table in commands.c. */
+#ifndef PVBOOT_MENU_ENTRY_H
+#define PVBOOT_MENU_ENTRY_H
+
+#include "core/menu/commands.h"
+
+struct err entry_root(struct attempt *a, const char *args);
+struct err entry_rootnoverify(struct attempt *a, const char *args);
+struct err entry_kernel(struct attempt *a, const char *args);
+struct err entry_initrd(struct attempt *a, const char *args);
+struct err entry_boot(struct attempt *a, const char *args);
+
+#endif
