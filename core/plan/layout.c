@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which piece lies where. The order is the domain builder's:
+ *
+ *     virt_base                                                            v_end (4 MiB boundary)
+ *     | hole | kernel | initrd* | P2M* | start_info | store | console | tables | stack | slack  P |
+ *
+ * then, not in this mapping: initrd* (by pfn, where MOD_START_PFN allows it), P2M* with its tables
+ * (at INIT_P2M). P is the page of passage, the last page of the slack.
+ */
+#include "core/plan/plan.h"
+
+#include <string.h>
+
+#include "core/base/bytes.h"
+
+#define VA_MASK ((UINT64_C(1) << PLAN_VA_BITS) - 1)
+
+STATIC_ASSERT(sizeof(struct plan_start_info) == 1168, "start_info as Xen lays it out");
+STATIC_ASSERT(offsetof(struct plan_start_info, store_mfn) == 56, "start_info as Xen lays it out");
+STATIC_ASSERT(offsetof(struct plan_start_info, pt_base) == 88, "start_info as Xen lays it out");
+STATIC_ASSERT(offsetof(struct plan_start_info, cmd_line) == 128, "start_info as Xen lays it out");
+STATIC_ASSERT(offsetof(struct plan_start_info, first_p2m_pfn) == 1152, "start_info as in xen.h");
+
+static uint64_t pages_of(uint64_t nr_bytes)
+{
+    return nr_bytes / PLAN_PAGE_BYTES + (nr_bytes % PLAN_PAGE_BYTES != 0);
+}
+
+/* How many bytes of address space one table of this level covers, as a shift. */
+static unsigned level_shift(unsigned level)
+{
+    return PLAN_PAGE_SHIFT + 9 * level;
+}
+
+static bool covered(const struct plan_layout *l, unsigned nr_spans, unsigned level, uint64_t va)
+{
+    for (unsigned s = 0; s < nr_spans; s++) {
+        const struct plan_level *have = &l->spans[s].levels[level];
+
+        if (va >= have->va_first && (va - have->va_first) >> level_shift(level) < have->nr)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Count the tables that span s needs beyond those of the spans before it, and number them from
+ * pfn `first`, top level first. Returns their number.
+ */
+static uint64_t number_tables(struct plan_layout *l, unsigned s, plan_pfn first)
+{
+    struct plan_span *span = &l->spans[s];
+    uint64_t last = span->va + span->nr_pages * PLAN_PAGE_BYTES - 1;
+    uint64_t total = 0;
+
+    for (unsigned level = PLAN_LEVELS; level >= 1; level--) {
+        unsigned shift = level_shift(level);
+        uint64_t from = span->va >> shift, to = last >> shift;
+        struct plan_level *out = &span->levels[level];
+
+        /* Another span can share only the tables at the ends of this one. */
+        while (from <= to && covered(l, s, level, from << shift))
+            from++;
+        while (from <= to && covered(l, s, level, to << shift))
+            to--;
+        *out = (struct plan_level){.va_first = from << shift,
+                                   .nr = from <= to ? to - from + 1 : 0,
+                                   .first = first + total};
+        total += out->nr;
+    }
+    return total;
+}
+
+struct cursor {
+    plan_pfn next;
+    uint64_t virt_base;
+};
+
+static struct plan_piece take(struct cursor *c, uint64_t nr_pages)
+{
+    struct plan_piece p = {
+        .first = c->next, .nr_pages = nr_pages, .va = c->virt_base + c->next * PLAN_PAGE_BYTES};
+
+    c->next += nr_pages;
+    return p;
+}
+
+/*
+ * Tables, stack and slack end the mapping: how many tables there are depends on where it ends,
+ * which depends on how many tables there are. Grow until it fits.
+ */
+static struct err close_mapping(struct plan_layout *l, struct cursor *c,
+                                const struct plan_input *in)
+{
+    uint64_t nr_tables = 1;
+    struct plan_span *span = &l->spans[0];
+
+    for (;;) {
+        uint64_t nr = c->next + nr_tables + 1 + PLAN_SLACK_BYTES / PLAN_PAGE_BYTES;
+        uint64_t end;
+
+        if (!add_u64(l->virt_base, nr * PLAN_PAGE_BYTES + PLAN_MAPPING_ALIGN - 1, &end))
+            return ERR2(ERR_EXEC_FORMAT,
+                        "its virtual base %A leaves no room for the initial mapping", l->virt_base,
+                        0);
+        end = align_down(end, PLAN_MAPPING_ALIGN);
+        uint64_t passage = end - PLAN_PAGE_BYTES;
+
+        while (passage >= in->avoid_va_start && passage < in->avoid_va_end) {
+            if (!add_u64(end, PLAN_MAPPING_ALIGN, &end))
+                return ERR(ERR_EXEC_FORMAT, "its addresses are those of the boot loader");
+            passage = end - PLAN_PAGE_BYTES;
+        }
+        span->va = l->virt_base & VA_MASK;
+        span->first = 0;
+        span->nr_pages = (end - l->virt_base) / PLAN_PAGE_BYTES;
+        uint64_t need = number_tables(l, 0, c->next);
+
+        if (need <= nr_tables) {
+            l->v_end = end;
+            break;
+        }
+        nr_tables = need;
+    }
+    l->nr_spans = 1;
+    l->nr_mapped_pages = span->nr_pages;
+    l->tables = take(c, number_tables(l, 0, c->next));
+    l->stack = take(c, 1);
+    l->stack_top = l->stack.va + PLAN_PAGE_BYTES;
+    l->passage = (struct plan_piece){
+        .first = l->nr_mapped_pages - 1, .nr_pages = 1, .va = l->v_end - PLAN_PAGE_BYTES};
+    c->next = l->nr_mapped_pages;
+    return OK;
+}
+
+/* A P2M at INIT_P2M: its tables first, then the list. */
+static void place_p2m_outside(struct plan_layout *l, struct cursor *c, uint64_t va,
+                              uint64_t nr_p2m_pages)
+{
+    struct plan_span *span = &l->spans[1];
+
+    *span = (struct plan_span){.va = va & VA_MASK, .nr_pages = nr_p2m_pages};
+    uint64_t nr_tables = number_tables(l, 1, c->next);
+
+    l->nr_spans = 2;
+    l->p2m_tables = take(c, nr_tables);
+    l->p2m_tables.va = PLAN_NOT_MAPPED;
+    l->p2m = take(c, nr_p2m_pages);
+    l->p2m.va = va;
+    span->first = l->p2m.first;
+}
+
+struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
+{
+    const struct xen_notes *n = in->notes;
+    uint64_t nr_p2m_pages = pages_of(in->nr_pages * sizeof(uint64_t));
+    struct plan_layout l = {.virt_base = n->virt_base, .entry = n->entry};
+
+    if (n->virt_base % PLAN_PAGE_BYTES != 0 || in->pend <= in->pstart ||
+        in->pstart < n->paddr_offset)
+        return ERR2(ERR_EXEC_FORMAT, "its addresses make no sense: virtual base %A, loaded at %B",
+                    n->virt_base, in->pstart);
+    uint64_t start = in->pstart - n->paddr_offset, end = in->pend - n->paddr_offset;
+
+    if (pages_of(end) > in->nr_pages || pages_of(in->initrd_bytes) > in->nr_pages)
+        return ERR2(ERR_WONT_FIT,
+                    "the guest has %a MiB of memory; kernel and initrd alone end at %b MiB",
+                    in->nr_pages >> 8, (pages_of(end) + pages_of(in->initrd_bytes)) >> 8);
+
+    struct cursor c = {.next = start / PLAN_PAGE_BYTES, .virt_base = n->virt_base};
+    bool p2m_outside =
+        n->has_init_p2m && n->init_p2m < n->virt_base && n->init_p2m % PLAN_PAGE_BYTES == 0;
+
+    l.kernel = take(&c, pages_of(end) - start / PLAN_PAGE_BYTES);
+    if (in->initrd_bytes != 0 && !n->mod_start_pfn)
+        l.initrd = take(&c, pages_of(in->initrd_bytes));
+    if (!p2m_outside)
+        l.p2m = take(&c, nr_p2m_pages);
+    l.start_info = take(&c, 1);
+    l.store = take(&c, 1);
+    l.console = take(&c, 1);
+    TRY(close_mapping(&l, &c, in));
+    if (in->initrd_bytes != 0 && n->mod_start_pfn) {
+        l.initrd = take(&c, pages_of(in->initrd_bytes));
+        l.initrd.va = PLAN_NOT_MAPPED;
+    }
+    if (p2m_outside)
+        place_p2m_outside(&l, &c, n->init_p2m, nr_p2m_pages);
+    l.nr_pages_used = c.next;
+    if (c.next > in->nr_pages || in->nr_old_tables > in->nr_pages - c.next)
+        return ERR2(ERR_WONT_FIT,
+                    "the guest has %a MiB of memory; kernel, initrd and their tables take %b MiB",
+                    in->nr_pages >> 8, (c.next + in->nr_old_tables + 255) >> 8);
+    *out = l;
+    return OK;
+}
