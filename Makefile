@@ -38,7 +38,7 @@ CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)
 
 GUEST_MAIN := main.c print.c panic.c
 GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c
-GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c traps.c handover.c
+GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c traps.c platform.c boot.c handover.c
 GUEST_LIBC :=
 
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
@@ -47,7 +47,7 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
 HOST :=
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT :=
+UNIT := tests/unit/test_plan.c
 UNIT_SUPPORT := support.c
 
 # Fuzz harnesses: each file is a libFuzzer program.

@@ -11,6 +11,7 @@ $(BUILD)/pvboot: $(HOST_OBJ)
 	$(CC) $(HOST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(LDFLAGS)
 
 $(BUILD)/host/%.o: %.c Makefile mk/host.mk VERSION
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -16,26 +16,32 @@ FUZZ_OBJ    := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(UNIT_COMMON))
 I386_LIBS := $(BUILD)/i386-libs
 
 $(BUILD)/unit64/obj/%.o: %.c
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit32/obj/%.o: %.c $(I386_LIBS)/.done
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) -m32 -D_FILE_OFFSET_BITS=64 -I$(I386_LIBS)/include $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/obj/%.o: %.c
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CLANG) $(TEST_CFLAGS) -O2 -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit64/tests/unit/%: $(BUILD)/unit64/obj/tests/unit/%.o $(UNIT_OBJ64)
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS)
 
 $(BUILD)/unit32/tests/unit/%: $(BUILD)/unit32/obj/tests/unit/%.o $(UNIT_OBJ32)
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) -m32 $(TEST_CFLAGS) -o $@ $^ -L$(I386_LIBS)/lib $(UNPACK_LIBS)
 
 $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
+	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CLANG) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(UNPACK_LIBS)
 

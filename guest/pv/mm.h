@@ -35,11 +35,13 @@ void *mm_alloc_near(size_t nr_pages, pfn_t first);
 /* Give back exactly what mm_alloc returned (p and nr_pages). */
 void mm_free(void *p, size_t nr_pages);
 
-/* The frames behind a mapped address of ours (the image's own or of mm_alloc). Fast: no hypercall. */
+/* The frames behind a mapped address of ours (the image's own or of mm_alloc). Fast: no hypercall.
+ */
 mfn_t mm_virt_to_mfn(const void *va);
 pfn_t mm_virt_to_pfn(const void *va);
 
-/* Map foreign frames (shared info, grant table) at contiguous addresses, read-write; NULL: failed. */
+/* Map foreign frames (shared info, grant table) at contiguous addresses, read-write; NULL: failed.
+ */
 void *mm_map_frames(const mfn_t *mfns, size_t nr);
 void mm_unmap_frames(void *va, size_t nr);
 

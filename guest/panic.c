@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest/panic.h"
+
+#include <string.h>
+
+#include "core/base/text.h"
+#include "guest/xen/clock.h"
+#include "guest/xen/console.h"
+#include "guest/xen/hypercall.h"
+
+_Noreturn void guest_shutdown(unsigned reason)
+{
+    if (clock_ready())
+        (void)xen_console_flush(clock_ns() + 2 * NS_PER_S);
+    for (;;) {
+        long rc = hypercall_sched_shutdown(reason);
+
+        /* Refused, which Xen never does for one's own domain: nothing is left but to stop. */
+        if (rc != 0)
+            rc = hypercall_sched_block();
+    }
+}
+
+_Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b)
+{
+    static bool again;
+    char line[256];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "pvboot: panic: ");
+    text_str(&t, what);
+    text_str(&t, " (");
+    text_hex(&t, a);
+    text_str(&t, ", ");
+    text_hex(&t, b);
+    text_str(&t, ")\n");
+    if (!again) {
+        again = true;
+        xen_console_panic_write(line, t.len);
+    }
+    guest_shutdown(SHUTDOWN_crash);
+}

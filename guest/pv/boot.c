@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One boot attempt under PV: load the kernel into pages that stay its own, the initrds behind it,
+ * then the hand-over. Until every device is closed all of it can be undone.
+ */
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "guest/panic.h"
+#include "guest/platform.h"
+#include "guest/print.h"
+#include "guest/pv/devices.h"
+#include "guest/pv/handover.h"
+#include "guest/pv/pv.h"
+#include "guest/xen/ledger.h"
+
+/* Linux unpacks one initramfs after the other where each starts at a multiple of 4. */
+#define INITRD_ALIGN 4
+
+static size_t pages_of(uint64_t nr_bytes)
+{
+    return (size_t)((nr_bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
+}
+
+static struct err no_memory(const char *what, uint64_t nr_pages)
+{
+    return ERR2(ERR_WONT_FIT, what, (nr_pages + 255) >> 8, mm_nr_free() >> 8);
+}
+
+static void set_subject(char *subject, size_t cap, const char *name)
+{
+    struct text t = text_on(subject, cap);
+
+    text_str(&t, name);
+}
+
+static uint32_t xen_features(void)
+{
+    struct xen_feature_info info = {.submap_idx = 0};
+
+    return hypercall_xen_version(XENVER_get_features, &info) == 0 ? info.submap : 0;
+}
+
+static void log_kernel(const struct image *img, const struct log *log)
+{
+    char line[256];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "kernel: ");
+    text_str(&t, img->container == IMAGE_BZIMAGE ? "bzImage" : "ELF");
+    if (img->version[0] != '\0') {
+        text_char(&t, ' ');
+        text_name(&t, img->version, strcspn(img->version, " "));
+    }
+    text_str(&t, ", ");
+    text_str(&t, unpack_name(img->compression));
+    text_str(&t, ", ");
+    text_size(&t, img->pend - img->pstart);
+    text_str(&t, " in memory");
+    log_line(log, line);
+}
+
+static struct err load_kernel(struct handover *h, struct image *img, struct boot_request *req,
+                              const struct log *log)
+{
+    TRY(image_open(img, &req->kernel, req->arena, IMAGE_64, log));
+    log_kernel(img, log);
+    uint64_t first = img->pstart >> PAGE_SHIFT;
+
+    h->image = img;
+    h->nr_kernel_pages = pages_of(img->pend) - (size_t)first;
+    /* Where the kernel will want to be if its notes say nothing unusual: then no page moves. */
+    h->kernel = mm_alloc_near(h->nr_kernel_pages, first);
+    if (h->kernel == NULL)
+        return no_memory("the kernel takes %a MiB of memory, %b MiB are free", h->nr_kernel_pages);
+    size_t skew = img->pstart & (PAGE_BYTES - 1);
+
+    memset(h->kernel, 0, skew);
+    TRY(image_load(img, (char *)h->kernel + skew, xen_features()));
+    /* The rest of the last page is the kernel's too. */
+    uint64_t used = img->pend - (first << PAGE_SHIFT);
+
+    memset((char *)h->kernel + used, 0, h->nr_kernel_pages * PAGE_BYTES - used);
+    return OK;
+}
+
+/* All initrds, one behind the other, padded with zeros. */
+static struct err load_initrds(struct handover *h, struct boot_request *req, const struct log *log,
+                               char *subject, size_t subject_cap)
+{
+    struct plan_layout layout;
+    uint64_t off = 0;
+
+    for (uint32_t i = 0; i < req->nr_initrds; i++) {
+        off = align_up(off, INITRD_ALIGN);
+        if (!add_u64(off, req->initrds[i].node.size_bytes, &off) || off > UINT64_MAX / 2)
+            return ERR(ERR_WONT_FIT, "the initrds together are larger than any memory");
+    }
+    h->initrd_bytes = off;
+    if (off == 0)
+        return OK;
+    TRY(handover_layout(h, &layout));
+    h->nr_initrd_pages = pages_of(off);
+    h->initrd = mm_alloc_near(h->nr_initrd_pages, layout.initrd.first);
+    if (h->initrd == NULL)
+        return no_memory("the initrd takes %a MiB of memory, %b MiB are free", h->nr_initrd_pages);
+
+    off = 0;
+    for (uint32_t i = 0; i < req->nr_initrds; i++) {
+        uint64_t start = align_up(off, INITRD_ALIGN);
+        uint64_t size = req->initrds[i].node.size_bytes;
+
+        set_subject(subject, subject_cap, req->initrd_names[i]);
+        memset((char *)h->initrd + off, 0, start - off);
+        TRY(file_read(&req->initrds[i], 0, (char *)h->initrd + start, size));
+        off = start + size;
+    }
+    memset((char *)h->initrd + off, 0, h->nr_initrd_pages * PAGE_BYTES - off);
+
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "initrd: ");
+    text_size(&t, h->initrd_bytes);
+    log_line(log, line);
+    return OK;
+}
+
+static void undo(struct handover *h)
+{
+    handover_cancel(h);
+    if (h->kernel != NULL)
+        mm_free(h->kernel, h->nr_kernel_pages);
+    if (h->initrd != NULL)
+        mm_free(h->initrd, h->nr_initrd_pages);
+}
+
+static struct err load(struct handover *h, struct image *img, struct boot_request *req,
+                       const struct log *log, char *subject, size_t subject_cap)
+{
+    set_subject(subject, subject_cap, req->kernel_name);
+    struct err e = load_kernel(h, img, req, log);
+
+    image_close(img);
+    TRY(e);
+    TRY(load_initrds(h, req, log, subject, subject_cap));
+    set_subject(subject, subject_cap, req->kernel_name);
+    return handover_prepare(h);
+}
+
+struct err platform_boot(struct boot_request *req, const struct log *log, char *subject,
+                         size_t subject_cap)
+{
+    static struct image img;
+    static struct handover h;
+    char open[256];
+    struct text t = text_on(open, sizeof(open));
+
+    memset(&img, 0, sizeof(img));
+    h = (struct handover){.cmdline = req->cmdline};
+    struct err e = load(&h, &img, req, log, subject, subject_cap);
+
+    if (failed(e)) {
+        undo(&h);
+        return e;
+    }
+    log_line(log, "starting the kernel");
+    /* From here on there is no way back: the disks are gone. */
+    devices_close(log);
+    if (ledger_open(&t)) {
+        print_str("pvboot: not given back: ");
+        print_line(open);
+        guest_panic("the hand-over was refused: something is still open", 0, 0);
+    }
+    handover_go(&h);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* platform.h for Xen PV: puts guest/xen and guest/pv together, and takes them apart again. */
+#include "guest/platform.h"
+
+#include <string.h>
+
+#include "guest/panic.h"
+#include "guest/print.h"
+#include "guest/pv/devices.h"
+#include "guest/pv/pv.h"
+#include "guest/xen/blkfront.h"
+#include "guest/xen/clock.h"
+#include "guest/xen/console.h"
+#include "guest/xen/events.h"
+#include "guest/xen/grants.h"
+#include "guest/xen/ledger.h"
+#include "guest/xen/xenstore.h"
+
+#define CONSOLE_FLUSH_NS (5 * NS_PER_S)
+
+/*
+ * The decompression libraries are compiled with stack protection: they read a canary at %fs:0x28.
+ */
+static uint64_t thread_block[8] __attribute__((aligned(64)));
+
+static bool xenstore_up, grants_up;
+
+static void *get_pages(void *ctx, size_t nr_bytes)
+{
+    (void)ctx;
+    return mm_alloc(nr_bytes / PAGE_BYTES);
+}
+
+static void put_pages(void *ctx, void *p, size_t nr_bytes)
+{
+    (void)ctx;
+    mm_free(p, nr_bytes / PAGE_BYTES);
+}
+
+const struct mem_source platform_memory = {.get = get_pages, .put = put_pages};
+
+static void *map_frame(mfn_t mfn)
+{
+    void *va = mm_map_frames(&mfn, 1);
+
+    if (va == NULL)
+        guest_panic("no memory to map a page of Xen's", mfn, 0);
+    return va;
+}
+
+void platform_init(const void *start)
+{
+    const struct start_info *si = start;
+
+    pv_init(si);
+    traps_init();
+    mm_init();
+    thread_block[5] = 0x5ca1ab1e0ff1ce00;
+    if (hypercall_set_segment_base(SEGBASE_FS, (unsigned long)thread_block) != 0)
+        guest_panic("setting the FS base failed", 0, 0);
+    pv_set_shared_info(map_frame(si->shared_info >> PAGE_SHIFT));
+    events_init(pv_shared_info());
+    clock_init(pv_shared_info());
+    xen_console_init(map_frame(si->console.domU.mfn), si->console.domU.evtchn);
+}
+
+void platform_describe(struct text *t)
+{
+    xen_extraversion_t extra = {0};
+    long version = hypercall_xen_version(XENVER_version, NULL);
+
+    text_str(t, "Xen ");
+    if (version > 0 && hypercall_xen_version(XENVER_extraversion, extra) == 0) {
+        text_u64(t, (uint64_t)version >> 16);
+        text_char(t, '.');
+        text_u64(t, (uint64_t)version & 0xffff);
+        text_name(t, extra, strnlen(extra, sizeof(extra)));
+    }
+    text_str(t, ", 64-bit PV, ");
+    text_size(t, mm_nr_total() << PAGE_SHIFT);
+    text_str(t, " of memory");
+}
+
+const char *platform_cmdline(void)
+{
+    static char line[MAX_GUEST_CMDLINE + 1];
+
+    memcpy(line, pv_start_info()->cmd_line, MAX_GUEST_CMDLINE);
+    return line;
+}
+
+struct err platform_disks(struct arena *a, const struct log *log,
+                          struct err (*found)(void *ctx, struct disk *d), void *ctx)
+{
+    const struct start_info *si = pv_start_info();
+
+    TRY(xenstore_init(map_frame(si->store_mfn), si->store_evtchn));
+    xenstore_up = true;
+    TRY(grants_init());
+    grants_up = true;
+    return blkfront_init(a, log, found, ctx,
+                         strstr(platform_cmdline(), "pvboot.persistent=0") == NULL);
+}
+
+void devices_close(const struct log *log)
+{
+    blkfront_close_all(log);
+    if (xenstore_up)
+        xenstore_fini();
+    if (grants_up)
+        grants_fini();
+    (void)xen_console_flush(clock_ns() + CONSOLE_FLUSH_NS);
+    events_fini();
+}
+
+void platform_put(const char *s, size_t len)
+{
+    print_mem(s, len);
+}
+
+int platform_get(uint32_t timeout_ms)
+{
+    return xen_console_read(timeout_ms == 0 ? 0 : clock_ns() + timeout_ms * NS_PER_MS);
+}
+
+_Noreturn void platform_give_up(void)
+{
+    guest_shutdown(SHUTDOWN_crash);
+}
