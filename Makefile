@@ -44,7 +44,10 @@ GUEST_LIBC :=
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
 
-HOST :=
+HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
+HOST_CMD     := main.c run.c run_options.c run_tty.c hostcmd.c
+
+HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := tests/unit/test_plan.c

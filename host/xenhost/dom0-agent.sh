@@ -36,7 +36,7 @@ answer() {
 	if [ "$3" = 0 ]; then
 		say ok "$1"
 	else
-		say err "$1" "$(sed -n '/./{s/^.*: error: //;p;}' "$2" | tail -n 1)"
+		say err "$1" "$(grep -E 'error|failed' "$2" | sed 's/^.*: error: //; q')"
 	fi
 	rm -f "$2"
 }
@@ -164,8 +164,10 @@ do_file() { # NAME SIZE DEVICE: a file for xl, out of a drive
 	rm -f "$run/$1.log"
 }
 
-do_create() { # CON NAME CONFIG
+do_create() { # CON NAME CONFIG [keep]
 	text "$4" >"$run/$3.cfg"
+	rm -f "$run/$3.keep"
+	[ -z "$5" ] || : >"$run/$3.keep"
 	start_guest "$1" "$2" "$3" xl create -e -p "$run/$3.cfg"
 }
 do_restore() { # CON NAME FILE

@@ -120,7 +120,7 @@ u32() { # u32 FILE OFFSET: a little-endian number
 sects=$(od -A n -t u1 -j 497 -N 1 "$vmlinuz" | tr -d ' ')
 start=$((($(u32 "$vmlinuz" 584)) + (sects + 1) * 512))
 len=$(u32 "$vmlinuz" 588)
-tail -c +$((start + 1)) "$vmlinuz" | head -c "$len" >"$tmp/payload"
+head -c $((start + len)) "$vmlinuz" | tail -c "$len" >"$tmp/payload"
 case $(od -A n -t x1 -N 4 "$tmp/payload" | tr -d ' ') in
 fd377a58) unpack='xz -dc --single-stream' ;;
 1f8b*) unpack='gzip -dc' ;;

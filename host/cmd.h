@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sub-commands of `pvboot`. Each gets its own arguments (argv[0] is its name) and returns the
+ * exit status. Statuses are shared: 0 and 1 mean the same everywhere, the others belong to `run`.
+ */
+#ifndef PVBOOT_HOST_CMD_H
+#define PVBOOT_HOST_CMD_H
+
+#include <stdbool.h>
+
+enum exit_status {
+    EXIT_OK = 0,          /* run: the guest powered off */
+    EXIT_USAGE = 1,       /* wrong arguments, or an image that cannot be used */
+    EXIT_CRASHED = 2,     /* run: the guest crashed */
+    EXIT_TIMED_OUT = 3,   /* run: --timeout passed */
+    EXIT_HOST_FAILED = 4, /* run, host: the Xen host did not start, or broke down */
+    EXIT_LEFT = 5,        /* run: left by the escape key or a signal */
+};
+
+int cmd_run(int argc, char **argv);
+int cmd_host(int argc, char **argv);
+
+/* One sentence on standard error, behind "pvboot: "; returns EXIT_USAGE. */
+__attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);
+
+/* A whole number from `min` to `max`, nothing else around it. False: the sentence was written. */
+bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out);
+
+#endif

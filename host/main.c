@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* `pvboot`: finds the sub-command and hands over. */
+#include "host/cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"run", cmd_run, "boot a disk image in a Xen guest and join its console"},
+    {"host", cmd_host, "start the Xen host and take commands (for tests and tools)"},
+};
+
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+int usage_error(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("pvboot: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out)
+{
+    char *end;
+    unsigned long value;
+
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    if (errno || end == text || *end || text[0] == '-' || text[0] == '+' || text[0] == ' ' ||
+        value < min || value > max) {
+        usage_error("%s is a whole number from %u to %u, not \"%s\"", what, min, max, text);
+        return false;
+    }
+    *out = (unsigned)value;
+    return true;
+}
+
+static int help(FILE *f)
+{
+    fputs("usage: pvboot COMMAND [OPTION]... [ARGUMENT]...\n\n"
+          "Boots the kernel that lies in a Xen guest's own disk.\n\n"
+          "commands:\n",
+          f);
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].what);
+    fputs(
+        "\npvboot COMMAND --help tells more about a command; pvboot --version names the version.\n",
+        f);
+    return f == stdout ? EXIT_OK : EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("pvboot " PVBOOT_VERSION);
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < NR_COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    return usage_error("there is no command \"%s\"; pvboot --help lists them", argv[1]);
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `pvboot run`: boots a disk image in a guest on the embedded Xen host.
+ *
+ * Nobody at the terminal has to know that there is a host: until the guest speaks there is one
+ * progress line, then the console is the guest's. What Xen says about a guest that crashed is
+ * shown, because nothing else explains such an end.
+ *
+ * With --json standard output carries one object a line:
+ *   {"event":"ready","t":SECONDS,"accel":"tcg"}      the host is up
+ *   {"event":"console","t":...,"data":"..."}         what the guest wrote, one char a byte
+ *   {"event":"created"|"started"|"reboot","t":...}
+ *   {"event":"crash","t":...,"xen":["...",...]}      Xen's log lines since the guest was created
+ *   {"event":"end","t":...,"result":"poweroff","status":0}   always the last one
+ */
+#include "host/cmd.h"
+#include "host/run.h"
+#include "host/run_tty.h"
+#include "host/xenhost/buf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ESCAPE_KEY    0x1d /* Ctrl-] */
+#define XEN_LINES_MAX 40   /* of Xen's log, kept for a crash */
+#define INPUT_MAX     1024
+
+struct run {
+    const struct run_options *o;
+    struct xenhost *h;
+    uint64_t start_ns;
+    int signal_fd;
+    bool guest_up; /* created and not ended */
+    bool spoke;    /* the guest has written something */
+    bool progress; /* a progress line is on the screen */
+    bool tty_in;
+    bool left;
+    bool shut_down;
+    unsigned reason;
+    char *xen_line[XEN_LINES_MAX];
+    size_t nr_xen_lines; /* in all; the array is a ring */
+    struct buf dump;
+};
+
+static double seconds(const struct run *r)
+{
+    return (double)(xh_now_ns() - r->start_ns) / 1e9;
+}
+
+static void clear_progress(struct run *r)
+{
+    if (r->progress)
+        fputs("\r\033[K", stderr);
+    r->progress = false;
+}
+
+static void show_progress(struct run *r, const char *what)
+{
+    if (r->o->json || r->o->verbose || r->spoke || !isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[Kpvboot: %s ... %.0f s", what, seconds(r));
+    r->progress = true;
+}
+
+/* One line for the person. The terminal may be raw, so the line begins and ends at column 0. */
+__attribute__((format(printf, 2, 3))) static void say(struct run *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    clear_progress(r);
+    fputs(r->guest_up && r->spoke && r->tty_in ? "\r\npvboot: " : "pvboot: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs(r->tty_in ? "\r\n" : "\n", stderr);
+}
+
+static void json_event(struct run *r, const char *event, const char *more)
+{
+    if (r->o->json) {
+        printf("{\"event\":\"%s\",\"t\":%.6f%s}\n", event, seconds(r), more);
+        fflush(stdout);
+    }
+}
+
+static void on_log(void *ctx, const char *line, size_t len)
+{
+    struct run *r = ctx;
+
+    if (r->o->verbose) {
+        clear_progress(r);
+        fprintf(stderr, "host: %.*s%s\n", (int)len, line, r->tty_in ? "\r" : "");
+    }
+    if (strncmp(line, "(XEN)", 5) == 0) {
+        char **slot = &r->xen_line[r->nr_xen_lines++ % XEN_LINES_MAX];
+
+        free(*slot);
+        *slot = xstrdup(line);
+    }
+}
+
+static void write_all(const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(STDOUT_FILENO, bytes, len);
+
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        if (n > 0) {
+            bytes += n;
+            len -= (size_t)n;
+        }
+    }
+}
+
+static void on_console(void *ctx, const char *guest, const void *bytes, size_t len,
+                       uint64_t time_ns)
+{
+    struct run *r = ctx;
+    struct buf b = {0};
+
+    (void)guest;
+    (void)time_ns;
+    clear_progress(r);
+    r->spoke = true;
+    if (!r->o->json) {
+        write_all(bytes, len);
+        return;
+    }
+    buf_puts(&b, ",\"data\":");
+    buf_json(&b, bytes, len);
+    json_event(r, "console", b.text);
+    buf_free(&b);
+}
+
+static void on_event(void *ctx, const struct xh_event *ev)
+{
+    struct run *r = ctx;
+
+    switch (ev->kind) {
+    case XH_EV_SHUTDOWN:
+        r->shut_down = true;
+        r->reason = ev->reason;
+        break;
+    case XH_EV_DUMP:
+        buf_puts(&r->dump, ev->text);
+        buf_puts(&r->dump, r->tty_in ? "\r\n" : "\n");
+        break;
+    case XH_EV_ENDED:
+        r->guest_up = false;
+        break;
+    case XH_EV_TROUBLE:
+        say(r, "trouble in the host: %s", ev->text);
+        break;
+    case XH_EV_CREATING:
+        break;
+    }
+}
+
+static void on_signal(void *ctx)
+{
+    struct run *r = ctx;
+
+    r->left = true;
+    xh_cancel(r->h);
+}
+
+static void on_stdin(void *ctx)
+{
+    struct run *r = ctx;
+    char bytes[INPUT_MAX];
+    ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+    const char *escape;
+
+    if (n <= 0) {
+        if (n == 0 || (errno != EINTR && errno != EAGAIN))
+            xh_unwatch_fd(r->h, STDIN_FILENO);
+        if (n == 0 && r->tty_in)
+            on_signal(r); /* the terminal is gone */
+        return;
+    }
+    escape = r->tty_in ? memchr(bytes, ESCAPE_KEY, (size_t)n) : NULL;
+    if (escape) {
+        on_signal(r);
+        return;
+    }
+    xh_input(r->h, "guest", bytes, (size_t)n);
+}
+
+static void show_crash(struct run *r)
+{
+    size_t first = r->nr_xen_lines > XEN_LINES_MAX ? r->nr_xen_lines - XEN_LINES_MAX : 0;
+    const char *eol = r->tty_in ? "\r\n" : "\n";
+    struct buf b = {0};
+
+    buf_puts(&b, ",\"xen\":[");
+    if (!r->o->json && r->nr_xen_lines)
+        say(r, "the guest crashed. What Xen said since the guest was created:");
+    for (size_t i = first; i < r->nr_xen_lines; i++) {
+        const char *line = r->xen_line[i % XEN_LINES_MAX];
+
+        if (r->o->json) {
+            buf_puts(&b, i > first ? "," : "");
+            buf_json(&b, line, strlen(line));
+        } else if (!r->o->verbose) {
+            fprintf(stderr, "  %s%s", line, eol);
+        }
+    }
+    buf_puts(&b, "]");
+    json_event(r, "crash", b.text);
+    buf_free(&b);
+    if (r->o->verbose && r->dump.len)
+        fprintf(stderr, "registers:%s%s", eol, r->dump.text);
+}
+
+/* The guest's disks by name: "disk0" is xvda, and so on. */
+static enum xh_result create_guest(struct run *r)
+{
+    const struct run_options *o = r->o;
+    struct xh_disk disk[RUN_MAX_DISKS];
+    char drive[RUN_MAX_DISKS][16], vdev[RUN_MAX_DISKS][16];
+    struct xh_guest_config cfg = {
+        .name = "guest",
+        .kernel = "kernel",
+        .extra = o->append,
+        .memory_mib = o->memory_mib,
+        .vcpus = o->vcpus,
+        .disks = disk,
+        .nr_disks = o->nr_disks,
+    };
+    enum xh_result res;
+
+    for (size_t i = 0; i < o->nr_disks; i++) {
+        snprintf(drive[i], sizeof(drive[i]), "disk%zu", i);
+        snprintf(vdev[i], sizeof(vdev[i]), "xvd%c", (char)('a' + i));
+        disk[i] = (struct xh_disk){.drive = drive[i], .vdev = vdev[i]};
+    }
+    r->nr_xen_lines = 0;
+    buf_clear(&r->dump);
+    r->shut_down = false;
+    show_progress(r, "creating the guest");
+    r->guest_up = true;
+    res = xh_create(r->h, &cfg);
+    if (res != XH_OK) {
+        r->guest_up = false;
+        return res;
+    }
+    json_event(r, "created", "");
+    res = xh_unpause(r->h, "guest", NULL);
+    if (res == XH_OK)
+        json_event(r, "started", "");
+    return res;
+}
+
+/* Waits for the guest's end. */
+static enum xh_result attend(struct run *r, uint64_t end_ns)
+{
+    while (r->guest_up) {
+        uint64_t now = xh_now_ns();
+        enum xh_result res;
+
+        if (end_ns && now >= end_ns)
+            return XH_TIMEOUT;
+        res = xh_step(r->h, 1000);
+        if (res != XH_OK)
+            return res;
+        if (!r->spoke)
+            show_progress(r, "waiting for the guest");
+    }
+    return XH_OK;
+}
+
+static enum xh_result run_guest(struct run *r)
+{
+    uint64_t end_ns = 0;
+
+    for (;;) {
+        enum xh_result res = create_guest(r);
+
+        if (res != XH_OK)
+            return res;
+        if (r->o->timeout_s && !end_ns)
+            end_ns = xh_now_ns() + r->o->timeout_s * 1000000000ull;
+        res = attend(r, end_ns);
+        if (res != XH_OK || !r->shut_down || r->reason != XH_REBOOT || r->o->no_reboot)
+            return res;
+        json_event(r, "reboot", "");
+        if (!r->o->json)
+            say(r, "the guest rebooted; starting it again");
+    }
+}
+
+static enum xh_result start(struct run *r)
+{
+    const struct run_options *o = r->o;
+    struct xh_drive drive[XH_MAX_DRIVES] = {{.name = NULL}};
+    char name[RUN_MAX_DISKS][16];
+    struct xh_options opt = {
+        .guest_memory_mib = o->memory_mib,
+        .drives = drive,
+        .nr_drives = o->nr_disks + 1,
+        .cb = {.log = on_log, .console = on_console, .event = on_event, .ctx = r},
+    };
+    enum xh_result res;
+    char accel[32];
+
+    for (size_t i = 0; i < o->nr_disks; i++) {
+        snprintf(name[i], sizeof(name[i]), "disk%zu", i);
+        drive[i] = (struct xh_drive){
+            .name = name[i], .path = o->disk[i], .format = o->format[i], .write = o->write};
+    }
+    drive[o->nr_disks] =
+        (struct xh_drive){.name = "kernel", .path = o->kernel_image, .readonly = true};
+    show_progress(r, "starting the Xen host");
+    res = xh_prepare(&r->h, &opt);
+    if (res != XH_OK)
+        return res;
+    xh_watch_fd(r->h, r->signal_fd, on_signal, r);
+    res = xh_start(r->h, &opt);
+    if (res == XH_OK)
+        res = xh_put_file_from(r->h, "kernel", "kernel", o->kernel_len);
+    if (res == XH_FAILED)
+        res = XH_DEAD;
+    if (res != XH_OK)
+        return res;
+    snprintf(accel, sizeof(accel), ",\"accel\":\"%s\"", xh_accel(r->h));
+    json_event(r, "ready", accel);
+    return XH_OK;
+}
+
+static int finish(struct run *r, enum xh_result res)
+{
+    const char *result = "host-failed";
+    int status = EXIT_HOST_FAILED;
+    char more[96];
+
+    if (r->left || res == XH_CANCELLED) {
+        result = "left";
+        status = EXIT_LEFT;
+    } else if (res == XH_TIMEOUT && r->guest_up) {
+        result = "timeout";
+        status = EXIT_TIMED_OUT;
+        say(r, "the guest still ran after %u s", r->o->timeout_s);
+    } else if (res != XH_OK) {
+        say(r, "%s", xh_error(r->h));
+    } else if (!r->shut_down) {
+        say(r, "the guest vanished without having shut down");
+    } else if (r->reason == XH_POWEROFF || r->reason == XH_REBOOT) {
+        result = xh_reason_name(r->reason);
+        status = EXIT_OK;
+        if (!r->o->json)
+            say(r, r->reason == XH_REBOOT ? "the guest rebooted" : "the guest powered off");
+    } else {
+        result = xh_reason_name(r->reason);
+        status = EXIT_CRASHED;
+        show_crash(r);
+        if (!r->o->json)
+            say(r, "the guest ended with the reason %s", result);
+    }
+    snprintf(more, sizeof(more), ",\"result\":\"%s\",\"status\":%d", result, status);
+    json_event(r, "end", more);
+    return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options o;
+    struct run r = {.o = &o, .start_ns = xh_now_ns()};
+    enum xh_result res;
+    int status;
+
+    if (run_parse(&o, argc, argv, &status) != 0)
+        return status;
+    r.signal_fd = tty_signals();
+    buf_clear(&r.dump);
+    res = start(&r);
+    if (res == XH_OK) {
+        /* from here on the terminal is the guest's */
+        r.tty_in = !o.json && isatty(STDIN_FILENO) && tty_raw();
+        xh_watch_fd(r.h, STDIN_FILENO, on_stdin, &r);
+        res = run_guest(&r);
+    }
+    status = finish(&r, res);
+    clear_progress(&r);
+    tty_restore();
+    xh_stop(r.h);
+    for (size_t i = 0; i < XEN_LINES_MAX; i++)
+        free(r.xen_line[i]);
+    buf_free(&r.dump);
+    return status;
+}
