@@ -47,11 +47,19 @@ struct err unpack_open(struct unpack **out, struct arena *a, enum unpack_format 
                        const struct unpack_source *source);
 
 /*
+ * Say before the first read how long the unpacked data will be, where the container knows it. A
+ * format whose header asks for a larger window than that then makes do with as much memory; data
+ * of another length is damaged data to such a format. 0: not known.
+ */
+void unpack_expect(struct unpack *u, uint64_t unpacked_bytes);
+
+/*
  * The next len bytes of unpacked data into buf; *got < len only at the end of the data. Damaged
  * data is ERR_BAD_GZIP_DATA, a refused header ERR_BAD_GZIP_HEADER, input that ends early
  * ERR_FILELENGTH; `msg` names the format and says what is wrong. Checksums of the container are
- * checked when the end is reached. Bytes after the end of the (last) stream are ignored: a
- * bzImage's payload carries its size there.
+ * checked when the end is reached. After an error every read gives the same error. Several streams
+ * one after the other count as one, as with the formats' own tools. Other bytes after the end of
+ * the (last) stream are ignored: a bzImage's payload carries its size there.
  */
 struct err unpack_read(struct unpack *u, void *buf, size_t len, size_t *got);
 
