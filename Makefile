@@ -38,7 +38,7 @@ CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)
 
 GUEST_MAIN := main.c print.c panic.c
 GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c
-GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c traps.c platform.c boot.c handover.c
+GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c pool.c traps.c platform.c boot.c handover.c
 GUEST_LIBC :=
 
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
@@ -60,8 +60,12 @@ UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
 include mk/host.mk mk/guest.mk mk/tests.mk
 
-.PHONY: all help clean
+.PHONY: all help clean deps
 all: host images
+
+## make deps         install the Debian packages that are missing
+deps:
+	tools/install-deps.sh
 
 help:
 	@sed -n 's/^## //p' Makefile mk/*.mk

@@ -110,7 +110,7 @@ _Noreturn void guest_start(const void *start)
 
     platform_init(start);
     banner();
-    arena_init(&arena, &platform_memory);
+    arena_init(&arena, platform_memory());
 
     e = vols_new(&vols, &arena, &console_log);
     if (!failed(e))
@@ -121,7 +121,7 @@ _Noreturn void guest_start(const void *start)
         struct session_env env = {
             .vols = vols,
             .log = &console_log,
-            .memory = &platform_memory,
+            .memory = platform_memory(),
             .put = put,
             .get = get,
             .boot = boot,

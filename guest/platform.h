@@ -17,7 +17,7 @@
 #include "core/menu/session.h"
 
 /* Pages for arenas. */
-extern const struct mem_source platform_memory;
+const struct mem_source *platform_memory(void);
 
 /* Console, clock, memory: after this, messages are seen. `start` is what the entry code got. */
 void platform_init(const void *start);

@@ -7,37 +7,24 @@
 #include "guest/panic.h"
 #include "guest/print.h"
 #include "guest/pv/devices.h"
+#include "guest/pv/pool.h"
 #include "guest/pv/pv.h"
 #include "guest/xen/blkfront.h"
 #include "guest/xen/clock.h"
 #include "guest/xen/console.h"
 #include "guest/xen/events.h"
 #include "guest/xen/grants.h"
-#include "guest/xen/ledger.h"
 #include "guest/xen/xenstore.h"
 
 #define CONSOLE_FLUSH_NS (5 * NS_PER_S)
+#define CACHE_BLOCKS     1024 /* of metadata, for each disk: 4 MiB */
 
 /*
  * The decompression libraries are compiled with stack protection: they read a canary at %fs:0x28.
  */
 static uint64_t thread_block[8] __attribute__((aligned(64)));
 
-static bool xenstore_up, grants_up;
-
-static void *get_pages(void *ctx, size_t nr_bytes)
-{
-    (void)ctx;
-    return mm_alloc(nr_bytes / PAGE_BYTES);
-}
-
-static void put_pages(void *ctx, void *p, size_t nr_bytes)
-{
-    (void)ctx;
-    mm_free(p, nr_bytes / PAGE_BYTES);
-}
-
-const struct mem_source platform_memory = {.get = get_pages, .put = put_pages};
+static bool grants_up;
 
 static void *map_frame(mfn_t mfn)
 {
@@ -81,6 +68,11 @@ void platform_describe(struct text *t)
     text_str(t, " of memory");
 }
 
+const struct mem_source *platform_memory(void)
+{
+    return &pool_memory;
+}
+
 const char *platform_cmdline(void)
 {
     static char line[MAX_GUEST_CMDLINE + 1];
@@ -89,24 +81,58 @@ const char *platform_cmdline(void)
     return line;
 }
 
+/* A CD is not a disk of the machine, and neither is a drive that cannot be used: name them. */
+static void log_other_device(const struct log *log, const struct vbd *vbd)
+{
+    char line[300];
+    struct text t = text_on(line, sizeof(line));
+
+    if (vbd->kind == VBD_FAILED) {
+        err_format(vbd->why, vbd->disk.name, line, sizeof(line));
+    } else {
+        text_str(&t, vbd->disk.name);
+        text_str(&t, vbd->kind == VBD_CDROM ? ": a CD-ROM, not numbered as a disk"
+                                            : ": an empty drive, not numbered as a disk");
+    }
+    log_line(log, line);
+}
+
 struct err platform_disks(struct arena *a, const struct log *log,
                           struct err (*found)(void *ctx, struct disk *d), void *ctx)
 {
     const struct start_info *si = pv_start_info();
+    struct blkfront_options options = {
+        .persistent = strstr(platform_cmdline(), "pvboot.persistent=0") == NULL, .log = log};
+    struct vbd *vbd;
 
     TRY(xenstore_init(map_frame(si->store_mfn), si->store_evtchn));
-    xenstore_up = true;
     TRY(grants_init());
     grants_up = true;
-    return blkfront_init(a, log, found, ctx,
-                         strstr(platform_cmdline(), "pvboot.persistent=0") == NULL);
+    TRY(blkfront_init(&options));
+    for (size_t i = 0; (vbd = blkfront_vbd(i)) != NULL; i++) {
+        if (vbd->kind != VBD_DISK) {
+            log_other_device(log, vbd);
+            continue;
+        }
+        TRY(disk_cache_attach(&vbd->disk, a, CACHE_BLOCKS));
+        TRY(found(ctx, &vbd->disk));
+    }
+    return OK;
+}
+
+static void log_failure(const struct log *log, struct err e, const char *what)
+{
+    char line[300];
+
+    if (!failed(e))
+        return;
+    err_format(e, what, line, sizeof(line));
+    log_line(log, line);
 }
 
 void devices_close(const struct log *log)
 {
-    blkfront_close_all(log);
-    if (xenstore_up)
-        xenstore_fini();
+    log_failure(log, blkfront_close(), "closing the disks");
     if (grants_up)
         grants_fini();
     (void)xen_console_flush(clock_ns() + CONSOLE_FLUSH_NS);
