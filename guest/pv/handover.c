@@ -24,6 +24,8 @@ _Noreturn void passage_jump(void *ops, void *shutdown, uint64_t entry, uint64_t 
 /* Layout of the page of passage: the code, then what it points to. */
 #define PASSAGE_OPS_OFF      2048
 #define PASSAGE_SHUTDOWN_OFF 3072
+STATIC_ASSERT(2 * sizeof(struct mmuext_op) == 48, "passage-x86_64.S: PASSAGE_OPS_BYTES");
+STATIC_ASSERT(SCHEDOP_shutdown == 2, "passage-x86_64.S: PASSAGE_SCHEDOP_SHUTDOWN");
 
 static uint64_t nr_old_tables(void)
 {

@@ -10,9 +10,10 @@
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>
-#include <xen/sched.h>
 
-#define OPS_BYTES 48
+/* Not for assemblers in Xen's header; handover.c asserts both. */
+#define PASSAGE_SCHEDOP_SHUTDOWN 2
+#define PASSAGE_OPS_BYTES        48
 
         .text
         .globl  passage_jump
@@ -36,7 +37,7 @@ passage_code:
         jnz     1f
 
         movq    %rbx, %rdi
-        movl    $OPS_BYTES, %ecx
+        movl    $PASSAGE_OPS_BYTES, %ecx
         rep stosb
 
         movq    %r13, %rsp
@@ -58,7 +59,7 @@ passage_code:
         ret
 
 1:      movl    $__HYPERVISOR_sched_op, %eax
-        movl    $SCHEDOP_shutdown, %edi
+        movl    $PASSAGE_SCHEDOP_SHUTDOWN, %edi
         movq    %rbp, %rsi
         syscall
         ud2
