@@ -114,7 +114,11 @@ gone() {
 	say ev shutdown "$1" "$3" "$(now)"
 	[ "$3" != 2 ] || return
 	quiet "$1"
-	[ "$3" != 3 ] || dump "$1" "$2"
+	if [ "$3" = 3 ]; then
+		: >"$run/$1.dump"
+		dump "$1" "$2"
+		rm -f "$run/$1.dump"
+	fi
 	[ -e "$run/$1.keep" ] || xl destroy "$2" || say ev trouble "$1" "xl destroy failed"
 }
 
@@ -183,6 +187,11 @@ do_unpause() { # NAME
 }
 do_destroy() { # NAME
 	quiet "$2"
+	n=0
+	while [ -e "$run/$2.dump" ] && [ "$n" -lt 100 ]; do
+		usleep 100000
+		n=$((n + 1))
+	done
 	do_sh "$1" "xl destroy $2"
 }
 do_save() { # NAME FILE

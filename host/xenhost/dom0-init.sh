@@ -3,7 +3,6 @@
 #
 # dom0-init.sh - /init of the embedded host's dom0: brings up xenstored and
 # xenconsoled and becomes the agent. Everything that it says goes to Xen's log.
-/bin/busybox --install -s /bin
 . /etc/path
 export PATH
 mount -t devtmpfs dev /dev

@@ -109,7 +109,7 @@ static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct
             return r;
         buf_printf(b, ", format=raw, target=%s", h->req.text.text);
     } else {
-        buf_puts(b, ", format=empty, target=");
+        buf_puts(b, ", format=raw, target=empty"); /* see dom0-block.sh */
     }
     buf_puts(b, "\", ");
     return XH_OK;

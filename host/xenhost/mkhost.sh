@@ -156,6 +156,9 @@ for p in xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch x
 done
 cp -L "$t_busy/bin/busybox" bin/busybox 2>/dev/null || cp -L "$t_busy/usr/bin/busybox" bin/busybox
 chmod 755 bin/busybox
+for a in $(bin/busybox --list); do
+	[ "$a" = busybox ] || ln -s busybox "bin/$a"
+done
 
 # Shared libraries: what ldd finds, and libgcc_s, which xl opens by itself.
 while read -r f; do
