@@ -50,11 +50,11 @@ HOST_CMD     := main.c run.c run_options.c run_tty.c hostcmd.c
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_plan.c
-UNIT_SUPPORT := support.c
+UNIT := tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c
+UNIT_SUPPORT := support.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
-FUZZ :=
+FUZZ := tests/fuzz/fuzz_menu.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/unit/term.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOR_EVER_MS ((uint64_t)86400 * 1000)
+
+static void *counted_get(void *ctx, size_t nr_bytes)
+{
+    struct term *t = ctx;
+
+    t->nr_held += nr_bytes;
+    return test_memory.get(NULL, nr_bytes);
+}
+
+static void counted_put(void *ctx, void *p, size_t nr_bytes)
+{
+    struct term *t = ctx;
+
+    t->nr_held -= nr_bytes;
+    test_memory.put(NULL, p, nr_bytes);
+}
+
+static void append(char *buf, size_t cap, const char *s, size_t len)
+{
+    size_t used = strlen(buf);
+
+    if (len >= cap - used) {
+        fprintf(stderr, "the test's buffer of %zu bytes is full\n", cap);
+        exit(99);
+    }
+    memcpy(buf + used, s, len);
+    buf[used + len] = '\0';
+}
+
+static void term_put(void *ctx, const char *s, size_t len)
+{
+    struct term *t = ctx;
+
+    append(t->out, sizeof(t->out), s, len);
+}
+
+static int term_get(void *ctx, uint32_t timeout_ms)
+{
+    struct term *t = ctx;
+    const struct key *key = t->keys;
+
+    if (key != NULL && key->bytes != NULL && key->at_ms <= t->now_ms + timeout_ms) {
+        if (key->at_ms > t->now_ms)
+            t->now_ms = key->at_ms;
+        int c = (unsigned char)key->bytes[t->nr_bytes_read++];
+
+        if (key->bytes[t->nr_bytes_read] == '\0') {
+            t->keys++;
+            t->nr_bytes_read = 0;
+        }
+        return c;
+    }
+    if (t->gone_at_end && (key == NULL || key->bytes == NULL))
+        return SESSION_GONE;
+    t->now_ms += timeout_ms;
+    if (t->now_ms > FOR_EVER_MS) {
+        printf("the session waits for ever; its output:\n%s\n", t->out);
+        exit(1);
+    }
+    return -1;
+}
+
+static void term_log(void *ctx, const char *line)
+{
+    struct term *t = ctx;
+
+    append(t->log, sizeof(t->log), line, strlen(line));
+    append(t->log, sizeof(t->log), "\n", 1);
+}
+
+static void note(struct term *t, const char *s)
+{
+    append(t->booted, sizeof(t->booted), s, strlen(s));
+}
+
+static struct err term_boot(void *ctx, struct boot_request *req, char *subject, size_t subject_cap)
+{
+    struct term *t = ctx;
+    char content[64] = "";
+
+    if (req->kernel.node.size_bytes >= sizeof(content))
+        return ERR(ERR_EXEC_FORMAT, "the kernels of these tests are a few bytes");
+    TRY(file_read(&req->kernel, 0, content, req->kernel.node.size_bytes));
+    note(t, req->kernel_name);
+    note(t, " [");
+    note(t, req->cmdline);
+    note(t, "]");
+    for (uint32_t i = 0; i < req->nr_initrds; i++) {
+        note(t, " ");
+        note(t, req->initrd_names[i]);
+    }
+    note(t, "\n");
+    if (t->works == NULL || strcmp(t->works, content) == 0)
+        return OK;
+    snprintf(subject, subject_cap, "%s", req->kernel_name);
+    return ERR(ERR_EXEC_FORMAT, "not a kernel");
+}
+
+struct err term_session(struct term *t, struct mem_disk *const *disks, const struct key *keys,
+                        const char *works, const char *menu_arg, bool hd00)
+{
+    const struct log log = {.ctx = t, .line = term_log};
+    const struct mem_source memory = {.ctx = t, .get = counted_get, .put = counted_put};
+    struct session_env env = {.log = &log,
+                              .memory = &memory,
+                              .ctx = t,
+                              .put = term_put,
+                              .get = term_get,
+                              .boot = term_boot,
+                              .menu_arg = menu_arg,
+                              .hd00 = hd00};
+    struct arena arena;
+    struct err e;
+
+    memset(t, 0, sizeof(*t));
+    t->keys = keys;
+    t->works = works;
+    t->gone_at_end = keys != NULL;
+    arena_init(&arena, &test_memory);
+    e = vols_new(&env.vols, &arena, &log);
+    for (; *disks != NULL && !failed(e); disks++)
+        e = vols_add_disk(env.vols, &(*disks)->disk);
+    if (!failed(e))
+        e = session_run(&env);
+    arena_reset(&arena);
+    return e;
+}
+
+static bool holds(const char *text, const char *s, const char *what)
+{
+    if (strstr(text, s) != NULL)
+        return true;
+    printf("\"%s\" is not in the %s:\n%s\n", s, what, text);
+    return false;
+}
+
+bool term_said(const struct term *t, const char *s)
+{
+    return holds(t->out, s, "output");
+}
+
+bool term_logged(const struct term *t, const char *s)
+{
+    return holds(t->log, s, "log");
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* The search for the menu, on disks with and without partitions. */
+#include "core/menu/locate.h"
+#include "tests/unit/term.h"
+#include "tests/unit/test.h"
+#include "tests/unit/tree.h"
+
+static struct term term;
+
+#define MENU_OF(name) "timeout 0\ntitle x\nkernel /k " name "\n"
+
+/* Two disks of folders with a kernel each; which menu won is in the command line. */
+static const struct tree_file grub_in_boot[] = {{"/boot/grub/menu.lst", MENU_OF("boot-grub-menu")},
+                                                {"/boot/grub/grub.conf", MENU_OF("boot-grub-conf")},
+                                                {"/grub/menu.lst", MENU_OF("grub-menu")},
+                                                {"/k", "k"},
+                                                {NULL, NULL}};
+static const struct tree_file conf_only[] = {{"/boot/grub/grub.conf", MENU_OF("boot-grub-conf")},
+                                             {"/grub/menu.lst", MENU_OF("grub-menu")},
+                                             {"/k", "k"},
+                                             {NULL, NULL}};
+static const struct tree_file boot_partition[] = {
+    {"/grub/grub.conf", MENU_OF("grub-conf")}, {"/k", "k"}, {NULL, NULL}};
+static const struct tree_file no_menu[] = {
+    {"/boot/grub/grub.cfg", "set x=1\n"}, {"/k", "k"}, {NULL, NULL}};
+
+static void menu_lst_comes_before_grub_conf(void)
+{
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+
+    tree_disk(&disk, grub_in_boot);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0)/k [boot-grub-menu]\n");
+    CHECK_OK(term_session(&term, disks, NULL, NULL, "/boot/grub/grub.conf", false));
+    CHECK_STR(term.booted, "(hd0)/k [boot-grub-conf]\n");
+    CHECK_OK(term_session(&term, disks, NULL, NULL, "(hd0)/grub/menu.lst", true));
+    CHECK_STR(term.booted, "(hd0)/k [grub-menu]\n");
+    tree_free(&disk);
+    tree_disk(&disk, conf_only);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, true));
+    CHECK_STR(term.booted, "(hd0)/k [boot-grub-conf]\n");
+    tree_free(&disk);
+}
+
+static void partitions_are_searched_in_order(void)
+{
+    const struct tree_file *const parts[4] = {no_menu, boot_partition, grub_in_boot, NULL};
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+
+    tree_disk_parts(&disk, NULL, parts);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0,1)/k [grub-conf]\n");
+    CHECK(term_logged(&term, "menu: (hd0,1)/grub/grub.conf, "));
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, true));
+    CHECK_STR(term.booted, "(hd0,1)/k [grub-conf]\n");
+    CHECK_OK(term_session(&term, disks, NULL, NULL, "/grub/menu.lst", false));
+    CHECK_STR(term.booted, "(hd0,2)/k [grub-menu]\n");
+    tree_free(&disk);
+}
+
+static void layouts_differ_in_where_they_begin(void)
+{
+    const struct tree_file *const parts[4] = {conf_only, NULL, NULL, NULL};
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+
+    tree_disk_parts(&disk, grub_in_boot, parts);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0)/k [boot-grub-menu]\n");
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, true));
+    CHECK_STR(term.booted, "(hd0,0)/k [boot-grub-conf]\n");
+    tree_free(&disk);
+}
+
+static void every_other_disk_is_searched_last(void)
+{
+    const struct tree_file *const parts[4] = {NULL, NULL, NULL, boot_partition};
+    struct mem_disk first, second, third, *disks[] = {&first, &second, &third, NULL};
+
+    tree_disk(&first, no_menu);
+    tree_disk_parts(&second, NULL, parts);
+    tree_disk(&third, grub_in_boot);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd1,3)/k [grub-conf]\n");
+    tree_free(&first);
+    tree_free(&second);
+    tree_free(&third);
+}
+
+static void a_whole_disk_boot_volume_is_found(void)
+{
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+
+    tree_disk(&disk, boot_partition);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0)/k [grub-conf]\n");
+    tree_free(&disk);
+}
+
+static void what_was_tried_is_listed(void)
+{
+    const struct tree_file *const parts[4] = {no_menu, NULL, NULL, NULL};
+    static uint8_t zeros[65536];
+    struct mem_disk first, second, *disks[] = {&first, &second, NULL}, *none[] = {NULL};
+
+    tree_disk_parts(&first, NULL, parts);
+    mem_disk_init(&second, zeros, sizeof(zeros), 512);
+    CHECK_ERR(term_session(&term, disks, NULL, NULL, NULL, false), ERR_NO_MENU);
+    CHECK(term_logged(&term, "menu: not found; these places were tried:\n"));
+    CHECK(
+        term_logged(&term, "menu: (hd0,0): ext4, no menu.lst or grub.conf in /boot/grub, /grub\n"));
+    CHECK(term_logged(&term, "menu: (hd1): no partitions\n"));
+    CHECK(term_logged(&term, "menu: (hd1): Error 17: Cannot mount selected partition"));
+    CHECK(strstr(term.log, "(hd0,1)") == NULL);
+    CHECK(term_said(&term,
+                    "Error: No menu found: put a menu.lst into /boot/grub of the first disk\r\n"));
+    CHECK_ERR(term_session(&term, disks, NULL, NULL, "/x/y", false), ERR_NO_MENU);
+    CHECK(term_logged(&term, "menu: (hd0,0): ext4, no /x/y\n"));
+    CHECK_ERR(term_session(&term, disks, NULL, NULL, "(hd0,0)/boot/grub/menu.lst", false),
+              ERR_FILE_NOT_FOUND);
+    CHECK(term_said(
+        &term, "Error 15: File not found: (hd0,0)/boot/grub/menu.lst (ext4); /boot/grub holds: "
+               "grub.cfg"));
+    CHECK_ERR(term_session(&term, disks, NULL, NULL, "(cd)/menu.lst", false), ERR_DEV_FORMAT);
+    CHECK_ERR(term_session(&term, none, NULL, NULL, NULL, false), ERR_NO_MENU);
+    CHECK(term_said(&term, "this machine has no disk"));
+    tree_free(&first);
+}
+
+static void an_empty_menu_is_passed_over(void)
+{
+    static const struct tree_file files[] = {{"/boot/grub/menu.lst", ""},
+                                             {"/grub/menu.lst", MENU_OF("grub-menu")},
+                                             {"/k", "k"},
+                                             {NULL, NULL}};
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+
+    tree_disk(&disk, files);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0)/k [grub-menu]\n");
+    CHECK(term_logged(&term, "menu: (hd0)/boot/grub/menu.lst: Error 14: "));
+    tree_free(&disk);
+}
+
+int main(void)
+{
+    RUN(menu_lst_comes_before_grub_conf);
+    RUN(partitions_are_searched_in_order);
+    RUN(layouts_differ_in_where_they_begin);
+    RUN(every_other_disk_is_searched_last);
+    RUN(a_whole_disk_boot_volume_is_found);
+    RUN(what_was_tried_is_listed);
+    RUN(an_empty_menu_is_passed_over);
+    return test_done();
+}
