@@ -37,7 +37,8 @@ CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)
         $(addprefix core/plan/,$(CORE_PLAN))
 
 GUEST_MAIN := main.c print.c panic.c
-GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c
+GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c vdev.c \
+              blkfront.c blkfront_store.c blkfront_ring.c blkfront_part.c blkfront_io.c
 GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c pool.c traps.c platform.c boot.c handover.c
 GUEST_LIBC :=
 
@@ -58,7 +59,7 @@ FUZZ := tests/fuzz/fuzz_menu.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
-include mk/host.mk mk/guest.mk mk/tests.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/check.mk
 
 .PHONY: all help clean deps
 all: host images

@@ -111,6 +111,7 @@ static struct err request(uint32_t type, xs_tx_t tx, const struct xs_piece *piec
     struct xsd_sockmsg hdr = {.type = type, .req_id = ++last_req_id, .tx_id = tx};
     size_t total = 0;
 
+    failed_path[0] = '\0';
     for (size_t i = 0; i < nr_pieces; i++)
         total += pieces[i].len;
     if (total > XENSTORE_PAYLOAD_MAX)

@@ -59,7 +59,7 @@ MUST_CHECK struct err xenstore_unwatch(const char *path);
 /* Wait for a report since the last call, OK, or the deadline, ERR_TIMEOUT. */
 MUST_CHECK struct err xenstore_wait_change(uint64_t deadline_ns);
 
-/* The path of the last call that failed; never NULL. */
+/* The path of the last call, if that failed; otherwise an empty text. */
 const char *xenstore_failed_path(void);
 
 #endif

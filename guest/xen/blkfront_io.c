@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The disk interface of a block device. A request waits in the queue until all its parts have gone
+ * into the ring; submitted_bytes says how far that is, pending_parts how many are under way. The
+ * first (lowest) failure stands in the request's result, and submitted_bytes becomes PART_FAILED:
+ * no more parts are sent, and the request is done when the last one has come back.
+ */
+#include "guest/xen/blkfront_priv.h"
+
+#include "guest/xen/events.h"
+
+#define PART_FAILED UINT64_MAX
+
+static void finish(struct disk_req *req)
+{
+    if (req->submitted_bytes != PART_FAILED)
+        req->result = OK;
+    req->done = true;
+}
+
+static void record_failure(struct disk_req *req, struct err e)
+{
+    if (req->submitted_bytes != PART_FAILED || e.where < req->result.where)
+        req->result = e;
+    req->submitted_bytes = PART_FAILED;
+}
+
+static void leave_queue(struct blkfront *b, struct disk_req *req)
+{
+    struct disk_req *before = NULL;
+
+    for (struct disk_req *at = b->queue; at != NULL; before = at, at = at->next) {
+        if (at != req)
+            continue;
+        if (before == NULL)
+            b->queue = req->next;
+        else
+            before->next = req->next;
+        if (b->queue_last == req)
+            b->queue_last = before;
+        req->next = NULL;
+        return;
+    }
+}
+
+void blk_fail_all(struct blkfront *b, struct err e)
+{
+    b->dead = e;
+    while (b->queue != NULL) {
+        struct disk_req *req = b->queue;
+
+        leave_queue(b, req);
+        record_failure(req, e);
+        if (req->pending_parts == 0)
+            finish(req);
+    }
+    for (uint32_t i = 0; i < b->parts.nr; i++) {
+        struct blk_part *part = &b->parts.part[i];
+        struct disk_req *req = part->req;
+
+        if (!part->busy || req == NULL)
+            continue;
+        /* Pages that the back end still has mapped stay lent: closing the device tries again. */
+        part->req = NULL;
+        if (!failed(blk_part_reclaim(b, part, false)))
+            blk_part_put(b, part);
+        record_failure(req, e);
+        if (--req->pending_parts == 0)
+            finish(req);
+    }
+}
+
+static struct err part_error(const struct blkfront *b, const struct blk_part *part, int status)
+{
+    uint64_t code = status < 0 ? (uint64_t)-status : (uint64_t)status;
+
+    if (part->req->op == DISK_READ)
+        return ERR_AT(ERR_READ, part->off_bytes,
+                      "the back end failed to read %a bytes (its status: -%b)", part->len_bytes,
+                      code);
+    if (part->req->op == DISK_WRITE)
+        return ERR_AT(ERR_WRITE, part->off_bytes,
+                      "the back end failed to write %a bytes (its status: -%b)", part->len_bytes,
+                      code);
+    return ERR1(ERR_WRITE,
+                b->flush_cache ? "the back end failed to flush its cache (its status: -%a)"
+                               : "the back end failed a write barrier (its status: -%a)",
+                code);
+}
+
+static void part_done(struct blkfront *b, struct blk_part *part, int status)
+{
+    struct disk_req *req = part->req;
+    bool good = status == BLKIF_RSP_OKAY;
+    struct err e = blk_part_reclaim(b, part, good && req->op == DISK_READ);
+
+    if (failed(e)) {
+        /* It answered and yet keeps our pages: nothing that it says can be relied on. */
+        blk_fail_all(b, e);
+        return;
+    }
+    if (!good) {
+        leave_queue(b, req);
+        record_failure(req, part_error(b, part, status));
+    }
+    blk_part_put(b, part);
+    if (--req->pending_parts == 0 &&
+        (req->submitted_bytes == PART_FAILED || req->submitted_bytes == req->len_bytes ||
+         req->op == DISK_FLUSH))
+        finish(req);
+}
+
+/* Take all responses; how many there were. */
+static uint32_t collect(struct blkfront *b)
+{
+    uint32_t nr = 0;
+
+    while (!failed(b->dead)) {
+        struct blkif_response response;
+        bool got;
+        struct err e = blk_ring_get(b, &response, &got);
+
+        if (!failed(e) && got &&
+            (response.id >= b->parts.nr || b->parts.part[response.id].req == NULL))
+            e = ERR1(ERR_PEER, "the back end answered request %a, which was never sent",
+                     response.id);
+        if (failed(e)) {
+            blk_fail_all(b, e);
+            break;
+        }
+        if (!got)
+            break;
+        part_done(b, &b->parts.part[response.id], response.status);
+        nr++;
+    }
+    return nr;
+}
+
+/* The next part of a request into the ring; false when that must wait. */
+static bool send_part(struct blkfront *b, struct disk_req *req)
+{
+    union blkif_sring_entry entry;
+    struct blk_part *part = blk_part_take(b);
+    uint8_t operation = req->op == DISK_READ    ? BLKIF_OP_READ
+                        : req->op == DISK_WRITE ? BLKIF_OP_WRITE
+                        : b->flush_cache        ? BLKIF_OP_FLUSH_DISKCACHE
+                                                : BLKIF_OP_WRITE_BARRIER;
+    struct err e = OK;
+
+    if (part == NULL)
+        return false;
+    part->req = req;
+    part->off_bytes = 0;
+    part->len_bytes = 0;
+    if (req->op != DISK_FLUSH) {
+        part->buf = (uint8_t *)req->buf + req->submitted_bytes;
+        part->off_bytes = req->off_bytes + req->submitted_bytes;
+        part->len_bytes = blk_part_capacity(b, part->buf, req->len_bytes - req->submitted_bytes);
+        e = blk_part_lend(b, part, req->op == DISK_WRITE);
+    }
+    if (failed(e)) {
+        blk_part_put(b, part);
+        if (e.code == ERR_LIMIT && b->parts.nr_busy > 0)
+            return false; /* pages come free with the next response */
+        blk_fail_all(b, e);
+        return false;
+    }
+    blk_part_entry(b, part, operation, &entry);
+    blk_ring_put(b, &entry);
+    req->submitted_bytes += part->len_bytes;
+    req->pending_parts++;
+    return true;
+}
+
+/* From the queue into the ring, as much as fits. */
+static void pump(struct blkfront *b)
+{
+    struct err e;
+
+    while (b->queue != NULL && send_part(b, b->queue)) {
+        struct disk_req *req = b->queue;
+
+        if (req->op == DISK_FLUSH || req->submitted_bytes == req->len_bytes)
+            leave_queue(b, req);
+    }
+    if (failed(b->dead))
+        return;
+    e = blk_ring_push(b);
+    if (failed(e))
+        blk_fail_all(b, e);
+}
+
+static void blk_submit(struct disk *d, struct disk_req *req)
+{
+    struct blkfront *b = d->ctx;
+
+    if (failed(b->dead)) {
+        req->result = b->dead;
+        req->done = true;
+        return;
+    }
+    if (req->op == DISK_FLUSH && !b->flush_cache && !b->flush_barrier) {
+        /* A back end without either has no cache to flush. */
+        finish(req);
+        return;
+    }
+    req->next = NULL;
+    if (b->queue == NULL)
+        b->queue = req;
+    else
+        b->queue_last->next = req;
+    b->queue_last = req;
+    (void)collect(b);
+    pump(b);
+}
+
+static void wait_done(struct blkfront *b, struct disk_req *req)
+{
+    uint64_t deadline_ns = clock_ns() + BLK_REPLY_PATIENCE_NS;
+
+    while (!req->done) {
+        struct err e;
+
+        events_take(b->port);
+        if (collect(b) > 0) {
+            deadline_ns = clock_ns() + BLK_REPLY_PATIENCE_NS;
+            pump(b);
+            continue;
+        }
+        if (blk_ring_arm(b))
+            continue;
+        e = events_wait(&b->port, 1, deadline_ns);
+        if (!failed(e))
+            continue;
+        if (e.code == ERR_TIMEOUT)
+            e = ERR1(ERR_TIMEOUT, "the block device did not answer for %a seconds",
+                     BLK_REPLY_PATIENCE_NS / NS_PER_S);
+        if (collect(b) == 0)
+            blk_fail_all(b, e);
+    }
+}
+
+/* Read [off, off + len) of a request's buffer again. */
+static bool reads_well(struct blkfront *b, const struct disk_req *of, uint64_t off_bytes,
+                       uint64_t len_bytes)
+{
+    struct disk_req req = {.op = DISK_READ, .off_bytes = off_bytes, .len_bytes = len_bytes};
+
+    req.buf = (uint8_t *)of->buf + (off_bytes - of->off_bytes);
+    req.result = ERR_AT(ERR_READ, off_bytes, "not read yet", 0, 0);
+    blk_submit(&b->vbd.disk, &req);
+    wait_done(b, &req);
+    return !failed(req.result);
+}
+
+/*
+ * The back end says only that a part failed, up to a mebibyte. Find the first sector that does, by
+ * halves: a person wants to know which one, and whether it is in the file or beside it.
+ */
+static void find_bad_sector(struct blkfront *b, struct disk_req *req)
+{
+    uint64_t off_bytes = req->result.where, len_bytes = req->result.a;
+    uint32_t sector_bytes = b->vbd.disk.sector_bytes;
+    struct err e;
+
+    while (len_bytes > sector_bytes && !failed(b->dead)) {
+        uint64_t half = align_up(len_bytes / 2, sector_bytes);
+
+        if (reads_well(b, req, off_bytes, half)) {
+            off_bytes += half;
+            len_bytes -= half;
+        } else {
+            len_bytes = half;
+        }
+    }
+    e = ERR_AT(ERR_READ, off_bytes, "the back end failed to read sector %a of %b bytes",
+               off_bytes / sector_bytes, sector_bytes);
+    if (!failed(b->dead) && !reads_well(b, req, off_bytes, len_bytes))
+        req->result = e;
+}
+
+static void blk_wait(struct disk *d, struct disk_req *req)
+{
+    struct blkfront *b = d->ctx;
+
+    wait_done(b, req);
+    if (req->op == DISK_READ && req->result.code == ERR_READ && req->result.where != ERR_NOWHERE)
+        find_bad_sector(b, req);
+}
+
+const struct disk_ops blk_disk_ops = {.submit = blk_submit, .wait = blk_wait};
