@@ -61,17 +61,23 @@ struct disk {
     uint32_t sector_bytes;    /* 512 or 4096: the unit of requests */
     bool read_only;
     struct disk_cache *cache; /* of metadata, made by disk_cache_attach; NULL: disk_read bounces */
+    struct disk *parent;      /* of a window; NULL for any other disk */
+    uint64_t origin_bytes;    /* where a window begins on its parent */
 };
 
 /* Check the request against the disk (range, alignment, read-only) and start it. */
 void disk_submit(struct disk *d, struct disk_req *req);
 
-/* Wait until the request is done and return its result. */
+/*
+ * Wait until the request is done and return its result. Use this, not req->result, when the disk
+ * may be a window: `where` is then a place on the window, not on the disk below it.
+ */
 struct err disk_wait(struct disk *d, struct disk_req *req);
 
 /*
  * Give the disk a cache for disk_read: nr_blocks blocks of DISK_CACHE_BLOCK bytes, least recently
- * used out first. Only disk_read goes through it; large reads by request do not.
+ * used out first; their memory is taken when they are first needed. Only disk_read goes through
+ * it; reads by request do not, and a write by request to this disk drops what it touches.
  */
 #define DISK_CACHE_BLOCK ((uint32_t)4096)
 struct err disk_cache_attach(struct disk *d, struct arena *a, uint32_t nr_blocks);
