@@ -36,12 +36,15 @@ struct node {
 
 enum run_kind { RUN_DISK, RUN_HOLE, RUN_INLINE };
 
-/* A piece of a file. Runs of a file cover it without gaps, in order, and never overlap. */
+/*
+ * A piece of a file. Runs of a file cover it without gaps, in order, and never overlap. The last
+ * one may reach past the end of the file, to the end of its block.
+ */
 struct run {
     enum run_kind kind;
     uint64_t file_off_bytes;
     uint64_t len_bytes;
-    uint64_t disk_off_bytes;     /* RUN_DISK: on the fs's disk, sector aligned at the run's start */
+    uint64_t disk_off_bytes;     /* RUN_DISK: on the fs's disk; sector aligned if it can be */
     const uint8_t *inline_bytes; /* RUN_INLINE: len_bytes of them, as long as the node lives */
 };
 
@@ -55,9 +58,17 @@ struct fs_ops {
     const char *name; /* "ext2/3/4 reader": for logs; the mounted kind is in fs->describe */
     /*
      * Probe and mount fs->disk. ERR_NOT_MINE when it is another format; ERR_FS_DAMAGED and
-     * ERR_REFUSED as in err.h. On success fs->priv, root_ino, describe, label, uuid are set.
+     * ERR_REFUSED as in err.h. On success fs->priv, root_ino, describe, label, uuid and
+     * journal_dirty are set.
      */
     struct err (*mount)(struct fs *fs);
+    /*
+     * The seam for journals; NULL for a reader that cannot replay. Called when mount found the
+     * journal dirty: read it through the mounted fs, and give a disk that shows fs->disk as it
+     * will be after the replay (memory from fs->arena, nothing is written). fs_mount then mounts
+     * that disk instead, with fs->journal_replayed set.
+     */
+    struct err (*replay)(struct fs *fs, struct disk **out);
     /* Read inode ino into *out; what it needs beyond lies in the arena. */
     struct err (*get_node)(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
     /* Find name in the directory; ERR_FILE_NOT_FOUND when it is not there. */
@@ -80,6 +91,8 @@ struct fs {
     char describe[FS_DESCRIBE_MAX]; /* for messages: "ext4", "ext4, journal replayed" */
     char label[FS_LABEL_MAX];
     uint8_t uuid[16];
+    bool journal_dirty;    /* set by mount: the disk as it stands is not the whole truth */
+    bool journal_replayed; /* set by fs_mount: disk is an overlay with the journal's blocks */
 };
 
 /*
@@ -123,7 +136,8 @@ struct err file_read(struct file *f, uint64_t off_bytes, void *buf, uint64_t len
 /*
  * A file as a stream of chunks with read-ahead: while the caller works on one chunk the next are
  * under way. next() returns a pointer to the next bytes (valid until the following call) and their
- * number, 0 at the end.
+ * number, 0 at the end. The file and the arena must outlive the stream; its buffers are as large
+ * as the arena has memory for, 2 MiB at most.
  */
 struct file_stream;
 struct err file_stream_open(struct file_stream **out, struct file *f, struct arena *a,

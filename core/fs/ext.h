@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the ext2/3/4 reader share.
+ *
+ *     ext.c        superblock, features, group descriptors, the table of functions
+ *     ext_inode.c  inodes and symbolic links
+ *     ext_map.c    file byte -> run: extent trees and indirect blocks
+ *     ext_dir.c    directories
+ */
+#ifndef PVBOOT_FS_EXT_H
+#define PVBOOT_FS_EXT_H
+
+#include "core/fs/ext_disk.h"
+#include "core/fs/fs.h"
+
+struct ext {
+    uint32_t block_bytes;
+    uint64_t nr_blocks;
+    uint32_t first_data_block;
+    uint32_t blocks_per_group, inodes_per_group;
+    uint64_t nr_groups;
+    uint32_t nr_inodes, first_ino;
+    uint32_t inode_bytes, desc_bytes;
+    uint32_t first_meta_bg;
+    uint32_t backup_groups[2]; /* with sparse_super2: the only ones with a superblock's copy */
+    uint32_t compat, incompat, ro_compat;
+    uint32_t journal_ino;
+    uint32_t csum_seed; /* crc32c of the uuid, or what the superblock says */
+    uint8_t uuid[16];
+};
+
+/* A block of an inode's tree, as it was last read and checked. */
+struct ext_level {
+    uint64_t block; /* 0: none */
+    uint8_t *bytes;
+};
+
+#define EXT_LEVELS EXT_EXTENT_DEPTH_MAX
+
+struct ext_node {
+    uint32_t flags;
+    uint32_t csum_seed; /* of what belongs to this inode */
+    bool fast_symlink;
+    uint8_t block[60];
+    struct arena *arena; /* for the levels' buffers */
+    struct ext_level levels[EXT_LEVELS];
+};
+
+static inline struct ext *ext_of(const struct fs *fs)
+{
+    return fs->priv;
+}
+
+static inline struct ext_node *ext_node_of(const struct node *n)
+{
+    return n->priv;
+}
+
+static inline bool ext_has_metadata_csum(const struct ext *x)
+{
+    return (x->ro_compat & EXT_RO_COMPAT_METADATA_CSUM) != 0;
+}
+
+/* May a file's [block, block + nr) lie here? Block 0 and the superblock's never belong to files. */
+static inline bool ext_blocks_valid(const struct ext *x, uint64_t block, uint64_t nr)
+{
+    return block > x->first_data_block && in_range(block, nr, x->nr_blocks);
+}
+
+/* The first block of the inode table of a group, from its checked descriptor. */
+struct err ext_inode_table(struct fs *fs, uint64_t group, uint64_t *block);
+
+struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
+struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
+
+struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+
+struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);
+struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories of the ext2/3/4 reader. Every directory can be read as a row of blocks of entries:
+ * the inner nodes of a hash tree look like blocks with one unused entry. They are read in that
+ * way; the hash is not used.
+ */
+#include <string.h>
+
+#include "core/fs/crc.h"
+#include "core/fs/ext.h"
+
+#define DIR_BLOCKS_MAX  ((uint64_t)1 << 19) /* read of one directory; 2 GiB with 4 KiB blocks */
+#define DIR_PIECE_BYTES ((uint64_t)65536)   /* read at once */
+#define REC_LEN_MIN     12u
+
+struct dir_walk {
+    struct fs *fs;
+    struct node *dir;
+    fs_entry_fn fn;
+    void *ctx;
+    bool stopped;
+};
+
+/* 65536 does not fit into the field. */
+static uint32_t rec_len(const struct ext *x, const struct ext_disk_dirent *de)
+{
+    uint32_t len = le16(de->rec_len);
+
+    if (x->block_bytes < 65536)
+        return len;
+    return len == 0 || len == 65535 ? x->block_bytes : len;
+}
+
+static struct err csum_error(uint64_t where, uint32_t want, uint32_t got)
+{
+    return ERR_AT(ERR_FS_DAMAGED, where, "directory block checksum is %A, should be %B", want, got);
+}
+
+/*
+ * Inner nodes of the hash tree have their checksum behind the room for their entries, and it
+ * covers only the entries in use. false: the block is none.
+ */
+static bool is_dx_node(const struct ext *x, const uint8_t *block, size_t *countlimit)
+{
+    const struct ext_disk_dirent *first = (const struct ext_disk_dirent *)block;
+    const struct ext_disk_dirent *second = (const struct ext_disk_dirent *)(block + 12);
+
+    if (le32(first->inode) == 0 && rec_len(x, first) == x->block_bytes) {
+        *countlimit = EXT_DX_NODE_OFF;
+        return true;
+    }
+    *countlimit = EXT_DX_ROOT_OFF;
+    return rec_len(x, first) == 12 && rec_len(x, second) == x->block_bytes - 12;
+}
+
+static struct err check_dx_csum(const struct ext *x, const struct ext_node *en,
+                                const uint8_t *block, size_t at, uint64_t where)
+{
+    static const uint8_t zero[4] = {0};
+    const struct ext_disk_dx_countlimit *cl = (const struct ext_disk_dx_countlimit *)(block + at);
+    size_t limit = le16(cl->limit), count = le16(cl->count);
+    size_t fits = (x->block_bytes - sizeof(struct ext_disk_dx_tail) - at) / EXT_DX_ENTRY_BYTES;
+
+    if (limit > fits || count > limit)
+        return ERR_AT(ERR_FS_DAMAGED, where, "a hash tree node with %a entries of %b", count,
+                      limit);
+    const struct ext_disk_dx_tail *tail =
+        (const struct ext_disk_dx_tail *)(block + at + limit * EXT_DX_ENTRY_BYTES);
+    uint32_t want = le32(tail->checksum);
+    uint32_t got = crc32c(en->csum_seed, block, at + count * EXT_DX_ENTRY_BYTES);
+
+    got = crc32c(got, tail->reserved, sizeof(tail->reserved));
+    got = crc32c(got, zero, sizeof(zero));
+    return got == want ? OK : csum_error(where, want, got);
+}
+
+static struct err check_csum(const struct ext *x, const struct ext_node *en, const uint8_t *block,
+                             uint64_t where)
+{
+    size_t at = x->block_bytes - sizeof(struct ext_disk_dirent_tail);
+    const struct ext_disk_dirent_tail *tail = (const struct ext_disk_dirent_tail *)(block + at);
+
+    if (!ext_has_metadata_csum(x))
+        return OK;
+    if (le32(tail->inode) == 0 && le16(tail->rec_len) == sizeof(*tail) && tail->name_len[0] == 0 &&
+        tail->file_type[0] == EXT_DIRENT_TAIL_TYPE) {
+        uint32_t want = le32(tail->checksum), got = crc32c(en->csum_seed, block, at);
+
+        return got == want ? OK : csum_error(where, want, got);
+    }
+    if ((en->flags & EXT_INODE_INDEX) && is_dx_node(x, block, &at))
+        return check_dx_csum(x, en, block, at, where);
+    return ERR_AT(ERR_FS_DAMAGED, where, "a directory block has no checksum", 0, 0);
+}
+
+/* Check the entry at `at` and give its length; the name is good to use when ino is not 0. */
+static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_t at,
+                              uint64_t where, uint32_t *len, uint32_t *ino)
+{
+    const struct ext_disk_dirent *de = (const struct ext_disk_dirent *)(block + at);
+    uint32_t name_len = de->name_len[0];
+
+    *len = rec_len(x, de);
+    *ino = le32(de->inode);
+    if (*len < REC_LEN_MIN || *len % 4 != 0 || *len > x->block_bytes - at)
+        return ERR_AT(ERR_FS_DAMAGED, where + at, "a directory entry of %a bytes", *len, 0);
+    if (*ino == 0)
+        return OK;
+    if (name_len == 0 || name_len > *len - sizeof(*de))
+        return ERR_AT(ERR_FS_DAMAGED, where + at, "a directory entry of %a bytes for a name of %b",
+                      *len, name_len);
+    if (*ino > x->nr_inodes || (*ino < x->first_ino && *ino != EXT_ROOT_INO))
+        return ERR_AT(ERR_FS_DAMAGED, where + at, "a directory entry for inode %a of %b", *ino,
+                      x->nr_inodes);
+    if (memchr(de + 1, '/', name_len) != NULL || memchr(de + 1, '\0', name_len) != NULL)
+        return ERR_AT(ERR_FS_DAMAGED, where + at, "a name with a slash or a NUL in it", 0, 0);
+    return OK;
+}
+
+static struct err walk_block(struct dir_walk *w, const uint8_t *block, uint64_t where)
+{
+    struct ext *x = ext_of(w->fs);
+    uint32_t len, ino;
+
+    TRY(check_csum(x, ext_node_of(w->dir), block, where));
+    /* Each entry is at least REC_LEN_MIN long, so this ends. The rest is too short for one. */
+    for (uint32_t at = 0; x->block_bytes - at >= REC_LEN_MIN; at += len) {
+        TRY(check_entry(x, block, at, where, &len, &ino));
+        const struct ext_disk_dirent *de = (const struct ext_disk_dirent *)(block + at);
+
+        if (ino != 0 && !w->fn(w->ctx, (const char *)(de + 1), de->name_len[0], ino)) {
+            w->stopped = true;
+            return OK;
+        }
+    }
+    return OK;
+}
+
+static struct err walk_run(struct dir_walk *w, const struct run *run, uint64_t skip, uint64_t len,
+                           uint8_t *buf)
+{
+    struct ext *x = ext_of(w->fs);
+
+    for (uint64_t done = 0; done < len && !w->stopped;) {
+        uint64_t piece = min_u64(len - done, DIR_PIECE_BYTES);
+        uint64_t where = run->disk_off_bytes + skip + done;
+
+        TRY(disk_read(w->fs->disk, where, buf, piece));
+        for (uint64_t at = 0; at < piece && !w->stopped; at += x->block_bytes)
+            TRY(walk_block(w, buf + at, where + at));
+        done += piece;
+    }
+    return OK;
+}
+
+static struct err walk_dir(struct dir_walk *w, struct arena *scratch)
+{
+    struct ext *x = ext_of(w->fs);
+    uint64_t size = w->dir->size_bytes, budget = DIR_BLOCKS_MAX * x->block_bytes;
+    uint8_t *buf = arena_pages(scratch, (size_t)min_u64(align_up(size, 4096), DIR_PIECE_BYTES));
+    struct run run;
+
+    if (buf == NULL)
+        return arena_exhausted("a directory buffer of %a bytes", (size_t)DIR_PIECE_BYTES);
+    for (uint64_t pos = 0; pos < size && !w->stopped;) {
+        TRY(ext_map(w->fs, w->dir, pos, &run));
+        uint64_t skip = pos - run.file_off_bytes;
+        uint64_t len = min_u64(run.len_bytes - skip, size - pos);
+
+        /* Linux passes over the holes of a directory, too. */
+        if (run.kind == RUN_DISK) {
+            if (len > budget)
+                return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b blocks",
+                            w->dir->ino, DIR_BLOCKS_MAX);
+            budget -= len;
+            TRY(walk_run(w, &run, skip, len, buf));
+        }
+        pos += len;
+    }
+    return OK;
+}
+
+struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx)
+{
+    struct ext *x = ext_of(fs);
+    struct dir_walk w = {.fs = fs, .dir = dir, .fn = fn, .ctx = ctx};
+    struct arena scratch;
+
+    if (ext_node_of(dir)->flags & EXT_INODE_ENCRYPT)
+        return ERR1(ERR_REFUSED, "inode %a is an encrypted directory", dir->ino);
+    if (dir->size_bytes == 0 || dir->size_bytes % x->block_bytes != 0)
+        return ERR2(ERR_FS_DAMAGED, "inode %a is a directory of %b bytes", dir->ino,
+                    dir->size_bytes);
+    arena_init(&scratch, fs->arena->source);
+    struct err e = walk_dir(&w, &scratch);
+
+    arena_reset(&scratch);
+    return e;
+}
+
+struct wanted {
+    const char *name;
+    size_t len;
+    uint64_t ino;
+};
+
+static bool compare(void *ctx, const char *name, size_t len, uint64_t ino)
+{
+    struct wanted *w = ctx;
+
+    if (len != w->len || memcmp(name, w->name, len) != 0)
+        return true;
+    w->ino = ino;
+    return false;
+}
+
+struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino)
+{
+    struct wanted w = {.name = name, .len = len};
+
+    TRY(ext_readdir(fs, dir, compare, &w));
+    if (w.ino == 0)
+        return ERR(ERR_FILE_NOT_FOUND, "");
+    *ino = w.ino;
+    return OK;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Inodes of the ext2/3/4 reader, and symbolic links. */
+#include <string.h>
+
+#include "core/fs/crc.h"
+#include "core/fs/ext.h"
+
+#define MODE_TYPE    0170000
+#define MODE_FILE    0100000
+#define MODE_DIR     0040000
+#define MODE_SYMLINK 0120000
+
+#define INODE_BYTES_MAX ((size_t)4096)
+
+static enum node_type type_of(uint32_t mode)
+{
+    switch (mode & MODE_TYPE) {
+    case MODE_FILE:
+        return NODE_FILE;
+    case MODE_DIR:
+        return NODE_DIR;
+    case MODE_SYMLINK:
+        return NODE_SYMLINK;
+    default:
+        return NODE_OTHER;
+    }
+}
+
+/* Does the inode have the field that ends at `end`? */
+static bool has_extra(const struct ext *x, const struct ext_disk_inode *di, size_t end)
+{
+    return x->inode_bytes > EXT_INODE_OLD_BYTES &&
+           EXT_INODE_OLD_BYTES + (size_t)le16(di->extra_isize) >= end;
+}
+
+#define HAS_EXTRA(x, di, field)                                                                    \
+    has_extra(x, di, offsetof(struct ext_disk_inode, field) + sizeof((di)->field))
+
+/* The checksum covers the whole inode, its own two halves taken as 0. */
+static struct err check_csum(const struct ext *x, const struct ext_disk_inode *di, uint32_t seed,
+                             uint64_t off)
+{
+    static const uint8_t zero[2] = {0};
+    const uint8_t *raw = (const uint8_t *)di;
+    uint32_t want = le16(di->checksum_lo);
+    size_t at = offsetof(struct ext_disk_inode, checksum_lo);
+    uint32_t got = crc32c(seed, raw, at);
+
+    got = crc32c(got, zero, sizeof(zero));
+    got = crc32c(got, raw + at + 2, EXT_INODE_OLD_BYTES - at - 2);
+    if (x->inode_bytes > EXT_INODE_OLD_BYTES) {
+        size_t hi = offsetof(struct ext_disk_inode, checksum_hi);
+
+        got = crc32c(got, raw + EXT_INODE_OLD_BYTES, hi - EXT_INODE_OLD_BYTES);
+        if (HAS_EXTRA(x, di, checksum_hi)) {
+            want |= (uint32_t)le16(di->checksum_hi) << 16;
+            got = crc32c(got, zero, sizeof(zero));
+            hi += 2;
+        }
+        got = crc32c(got, raw + hi, x->inode_bytes - hi);
+    }
+    if (!HAS_EXTRA(x, di, checksum_hi))
+        got &= 0xffff;
+    if (got != want)
+        return ERR_AT(ERR_FS_DAMAGED, off, "inode checksum is %A, should be %B", want, got);
+    return OK;
+}
+
+static uint32_t node_seed(const struct ext *x, uint64_t ino, const struct ext_disk_inode *di)
+{
+    uint8_t nr[4] = {(uint8_t)ino, (uint8_t)(ino >> 8), (uint8_t)(ino >> 16), (uint8_t)(ino >> 24)};
+
+    return crc32c(crc32c(x->csum_seed, nr, sizeof(nr)), di->generation, sizeof(di->generation));
+}
+
+/* A link's target lies in the inode when the inode has no blocks but those of its attributes. */
+static bool is_fast_symlink(const struct ext *x, const struct ext_disk_inode *di, uint64_t size)
+{
+    uint64_t blocks = le32(di->blocks_lo);
+    bool has_acl = le32(di->file_acl_lo) != 0 || le16(di->file_acl_high) != 0;
+    uint64_t acl_sectors = has_acl ? x->block_bytes / 512 : 0;
+
+    return size < sizeof(di->block) && blocks <= acl_sectors &&
+           !(le32(di->flags) & EXT_INODE_INLINE_DATA);
+}
+
+static struct err fill(const struct ext *x, const struct ext_disk_inode *di, uint64_t off,
+                       struct node *out, struct ext_node *en)
+{
+    out->mode = le16(di->mode);
+    out->type = type_of(out->mode);
+    out->size_bytes = le32(di->size_lo);
+    if (out->type == NODE_FILE || (out->type == NODE_DIR && (x->incompat & EXT_INCOMPAT_LARGEDIR)))
+        out->size_bytes |= (uint64_t)le32(di->size_high) << 32;
+    out->mtime = (int32_t)le32(di->mtime);
+    if (HAS_EXTRA(x, di, mtime_extra))
+        out->mtime += (int64_t)(le32(di->mtime_extra) & 3) << 32;
+    en->flags = le32(di->flags);
+    memcpy(en->block, di->block, sizeof(en->block));
+    en->fast_symlink = out->type == NODE_SYMLINK && is_fast_symlink(x, di, out->size_bytes);
+    if (out->mode == 0 || le16(di->links_count) == 0)
+        return ERR_AT(ERR_FS_DAMAGED, off, "inode %a is in use by a directory, but is free",
+                      out->ino, 0);
+    if (out->size_bytes > INT64_MAX)
+        return ERR_AT(ERR_FS_DAMAGED, off, "inode %a has a size of %b bytes", out->ino,
+                      out->size_bytes);
+    return OK;
+}
+
+struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out)
+{
+    struct ext *x = ext_of(fs);
+    uint8_t raw[INODE_BYTES_MAX];
+    const struct ext_disk_inode *di = (const struct ext_disk_inode *)raw;
+    uint64_t table, index, off;
+
+    if (ino == 0 || ino > x->nr_inodes)
+        return ERR2(ERR_FS_DAMAGED, "inode %a was asked for; there are %b", ino, x->nr_inodes);
+    TRY(ext_inode_table(fs, (ino - 1) / x->inodes_per_group, &table));
+    index = (ino - 1) % x->inodes_per_group;
+    off = table * x->block_bytes + index * x->inode_bytes;
+    if (x->inode_bytes > sizeof(raw))
+        return ERR1(ERR_REFUSED, "ext inodes of %a bytes", x->inode_bytes);
+    memset(raw, 0, sizeof(struct ext_disk_inode)); /* an old inode is shorter than the struct */
+    TRY(disk_read(fs->disk, off, raw, x->inode_bytes));
+    struct ext_node *en = arena_alloc(a, sizeof(*en));
+
+    if (en == NULL)
+        return arena_exhausted("an inode of %a bytes", sizeof(*en));
+    *out = (struct node){.ino = ino, .priv = en};
+    en->arena = a;
+    if (ext_has_metadata_csum(x)) {
+        en->csum_seed = node_seed(x, ino, di);
+        TRY(check_csum(x, di, en->csum_seed, off));
+    }
+    return fill(x, di, off, out, en);
+}
+
+struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len)
+{
+    struct ext *x = ext_of(fs);
+    struct ext_node *en = ext_node_of(n);
+    struct run run;
+
+    if (en->flags & EXT_INODE_ENCRYPT)
+        return ERR1(ERR_REFUSED, "inode %a is an encrypted symbolic link", n->ino);
+    if (n->size_bytes == 0 || n->size_bytes >= x->block_bytes || n->size_bytes > cap)
+        return ERR2(ERR_FS_DAMAGED, "inode %a is a symbolic link of %b bytes", n->ino,
+                    n->size_bytes);
+    *len = (size_t)n->size_bytes;
+    if (en->fast_symlink) {
+        memcpy(buf, en->block, *len);
+    } else {
+        TRY(ext_map(fs, n, 0, &run));
+        if (run.kind != RUN_DISK)
+            return ERR1(ERR_FS_DAMAGED, "inode %a is a symbolic link without a target", n->ino);
+        TRY(disk_read(fs->disk, run.disk_off_bytes, buf, *len));
+    }
+    /* Linux ends a target at its first NUL. */
+    const char *nul = memchr(buf, '\0', *len);
+
+    if (nul != NULL)
+        *len = (size_t)(nul - buf);
+    if (*len == 0)
+        return ERR1(ERR_FS_DAMAGED, "inode %a is an empty symbolic link", n->ino);
+    return OK;
+}
