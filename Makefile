@@ -26,7 +26,7 @@ endif
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
 CORE_FS     := fs.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
-CORE_UNPACK :=
+CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  :=
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
@@ -51,8 +51,8 @@ HOST_CMD     := main.c run.c run_options.c run_tty.c hostcmd.c
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c
-UNIT_SUPPORT := support.c tree.c term.c
+UNIT := tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c
+UNIT_SUPPORT := support.c mkfs.c packed.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := tests/fuzz/fuzz_menu.c
