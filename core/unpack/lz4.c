@@ -145,7 +145,7 @@ static struct err next_frame(struct unpack *u, struct lz4_frames *f)
         return OK;
     }
     if (!f->any)
-        return unpack_bad_header(u);
+        return u->in_len < 4 ? unpack_short(u) : unpack_bad_header(u);
     u->done = true; /* other bytes behind the last frame */
     return OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inner copy of the LZ77 decoders that are ours (LZO1X, LZ4): a match is bytes of the output
+ * The inner copies of our LZ77 decoder (LZO1X): a match is bytes of the output
  * so far, and may overlap what it makes ("abab..." is distance 2).
  */
 #ifndef PVBOOT_UNPACK_MATCH_H

@@ -87,6 +87,7 @@ static int test_passed_, test_failed_, test_bad_checks_;
 static inline int test_done(void)
 {
     printf("%d passed, %d failed\n", test_passed_, test_failed_);
+    fflush(stdout); /* a sanitizer may end the program before exit does it */
     return test_failed_ == 0 ? 0 : 1;
 }
 
