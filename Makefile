@@ -51,7 +51,7 @@ HOST_CMD     := main.c run.c run_options.c run_tty.c hostcmd.c
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c
+UNIT := tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
 UNIT_SUPPORT := support.c mkfs.c packed.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
