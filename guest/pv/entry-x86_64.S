@@ -9,7 +9,7 @@
 #include <xen/xen.h>
 #include <xen/elfnote.h>
 
-        .section .text.entry, "ax"
+        .section .start, "ax"
         .globl  _start
 _start:
         cld

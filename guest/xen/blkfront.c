@@ -18,17 +18,25 @@
 static struct blkfront *fronts;
 static size_t nr_fronts, fronts_pages;
 
+/* What an error cannot hold: the node that it is about. */
+static void say_path(const struct blkfront *b)
+{
+    char line[LINE_MAX];
+    struct text t = text_on(line, sizeof(line));
+
+    if (xenstore_failed_path()[0] == '\0')
+        return;
+    text_str(&t, b->vbd.disk.name);
+    text_str(&t, ": the next error is about the xenstore node ");
+    text_name(&t, xenstore_failed_path(), strlen(xenstore_failed_path()));
+    log_line(b->log, line);
+}
+
 static void say(const struct blkfront *b, struct err e)
 {
-    char subject[DISK_NAME_MAX + XENSTORE_PATH_MAX + 4], line[LINE_MAX];
-    struct text t = text_on(subject, sizeof(subject));
+    char line[LINE_MAX];
 
-    text_str(&t, b->vbd.disk.name);
-    if (xenstore_failed_path()[0] != '\0') {
-        text_str(&t, ", ");
-        text_str(&t, xenstore_failed_path());
-    }
-    err_format(e, subject, line, sizeof(line));
+    err_format(e, b->vbd.disk.name, line, sizeof(line));
     log_line(b->log, line);
 }
 
@@ -38,7 +46,7 @@ static void fail(struct blkfront *b, struct err e)
     b->vbd.why = e;
     b->dead = e;
     b->settled = true;
-    say(b, e);
+    say_path(b);
 }
 
 static struct err offer_ring(struct blkfront *b)
@@ -223,24 +231,6 @@ static void begin_closing(struct blkfront *b)
         fail(b, e);
 }
 
-static void say_what_it_is(const struct blkfront *b)
-{
-    char line[LINE_MAX];
-    struct text t = text_on(line, sizeof(line));
-
-    text_str(&t, b->vbd.disk.name);
-    if (b->vbd.kind == VBD_EMPTY) {
-        text_str(&t, b->cdrom ? ": a CD drive without a disk" : ": a drive without a disk");
-    } else if (b->vbd.kind == VBD_CDROM) {
-        text_str(&t, ": a CD-ROM of ");
-        text_size(&t, b->vbd.disk.size_bytes);
-        text_str(&t, ", not counted among the disks");
-    } else {
-        return;
-    }
-    log_line(b->log, line);
-}
-
 struct err blkfront_init(const struct blkfront_options *options)
 {
     uint64_t deadline_ns = clock_ns() + BLK_CONNECT_PATIENCE_NS;
@@ -277,7 +267,6 @@ struct err blkfront_init(const struct blkfront_options *options)
                  ERR2(ERR_TIMEOUT, "the back end did not connect within %a seconds (its state: %b)",
                       BLK_CONNECT_PATIENCE_NS / NS_PER_S, state));
         }
-        say_what_it_is(b);
     }
     return unwatch_all();
 }

@@ -8,9 +8,9 @@
  *   blkfront_part.c   a part of a request: the pages that it lends to the back end
  *   blkfront_ring.c   the ring that both ends share
  *
- * A device that cannot be used does not hinder the others: it is a line in the log, and its vbd
- * says why. Buffers of requests must be in memory of mm.h or of the image itself: their pages are
- * lent to the back end directly, or, with persistent grants, copied.
+ * A device that cannot be used does not hinder the others: its vbd says why. Buffers of requests
+ * must be in memory of mm.h or of the image itself: their pages are lent to the back end directly,
+ * or, with persistent grants, copied.
  */
 #ifndef PVBOOT_XEN_BLKFRONT_H
 #define PVBOOT_XEN_BLKFRONT_H
