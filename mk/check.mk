@@ -1,0 +1,27 @@
+# What CI runs: `make check` (all tests) and `make lint`, counted together by `make ci`.
+
+UNIT_RUN64 = for t in $(UNIT_BIN64); do echo "$$t:"; $$t || exit 1; done
+UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
+
+SUITES = 'unit64=$(UNIT_RUN64)' \
+         'unit32=$(UNIT_RUN32)' \
+         'core=$(MAKE) --no-print-directory check-core-symbols' \
+         'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
+         'images=$(MAKE) --no-print-directory check-images' \
+         'guest=$(MAKE) --no-print-directory check-guest'
+
+.PHONY: check lint ci check-build
+## make check        all tests; installs what they need
+check: deps
+	$(MAKE) --no-print-directory check-build
+	tests/check.sh $(BUILD)/check $(SUITES)
+
+check-build: all unit64 unit32 fuzz-build
+
+## make lint         format, static analysis, sizes
+lint: deps
+	tests/lint.sh
+
+# For .ci/run: everything, one closing line of counts.
+ci: check-build
+	tests/check.sh $(BUILD)/check 'lint=tests/lint.sh' $(SUITES)
