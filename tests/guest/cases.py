@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: MIT
+"""The guest cases: what pvboot must do with real kernels on a real Xen.
+
+A case is a function with the decorator @case; its docstring is what it shows.
+It gets a Trial: `disk()` makes an image, `boot()` runs a guest to its end and
+returns it, `check*()` compare. Raise Missing to skip.
+"""
+
+import hashlib
+
+from images import KERNELS, block_sectors, random_bytes
+
+XZ, LZ4, ZSTD = "debian12-amd64", "debian12-cloud-amd64", "debian13-cloud-amd64"
+MARKER = random_bytes(100000, "marker")
+MARKER_HASH = hashlib.sha256(MARKER).hexdigest()
+# 2010's mke2fs made these; today's defaults have extents, 64bit, metadata_csum.
+OLD = ("-O", "^64bit,^metadata_csum,^flex_bg,^huge_file,^dir_nlink,^extra_isize")
+
+CASES = []
+
+
+def case(fn):
+    CASES.append(fn)
+    return fn
+
+
+def menu(*entries, head="default 0\ntimeout 0\n"):
+    """menu.lst; an entry is (title, root, kernel line, initrd)."""
+    text = "# made by the guest tests\n" + head
+    for title, root, kernel, initrd in entries:
+        text += "\ntitle %s\nroot %s\nkernel %s\n" % (title, root, kernel)
+        text += "initrd %s\n" % initrd if initrd else ""
+    return text.encode()
+
+
+ARGS = "console=hvc0 earlyprintk=xen"
+
+
+def system(t, kernel, args="", root="(hd0)", blob_mib=1, head=None, first=None, fallback=None, **fs):
+    """A disk with a kernel, its initrd, a menu and a file to read. `first` is
+    an entry to stand before the good one."""
+    files = {
+        "/boot/vmlinuz": KERNELS.vmlinuz(kernel),
+        "/boot/initrd": t.images.initrd(kernel, blob_mib),
+        "/etc/marker": MARKER,
+    }
+    files.update(fs.pop("files", {}))
+    good = ("good", root, "/boot/vmlinuz %s entry=good %s" % (ARGS, args), "/boot/initrd")
+    lines = head or "default 0\ntimeout 0\n" + ("fallback 1\n" if first else "")
+    files["/boot/grub/menu.lst"] = menu(*([first] if first else []), good, head=lines)
+    return t.images.disk(files, **fs)
+
+
+def booted(t, g, kernel, blob_mib=1, entry="good"):
+    """The kernel that the menu named reached its init with what the menu named."""
+    r = g.report()
+    t.check("done" in r, "the guest's init ran to its end")
+    t.equal(r["kernel"], [KERNELS.version(kernel)], "kernel")
+    t.check("entry=" + entry in r["cmdline"][0].split(), "command line of the entry")
+    t.equal(r["initrd"], [t.images.manifest[t.images.initrd(kernel, blob_mib)]], "initrd's hash")
+    t.check("trouble" not in r, "no trouble in the guest: %s" % r.get("trouble"))
+    t.equal(g.reason, "poweroff", "the guest's end")
+    return r
+
+
+def kernel_case(t, kernel, vdev="xvda"):
+    d = system(t, kernel, "pv.read=%s:etc/marker pv.write=%s" % (vdev, vdev))
+    g = t.boot(disks=[(d, vdev)])
+    r = booted(t, g, kernel)
+    t.equal(r["read"], ["%s:etc/marker %s" % (vdev, MARKER_HASH)], "file read by the guest's own driver")
+    t.equal(r["written"], [vdev], "file written and read back")
+
+
+@case
+def debian12_xz(t):
+    """Debian 12's kernel (xz) boots with its command line and initrd, reads and writes its disk"""
+    kernel_case(t, XZ)
+
+
+@case
+def debian12_cloud_lz4(t):
+    """Debian 12's cloud kernel (lz4) boots, reads and writes its disk"""
+    kernel_case(t, LZ4)
+
+
+@case
+def debian13_cloud_zstd(t):
+    """Debian 13's cloud kernel (zstd) boots, reads and writes its disk"""
+    kernel_case(t, ZSTD)
+
+
+@case
+def ec2_device_name(t):
+    """A disk named sda1, whole file system, as EC2 has it"""
+    kernel_case(t, LZ4, "sda1")
+
+
+@case
+def memtotal(t):
+    """MemTotal is direct boot's to within 64 KiB"""
+    d = system(t, XZ, "pv.read=xvda:etc/marker", blob_mib=30)
+    args = "%s entry=good pv.read=xvda:etc/marker" % ARGS
+    a = booted(t, t.boot(disks=[(d, "xvda")], memory=512), XZ, 30)
+    direct = t.boot(disks=None, memory=512, kernel=KERNELS.vmlinuz(XZ),
+                    ramdisk=t.images.initrd(XZ, 30), extra=args)
+    b = booted(t, direct, XZ, 30)
+    mine, theirs = int(a["memtotal"][0]), int(b["memtotal"][0])
+    t.note("MemTotal: pvboot %d kB, direct %d kB" % (mine, theirs))
+    t.check(abs(mine - theirs) <= 64, "MemTotal %d kB, direct boot has %d kB" % (mine, theirs))
+
+
+@case
+def save_restore(t):
+    """xl save and xl restore work on the booted guest"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker pv.wait")
+    g = t.start(disks=[(d, "xvda")], memory=192)
+    t.host.wait_console(g, r"T: waiting", 120)
+    g = t.save_and_restore(g)
+    t.host.command("input", g.name, "after-restore\n")
+    t.finish(g)
+    r = g.report()
+    t.equal(r["resumed"], ["after-restore"], "the guest goes on after restore")
+    t.equal(r["again"], ["xvda:etc/marker " + MARKER_HASH], "the disk can be read after restore")
+    t.equal(g.reason, "poweroff", "the guest's end")
+
+
+def fallback_case(t, first_file, bad=None):
+    files = {"/boot/first": bad} if bad is not None else {}
+    first = ("bad", "(hd0)", "%s %s entry=bad" % (first_file, ARGS), "/boot/initrd")
+    d = system(t, LZ4, first=first, files=files)
+    g = t.boot(disks=[(d, "xvda")])
+    booted(t, g, LZ4)
+    before = g.console.split("Linux version")[0]
+    t.check("Error " in before, "the first entry's error is shown with a number")
+    t.check(first_file in before, "the error names the file %s" % first_file)
+
+
+@case
+def fallback_missing(t):
+    """The fallback entry boots when the first one's kernel file is missing"""
+    fallback_case(t, "/boot/vmlinuz-of-yesterday")
+
+
+@case
+def fallback_truncated(t):
+    """The fallback entry boots when the first one's kernel file is truncated"""
+    whole = KERNELS.vmlinuz(LZ4).read_bytes()
+    fallback_case(t, "/boot/first", whole[:len(whole) * 2 // 3])
+
+
+@case
+def fallback_not_a_kernel(t):
+    """The fallback entry boots when the first one's kernel file is not a kernel"""
+    fallback_case(t, "/boot/first", b"#!/bin/sh\necho this is not a kernel\n" * 500)
+
+
+@case
+def fallback_empty_file(t):
+    """The fallback entry boots when the first one's kernel file is empty"""
+    fallback_case(t, "/boot/first", b"")
+
+
+@case
+def fallback_missing_initrd(t):
+    """The fallback entry boots when the first one's initrd is missing"""
+    first = ("bad", "(hd0)", "/boot/vmlinuz %s entry=bad" % ARGS, "/boot/no-such-initrd")
+    g = t.boot(disks=[(system(t, LZ4, first=first), "xvda")])
+    booted(t, g, LZ4)
+    t.check("/boot/no-such-initrd" in g.console.split("Linux version")[0],
+            "the error names the initrd")
+
+
+@case
+def no_fallback(t):
+    """Without a fallback and with nobody there, the guest ends with the reason crash"""
+    d = t.images.disk({"/boot/grub/menu.lst": menu(
+        ("only", "(hd0)", "/boot/vmlinuz-none %s" % ARGS, None))})
+    g = t.boot(disks=[(d, "xvda")])
+    t.equal(g.reason, "crash", "the guest's end")
+    t.check("/boot/vmlinuz-none" in g.console, "the file is named")
+
+
+@case
+def no_menu(t):
+    """A disk without a menu: each place is listed, the guest ends with the reason crash"""
+    d = t.images.disk({"/etc/marker": MARKER})
+    g = t.boot(disks=[(d, "xvda")])
+    t.equal(g.reason, "crash", "the guest's end")
+    t.check("menu.lst" in g.console, "the places that were tried are named")
+
+
+@case
+def several_drives(t):
+    """Two disks, an empty CD drive and a read-only disk; the kernel lies on the second disk"""
+    second = t.images.disk({"/boot/vmlinuz": KERNELS.vmlinuz(LZ4),
+                            "/boot/initrd": t.images.initrd(LZ4),
+                            "/etc/marker": MARKER}, fs="ext3")
+    first = t.images.disk({"/boot/grub/menu.lst": menu(
+        ("second disk", "(hd1)", "/boot/vmlinuz %s entry=good pv.read=xvdb:etc/marker "
+         "pv.read=xvdd:etc/read-only" % ARGS, "/boot/initrd"))})
+    locked = t.images.disk({"/etc/read-only": MARKER}, fs="ext2")
+    g = t.boot(disks=[(first, "xvda"), (second, "xvdb"), (None, "xvdc"), (locked, "xvdd", "r")])
+    r = booted(t, g, LZ4)
+    t.equal(r["read"], ["xvdb:etc/marker " + MARKER_HASH, "xvdd:etc/read-only " + MARKER_HASH],
+            "files on the second and on the read-only disk")
+    disks = {line.split()[0]: line.split()[1:] for line in r["disk"]}
+    t.equal(disks["xvdd"][1], "ro=1", "the read-only disk is read-only in the guest")
+    before = g.console.split("Linux version")[0]
+    for n in ("(hd0)", "(hd1)", "(hd2)"):
+        t.check(n in before, "%s is in the banner" % n)
+    t.check("(hd3)" not in before, "the empty CD drive is not numbered")
+
+
+@case
+def memory_128(t):
+    """128 MiB of memory and a 32 MiB initrd"""
+    d = system(t, LZ4, blob_mib=30)
+    g = t.boot(disks=[(d, "xvda")], memory=128, accept_kernel_only=True)
+    t.check("Linux version" in g.console, "the kernel starts")
+    t.check("Error" not in g.console.split("Linux version")[0], "no error before it")
+
+
+@case
+def memory_128_init(t):
+    """128 MiB of memory and a small initrd: to init and back"""
+    booted(t, t.boot(disks=[(system(t, LZ4), "xvda")], memory=128), LZ4)
+
+
+@case
+def memory_8g(t):
+    """8 GiB of memory"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker")
+    r = booted(t, t.boot(disks=[(d, "xvda")], memory=8192, seconds=300), LZ4)
+    t.check(int(r["memtotal"][0]) > 7800 * 1024, "MemTotal is %s kB" % r["memtotal"][0])
+
+
+@case
+def vcpus_4(t):
+    """4 vcpus (1 in all other cases)"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker")
+    r = booted(t, t.boot(disks=[(d, "xvda")], vcpus=4, seconds=240), LZ4)
+    t.equal(r["cpus"], ["4"], "processors in the guest")
+
+
+@case
+def initrd_256(t):
+    """A 256 MiB initrd arrives whole"""
+    d = system(t, LZ4, blob_mib=254)
+    booted(t, t.boot(disks=[(d, "xvda")], memory=1024, seconds=400), LZ4, 254)
+
+
+@case
+def maxmem(t):
+    """Memory below maxmem (a balloon)"""
+    g = t.boot(disks=[(system(t, LZ4), "xvda")], memory=256, maxmem=512)
+    booted(t, g, LZ4)
+
+
+def failing_disk(t, fallback):
+    whole = KERNELS.vmlinuz(LZ4)
+    first = ("bad", "(hd0)", "/boot/first %s entry=bad" % ARGS, "/boot/initrd")
+    d = system(t, LZ4, first=first, files={"/boot/first": whole},
+               head="default 0\ntimeout 0\n" + ("fallback 1\n" if fallback else ""),
+               options=("-b", "4096"))
+    sectors = block_sectors(d, "/boot/first", 4096)
+    bad = sectors[len(sectors) // 2]
+    g = t.boot(disks=[(d, "xvda", "fail=%d" % bad)])
+    before = g.console.split("Linux version")[0]
+    t.check("Error 25" in before, "the read error is shown as GRUB's error 25")
+    t.check("hd0" in before.split("Error 25")[1], "it names the disk")
+    return g, before, bad
+
+
+@case
+def failing_sectors(t):
+    """A disk whose sectors fail: an error that names the disk, then the fallback entry"""
+    g, _, _ = failing_disk(t, True)
+    booted(t, g, LZ4)
+
+
+@case
+def failing_sectors_no_fallback(t):
+    """The same without a fallback: the guest ends with the reason crash"""
+    g, _, _ = failing_disk(t, False)
+    t.equal(g.reason, "crash", "the guest's end")
+
+
+@case
+def partitioned(t):
+    """A partitioned disk (MBR) with its menu on (hd0,0)"""
+    d = system(t, LZ4, "pv.read=xvda1:etc/marker pv.write=xvda1", root="(hd0,0)", mbr=True)
+    r = booted(t, t.boot(disks=[(d, "xvda")]), LZ4)
+    t.equal(r["read"], ["xvda1:etc/marker " + MARKER_HASH], "file on the first partition")
+    t.equal(r["written"], ["xvda1"], "file written and read back")
+
+
+@case
+def sectors_4096(t):
+    """A disk with sectors of 4096 bytes"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker pv.write=xvda", options=("-b", "4096"))
+    r = booted(t, t.boot(disks=[(d, "xvda", "sector=4096")]), LZ4)
+    t.equal(r["read"], ["xvda:etc/marker " + MARKER_HASH], "file read by the guest")
+    t.equal(r["written"], ["xvda"], "file written and read back")
+
+
+@case
+def ext2_of_2010(t):
+    """ext2 as 2010's mke2fs made it: 1 KiB blocks, indirect blocks, 128-byte inodes"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker", fs="ext2",
+               options=OLD + ("-b", "1024", "-I", "128", "-r", "1"))
+    booted(t, t.boot(disks=[(d, "xvda")]), LZ4)
+
+
+@case
+def ext3_of_2010(t):
+    """ext3 with 2 KiB blocks and indirect blocks"""
+    d = system(t, LZ4, "pv.read=xvda:etc/marker", fs="ext3",
+               options=("-O", "^64bit,^metadata_csum,^flex_bg,^extent", "-b", "2048"))
+    booted(t, t.boot(disks=[(d, "xvda")]), LZ4)
+
+
+@case
+def symlinks(t):
+    """menu.lst and the kernel behind symbolic links"""
+    d = t.images.disk({
+        "/boot/vmlinuz-real": KERNELS.vmlinuz(LZ4),
+        "/boot/initrd-real": t.images.initrd(LZ4),
+        "/vmlinuz": ("link", "boot/vmlinuz-real"),
+        "/boot/initrd": ("link", "/boot/initrd-real"),
+        "/boot/grub/menu.lst": ("link", "../../etc/menu.lst"),
+        "/etc/menu.lst": menu(("links", "(hd0)", "/vmlinuz %s entry=good" % ARGS, "/boot/initrd")),
+    })
+    booted(t, t.boot(disks=[(d, "xvda")]), LZ4)
+
+
+@case
+def menu_named_by_command_line(t):
+    """The guest's command line names the menu"""
+    other = menu(("other", "(hd0)", "/boot/vmlinuz %s entry=other" % ARGS, "/boot/initrd"))
+    d = system(t, LZ4, files={"/srv/other.lst": other})
+    g = t.boot(disks=[(d, "xvda")], extra="(hd0)/srv/other.lst")
+    booted(t, g, LZ4, entry="other")
+
+
+@case
+def ec2_command_line(t):
+    """EC2's command line for the loader is not taken for a menu"""
+    g = t.boot(disks=[(system(t, LZ4), "xvda")], extra="root=/dev/sda1 ro 4")
+    booted(t, g, LZ4)
+
+
+@case
+def reboot(t):
+    """A reboot of the guest is seen as one, and the next boot works on the same disk"""
+    d = system(t, LZ4, "pv.write=xvda pv.end=reboot")
+    t.add_disks([(d, "xvda")])
+    for _ in range(2):
+        g = t.boot(disks=None)
+        t.equal(g.reason, "reboot", "the guest's end")
+        t.equal(g.report()["written"], ["xvda"], "file written and read back")
+
+
+@case
+def guest_crash(t):
+    """A kernel that crashes later ends with the reason crash"""
+    d = system(t, LZ4, "pv.end=crash")
+    g = t.boot(disks=[(d, "xvda")])
+    t.equal(g.reason, "crash", "the guest's end")
+    t.check("done" in g.report(), "init had run before")
+
+
+@case
+def two_at_once(t):
+    """Two guests boot at the same time from their own disks"""
+    a = t.start(disks=[(system(t, LZ4), "xvda")])
+    b = t.start(disks=[(system(t, XZ), "xvda")], name="second", prefix="e")
+    t.finish(a)
+    t.finish(b)
+    booted(t, a, LZ4)
+    booted(t, b, XZ)

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the guest cases: tests/guest/run.py [--image FILE] [CASE]...
+
+Starts the Xen host once and runs every case (or those named) on it. Three
+outcomes are kept apart: a pass; a failure (the guest did the wrong thing);
+no answer (the guest or the host said nothing in time), which counts as a
+failure, too. A case whose ingredients cannot be had is skipped by name.
+Output is TAP with a last line "N passed, N failed, N skipped".
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from cases import CASES  # noqa: E402
+from images import ROOT, Images, Missing  # noqa: E402
+from rig import Host, NoAnswer, Refused  # noqa: E402
+
+HOST_MEMORY_MIB = 8192 + 512  # the largest case, and what is being given back
+
+
+class Wrong(AssertionError):
+    pass
+
+
+class Trial:
+    """One case under way."""
+
+    def __init__(self, host, images, image, slow):
+        self.host = host
+        self.images = images
+        self.image = image
+        self.slow = slow
+        self.guests = []
+        self.notes = []
+        self.disk_words = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def check(self, ok, what):
+        if not ok:
+            raise Wrong("not true: " + what)
+
+    def equal(self, got, wanted, what):
+        if got != wanted:
+            raise Wrong("%s: got %r, wanted %r" % (what, got, wanted))
+
+    def add_disks(self, disks, prefix="d"):
+        """A disk is (image or None for an empty CD drive, vdev, option...)."""
+        self.disk_words = []
+        for i, (path, vdev, *options) in enumerate(disks):
+            if path is None:
+                self.disk_words.append(",%s,cdrom" % vdev)
+                continue
+            name = "%s%d" % (prefix, i)
+            drive = [o for o in options if o != "r"]
+            self.host.drive(name, path, *drive)
+            self.disk_words.append("%s,%s%s" % (name, vdev, ",r" if "r" in options else ""))
+
+    def start(self, disks, memory=256, vcpus=1, extra=None, maxmem=None, kernel=None,
+              ramdisk=None, name="guest", prefix="d"):
+        if disks is not None:
+            self.add_disks(disks, prefix)
+        kernel_name = "pvboot"
+        if kernel:
+            kernel_name = "kernel"
+            self.host.file("kernel", kernel)
+        else:
+            self.host.file("pvboot", self.image)
+        if ramdisk:
+            self.host.file("ramdisk", ramdisk)
+        g = self.host.create(name, kernel=kernel_name, ramdisk="ramdisk" if ramdisk else None,
+                             extra=extra, memory=memory, maxmem=maxmem, vcpus=vcpus,
+                             disk=self.disk_words)
+        self.guests.append(g)
+        self.host.unpause(g)
+        return g
+
+    def finish(self, g, seconds=120):
+        self.host.wait_end(g, seconds * self.slow)
+        return g
+
+    def boot(self, disks, seconds=120, accept_kernel_only=False, **config):
+        g = self.start(disks, **config)
+        if accept_kernel_only:
+            self.host.wait_console(g, "Linux version", seconds * self.slow)
+            return g
+        return self.finish(g, seconds)
+
+    def save_and_restore(self, g):
+        self.host.command("save", g.name)
+        self.host.command("restore", g.name)
+        g.ended = False
+        g.reason = None
+        self.host.unpause(g)
+        return g
+
+    def evidence(self):
+        """What a person needs to see when the case went wrong."""
+        lines = []
+        for g in self.guests:
+            lines.append("---- console of %s (ended: %s, reason: %s)" % (g.name, g.ended, g.reason))
+            lines += g.console.replace("\r", "").split("\n")[-120:]
+            xen = self.host.xen_log(g)
+            if xen:
+                lines.append("---- Xen's log since its creation")
+                lines += xen[-40:]
+            if g.dump:
+                lines.append("---- registers")
+                lines += g.dump[:20]
+        return lines
+
+
+def run_case(fn, trial):
+    """Returns (outcome, text)."""
+    try:
+        fn(trial)
+        return "pass", ""
+    except Missing as e:
+        return "skip", str(e)
+    except Wrong as e:
+        return "fail", str(e)
+    except (NoAnswer, Refused) as e:
+        return "no answer", str(e)
+    except Exception:  # a broken case is a result of its own
+        return "broken test", traceback.format_exc()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--image", type=Path, default=ROOT / "build/images/pvboot-hd0-x86_64")
+    p.add_argument("--pvboot", type=Path, default=ROOT / "build/pvboot")
+    p.add_argument("--work", type=Path, default=ROOT / "build/guest-tests")
+    p.add_argument("--slow", type=float, default=1.0, help="multiplies every time limit")
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--verbose", action="store_true", help="show consoles as they come")
+    p.add_argument("case", nargs="*")
+    a = p.parse_args()
+    cases = [c for c in CASES if not a.case or c.__name__ in a.case]
+    unknown = set(a.case) - {c.__name__ for c in CASES}
+    if unknown:
+        p.error("no such case: " + ", ".join(sorted(unknown)))
+    if a.list:
+        for c in cases:
+            print("%-28s %s" % (c.__name__, c.__doc__))
+        return 0
+    for f in (a.image, a.pvboot):
+        if not f.exists():
+            sys.exit("%s is missing; build it with make" % f)
+
+    images = Images(a.work)
+    counts = {"pass": 0, "skip": 0, "fail": 0}
+    host = None
+    began = time.monotonic()
+    print("1..%d" % len(cases), flush=True)
+    for n, fn in enumerate(cases, 1):
+        t0 = time.monotonic()
+        try:
+            host = host or Host(a.pvboot, HOST_MEMORY_MIB, a.verbose)
+        except NoAnswer as e:
+            print("Bail out! the Xen host did not start: %s" % e)
+            counts["fail"] += len(cases) - n + 1
+            break
+        trial = Trial(host, images, a.image, a.slow)
+        outcome, text = run_case(fn, trial)
+        took = time.monotonic() - t0
+        what = "%d - %s: %s" % (n, fn.__name__, fn.__doc__)
+        if outcome == "pass":
+            print("ok %s (%.0f s)" % (what, took))
+        elif outcome == "skip":
+            print("ok %s # SKIP %s" % (what, text))
+        else:
+            print("not ok %s (%.0f s)" % (what, took))
+            for line in ["%s: %s" % (outcome, text)] + trial.evidence():
+                print("# " + line)
+        if a.verbose:
+            for g in trial.guests:
+                print("# times of %s: %s" % (g.name, ", ".join(
+                    "%s %.1f" % (k, v - g.t["creating"]) for k, v in g.t.items())))
+        for line in trial.notes:
+            print("# " + line)
+        sys.stdout.flush()
+        counts[outcome if outcome in counts else "fail"] += 1
+        try:
+            host.destroy_all()
+        except (NoAnswer, Refused, OSError) as e:
+            print("# the host is started anew: %s" % e)
+            host.stop()
+            host = None
+    if host:
+        host.stop()
+    print("# %.0f s in all" % (time.monotonic() - began))
+    print("%d passed, %d failed, %d skipped" % (counts["pass"], counts["fail"], counts["skip"]))
+    return 1 if counts["fail"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
