@@ -27,7 +27,7 @@ CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
 CORE_FS     := fs.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
-CORE_IMAGE  :=
+CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
@@ -46,7 +46,8 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
-HOST_CMD     := main.c run.c run_options.c run_tty.c hostcmd.c
+HOST_CMD     := main.c machine.c filedisk.c qcow2.c files.c listing.c run.c run_options.c run_tty.c hostcmd.c filedisk.c qcow2.c json.c inspect.c inspect_look.c \
+                inspect_kernel.c inspect_initrd.c inspect_doubts.c inspect_text.c inspect_json.c
 
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
@@ -59,7 +60,7 @@ FUZZ := tests/fuzz/fuzz_menu.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/check.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/check.mk mk/rig.mk
 
 .PHONY: all help clean deps
 all: host images

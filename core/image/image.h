@@ -46,8 +46,8 @@ struct xen_notes {
     char pae_mode[48];     /* "yes", "yes,extended-cr3", "bimodal", "no" */
     uint64_t entry;        /* ENTRY; the ELF header's e_entry when there is no note */
     uint64_t virt_base;    /* VIRT_BASE; 0 when there is none */
-    uint64_t paddr_offset; /* PADDR_OFFSET; see image_load for the default */
-    bool has_virt_base, has_paddr_offset;
+    uint64_t paddr_offset; /* PADDR_OFFSET; 0 when there is none */
+    bool has_entry, has_virt_base, has_paddr_offset;
     bool has_hypercall_page, has_init_p2m, has_hv_start_low;
     uint64_t hypercall_page, init_p2m, hv_start_low;
     bool mod_start_pfn;                             /* the initrd may lie by pfn, unmapped */
@@ -55,6 +55,8 @@ struct xen_notes {
     bool suspend_cancel;
     bool pvh; /* PHYS32_ENTRY: could also start as PVH */
 };
+
+struct image_stream;
 
 struct image {
     /* from image_open */
@@ -67,35 +69,37 @@ struct image {
     uint64_t payload_off_bytes, payload_bytes; /* in the file */
     uint64_t unpacked_bytes;                   /* as the payload's trailer says; 0 if it does not */
     uint64_t entry;                            /* e_entry */
-    uint32_t nr_segments;                      /* ascending file offset */
+    uint32_t nr_segments;                      /* none is empty; ascending file offset */
     struct image_segment segments[IMAGE_SEGMENT_MAX];
-    uint64_t pstart, pend; /* the span of all segments; pend exclusive, not rounded */
+    uint64_t pstart, pend; /* the span of all segments; pend exclusive, neither is rounded */
     /* from image_load */
     struct xen_notes notes;
 
-    /* image_open's, for image_load */
-    void *priv;
+    struct image_stream *stream; /* between image_open and image_close */
 };
 
 /*
- * Read the headers of the open file and start the stream. Errors: ERR_EXEC_FORMAT with a sentence
- * that says what was found ("not a kernel: the file begins with ...", "a bzImage of boot protocol
- * 2.05, too old to tell where its payload lies", "a 32-bit kernel; this is a 64-bit guest" (when
- * want differs from the ELF's width)), ERR_FILELENGTH for a truncated file.
+ * Read the headers of the open file and start the stream. f and a must live until image_close.
+ * Errors: ERR_EXEC_FORMAT with a sentence that says what was found ("not a kernel: the file is a
+ * script", "a bzImage of boot protocol 0x205, too old to tell where its payload lies", "a 32-bit
+ * kernel; this is a 64-bit guest" (when want differs from the ELF's width)), ERR_FILELENGTH for a
+ * truncated file, ERR_BAD_GZIP_... for damaged compressed data. After an error nothing is open.
  */
 struct err image_open(struct image *img, struct file *f, struct arena *a, enum image_width want,
                       const struct log *log);
 
 /*
  * Stream all segments to dst, which stands for physical address img->pstart and has room for
- * pend - pstart bytes (zeroed or not: gaps and bss are zeroed here). Then parse the notes and
- * check them: no Xen notes ("no Xen notes: not built with CONFIG_XEN_PV"), wrong GUEST_OS loader,
- * no writable-entry, required features outside `offered` (bits XENFEAT_* of submap 0, named).
- * To look without loading, dst may point to ordinary memory of that size.
+ * pend - pstart bytes (zeroed or not: gaps and bss are zeroed here), and go on to the end of the
+ * compressed data, so that its checksum is checked. Then parse the notes and refuse what cannot
+ * run: no Xen notes, PVH only, another loader's kernel, required features outside `offered` (bits
+ * XENFEAT_* of submap 0) by name, addresses that contradict each other or that belong to Xen.
+ * img->notes is filled in even then, as far as it goes. To look without loading, dst may point to
+ * ordinary memory of that size.
  */
 struct err image_load(struct image *img, void *dst, uint32_t offered_features);
 
-/* Ends the stream of an image that will not be loaded (or was). */
+/* Ends the stream of an image that will not be loaded (or was). More than once is allowed. */
 void image_close(struct image *img);
 
 #endif

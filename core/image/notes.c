@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Xen's notes. Numbers and meaning: Xen, xen/include/public/elfnote.h and features.h. Defaults and
+ * checks: what xen/common/libelf/libelf-dominfo.c does for a PV guest, so that a kernel which the
+ * toolstack would start is started, and one which it would refuse is refused with a sentence.
+ */
+#include "core/image/notes.h"
+
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/base/text.h"
+
+enum {
+    NOTE_ENTRY = 1,
+    NOTE_HYPERCALL_PAGE = 2,
+    NOTE_VIRT_BASE = 3,
+    NOTE_PADDR_OFFSET = 4,
+    NOTE_XEN_VERSION = 5,
+    NOTE_GUEST_OS = 6,
+    NOTE_GUEST_VERSION = 7,
+    NOTE_LOADER = 8,
+    NOTE_PAE_MODE = 9,
+    NOTE_FEATURES = 10,
+    NOTE_HV_START_LOW = 12,
+    NOTE_SUSPEND_CANCEL = 14,
+    NOTE_INIT_P2M = 15,
+    NOTE_MOD_START_PFN = 16,
+    NOTE_SUPPORTED_FEATURES = 17,
+    NOTE_PHYS32_ENTRY = 18,
+};
+
+#define NOTE_HEADER_BYTES 12
+#define NOTES_PER_RANGE   1000 /* of any kind */
+#define PAGE_BYTES        4096u
+
+/* Addresses that belong to Xen: arch-x86/xen-x86_64.h and xen-x86_32.h (PAE). */
+#define HV_START_64  0xffff800000000000u
+#define HV_END_64    0xffff880000000000u
+#define HV_START_32  0xf5800000u
+#define CANONICAL_LO 0x0000800000000000u /* end of the lower half */
+
+#define REQUIRES(name)                                                                             \
+    name, "it requires the Xen feature \"" name "\", which a PV guest does not have here"
+
+/*
+ * Features by bit. `granted`: a kernel may require it although the hypervisor does not list it.
+ * Linux has always required writable_page_tables, meaning that Xen traps and emulates its writes
+ * to page tables (VMASST_TYPE_writable_pagetables), while Xen offers the bit only to guests whose
+ * page tables need no protection. The same goes for descriptor tables, and for page directories
+ * above 4 GiB, which every 64-bit Xen can use.
+ */
+static const struct {
+    uint8_t bit;
+    bool granted;
+    const char *name, *refusal;
+} features[] = {
+    {0, true, REQUIRES("writable_page_tables")},
+    {1, true, REQUIRES("writable_descriptor_tables")},
+    {2, false, REQUIRES("auto_translated_physmap")},
+    {3, false, REQUIRES("supervisor_mode_kernel")},
+    {4, true, REQUIRES("pae_pgdir_above_4gb")},
+    {5, false, REQUIRES("mmu_pt_update_preserve_ad")},
+    {6, false, REQUIRES("highmem_assist")},
+    {7, false, REQUIRES("gnttab_map_avail_bits")},
+    {8, false, REQUIRES("hvm_callback_vector")},
+    {9, false, REQUIRES("hvm_safe_pvclock")},
+    {10, false, REQUIRES("hvm_pirqs")},
+    {11, false, REQUIRES("dom0")},
+    {13, false, REQUIRES("memory_op_vnode_supported")},
+    {15, false, REQUIRES("linux_rsdp_unrestricted")},
+};
+
+static bool name_is(const char *s, size_t len, const char *name)
+{
+    return strlen(name) == len && memcmp(s, name, len) == 0;
+}
+
+/* One name of the FEATURES string, without the '!'. */
+static struct err add_feature(struct xen_notes *n, const char *s, size_t len, bool required,
+                              const struct log *log)
+{
+    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+        if (name_is(s, len, features[i].name)) {
+            n->features_supported |= (uint32_t)1 << features[i].bit;
+            n->features_required |= required ? (uint32_t)1 << features[i].bit : 0;
+            return OK;
+        }
+    }
+    if (!required || len == 0)
+        return OK; /* it can use something that nobody offers it */
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "the kernel requires an unknown Xen feature: ");
+    text_name(&t, s, len);
+    log_line(log, line);
+    return ERR(ERR_EXEC_FORMAT, "its FEATURES note requires a Xen feature that is not known here");
+}
+
+/* "!writable_page_tables|pae_pgdir_above_4gb": names between bars, '!' before a required one. */
+static struct err parse_features(struct xen_notes *n, const char *s, size_t len,
+                                 const struct log *log)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i <= len; i++) {
+        if (i < len && s[i] != '|')
+            continue;
+        bool required = start < i && s[start] == '!';
+
+        TRY(add_feature(n, s + start + required, i - start - required, required, log));
+        start = i + 1;
+    }
+    return OK;
+}
+
+/* A note's text up to its terminator, cut to what fits. */
+static void copy_text(char *dst, size_t cap, const uint8_t *desc, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && n < cap - 1 && desc[n] != 0)
+        n++;
+    memcpy(dst, desc, n);
+    dst[n] = '\0';
+}
+
+/* Numbers are as wide as the kernel's assembler made them. */
+static bool get_number(const uint8_t *desc, size_t len, uint64_t *v)
+{
+    switch (len) {
+    case 1:
+        *v = desc[0];
+        return true;
+    case 2:
+        *v = le16(desc);
+        return true;
+    case 4:
+        *v = le32(desc);
+        return true;
+    case 8:
+        *v = le64(desc);
+        return true;
+    default:
+        return false;
+    }
+}
+
+#define COPY_TEXT(field) copy_text(n->field, sizeof(n->field), desc, len)
+
+/* True when it was one of the notes that hold text. */
+static bool text_note(struct xen_notes *n, uint32_t type, const uint8_t *desc, size_t len)
+{
+    switch (type) {
+    case NOTE_XEN_VERSION:
+        COPY_TEXT(xen_version);
+        return true;
+    case NOTE_GUEST_OS:
+        COPY_TEXT(guest_os);
+        return true;
+    case NOTE_GUEST_VERSION:
+        COPY_TEXT(guest_version);
+        return true;
+    case NOTE_LOADER:
+        COPY_TEXT(loader);
+        return true;
+    case NOTE_PAE_MODE:
+        COPY_TEXT(pae_mode);
+        return true;
+    case NOTE_FEATURES:
+        COPY_TEXT(features);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void number_note(struct xen_notes *n, uint32_t type, uint64_t v)
+{
+    switch (type) {
+    case NOTE_ENTRY:
+        n->has_entry = true;
+        n->entry = v;
+        break;
+    case NOTE_HYPERCALL_PAGE:
+        n->has_hypercall_page = true;
+        n->hypercall_page = v;
+        break;
+    case NOTE_VIRT_BASE:
+        n->has_virt_base = true;
+        n->virt_base = v;
+        break;
+    case NOTE_PADDR_OFFSET:
+        n->has_paddr_offset = true;
+        n->paddr_offset = v;
+        break;
+    case NOTE_HV_START_LOW:
+        n->has_hv_start_low = true;
+        n->hv_start_low = v;
+        break;
+    case NOTE_SUSPEND_CANCEL:
+        n->suspend_cancel = v != 0;
+        break;
+    case NOTE_INIT_P2M:
+        n->has_init_p2m = true;
+        n->init_p2m = v;
+        break;
+    case NOTE_MOD_START_PFN:
+        n->mod_start_pfn = v != 0;
+        break;
+    case NOTE_SUPPORTED_FEATURES:
+        n->features_supported |= (uint32_t)v;
+        break;
+    case NOTE_PHYS32_ENTRY:
+        n->pvh = true;
+        break;
+    default: /* nothing that a PV start needs */
+        break;
+    }
+}
+
+static size_t text_length(const uint8_t *desc, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len && desc[n] != 0)
+        n++;
+    return n;
+}
+
+static struct err add_note(struct xen_notes *n, uint32_t type, const uint8_t *desc, size_t len,
+                           const struct log *log)
+{
+    uint64_t v = 0;
+
+    n->found = true;
+    if (type == NOTE_FEATURES)
+        TRY(parse_features(n, (const char *)desc, text_length(desc, len), log));
+    if (text_note(n, type, desc, len))
+        return OK;
+    if (get_number(desc, len, &v))
+        number_note(n, type, v);
+    return OK;
+}
+
+struct err notes_parse(struct xen_notes *n, const uint8_t *data, size_t len, const struct log *log)
+{
+    size_t off = 0;
+
+    for (unsigned i = 0; i < NOTES_PER_RANGE && len - off >= NOTE_HEADER_BYTES; i++) {
+        uint64_t name_bytes = le32(data + off), desc_bytes = le32(data + off + 4);
+        uint32_t type = le32(data + off + 8);
+        size_t name = off + NOTE_HEADER_BYTES;
+
+        if (!in_range(name, align_up(name_bytes, 4), len))
+            break;
+        size_t desc = name + (size_t)align_up(name_bytes, 4);
+
+        if (desc_bytes > len - desc)
+            break;
+        if (name_bytes == 4 && memcmp(data + name, "Xen", 4) == 0)
+            TRY(add_note(n, type, data + desc, (size_t)desc_bytes, log));
+        off = desc + (size_t)min_u64(align_up(desc_bytes, 4), len - desc);
+    }
+    return OK;
+}
+
+/* ---- checks
+ * -------------------------------------------------------------------------------------- */
+
+static struct err check_kind(const struct xen_notes *n, enum image_width width)
+{
+    bool generic = strncmp(n->loader, "generic", 7) == 0;
+    bool linux_guest = strncmp(n->guest_os, "linux", 5) == 0;
+
+    if (!n->found)
+        return ERR(ERR_EXEC_FORMAT, "no Xen notes: not built as a Xen PV kernel (Linux: "
+                                    "CONFIG_XEN_PV)");
+    if (n->pvh && n->loader[0] == '\0' && n->guest_os[0] == '\0')
+        return ERR(ERR_EXEC_FORMAT, "a kernel that starts under PVH only; this is a PV guest "
+                                    "(Linux: CONFIG_XEN_PV is not set)");
+    if (!generic && !linux_guest)
+        return ERR(ERR_EXEC_FORMAT, "its Xen notes ask for neither the generic loader nor Linux's");
+    if (strncmp(n->xen_version, "xen-3.0", 7) != 0)
+        return ERR(ERR_EXEC_FORMAT, "its XEN_VERSION note is not xen-3.0, the interface of every "
+                                    "Xen since 3.0");
+    if (width == IMAGE_32 && strncmp(n->pae_mode, "yes", 3) != 0 &&
+        strncmp(n->pae_mode, "bimodal", 7) != 0)
+        return ERR(ERR_EXEC_FORMAT, "a 32-bit kernel without PAE, which Xen cannot run");
+    return OK;
+}
+
+static struct err check_features(const struct xen_notes *n, uint32_t offered)
+{
+    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+        uint32_t bit = (uint32_t)1 << features[i].bit;
+
+        if ((n->features_required & bit) != 0 && (offered & bit) == 0 && !features[i].granted)
+            return ERR(ERR_EXEC_FORMAT, features[i].refusal);
+    }
+    return OK;
+}
+
+/* Is [start, end) of virtual memory the guest's to use? */
+static bool guests_own(uint64_t start, uint64_t end, enum image_width width)
+{
+    if (width == IMAGE_32)
+        return end <= HV_START_32;
+    return end <= CANONICAL_LO || start >= HV_END_64;
+}
+
+static struct err check_addresses(struct image *img)
+{
+    struct xen_notes *n = &img->notes;
+    /* The offset may be negative: it wraps, and adding it wraps back. */
+    uint64_t start = img->pstart + (n->virt_base - n->paddr_offset);
+    uint64_t end = img->pend + (n->virt_base - n->paddr_offset);
+
+    if (n->has_paddr_offset && !n->has_virt_base)
+        return ERR(ERR_EXEC_FORMAT, "its notes have PADDR_OFFSET, but no VIRT_BASE");
+    if (end <= start || start < n->virt_base)
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its segments do not fit its VIRT_BASE note: they would lie "
+                    "at %A, the base is %B",
+                    start, n->virt_base);
+    if (!guests_own(start, end, img->width))
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its segments would lie at %A to %B, which is not the guest's "
+                    "to use",
+                    start, end);
+    if (n->entry < start || n->entry >= end)
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its entry point %A lies outside of the kernel, which begins "
+                    "at %B",
+                    n->entry, start);
+    if (n->has_hypercall_page &&
+        (n->hypercall_page < start || n->hypercall_page >= end ||
+         end - n->hypercall_page < PAGE_BYTES || n->hypercall_page % PAGE_BYTES != 0))
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its hypercall page %A is no page of the kernel, which begins "
+                    "at %B",
+                    n->hypercall_page, start);
+    if (n->has_init_p2m && n->init_p2m >= start && n->init_p2m < end)
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its INIT_P2M note %A lies inside of the kernel, which begins "
+                    "at %B",
+                    n->init_p2m, start);
+    return OK;
+}
+
+struct err notes_check(struct image *img, uint32_t offered_features)
+{
+    struct xen_notes *n = &img->notes;
+
+    if (!n->has_entry)
+        n->entry = img->entry;
+    TRY(check_kind(n, img->width));
+    TRY(check_features(n, offered_features));
+    return check_addresses(img);
+}

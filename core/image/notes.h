@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Xen's ELF notes: reading them, and checking what they ask for. Private to core/image. */
+#ifndef PVBOOT_IMAGE_NOTES_H
+#define PVBOOT_IMAGE_NOTES_H
+
+#include "core/image/image.h"
+
+/* Read all notes of a range into n; others than Xen's are passed over. Notes that run out of the
+ * range end it. */
+struct err notes_parse(struct xen_notes *n, const uint8_t *data, size_t len, const struct log *log);
+
+/* After the last range: fill in the defaults, then refuse what cannot run here. */
+struct err notes_check(struct image *img, uint32_t offered_features);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/image/stream.h"
+
+#include <string.h>
+
+#include "core/base/bytes.h"
+
+struct err stream_read(struct image *img, void *buf, size_t len, size_t *got)
+{
+    struct image_stream *s = img->stream;
+
+    if (s->unpack != NULL) {
+        TRY(unpack_read(s->unpack, buf, len, got));
+    } else {
+        uint64_t left = img->payload_bytes - min_u64(s->pos, img->payload_bytes);
+
+        *got = (size_t)min_u64(len, left);
+        TRY(file_read(s->file, img->payload_off_bytes + s->pos, buf, *got));
+    }
+    s->pos += *got;
+    return OK;
+}
+
+struct err stream_ends_early(const struct image *img, uint64_t needed)
+{
+    return ERR2(ERR_FILELENGTH,
+                img->stream->unpack != NULL
+                    ? "the ELF file that is compressed in it ends after %a bytes; its headers name "
+                      "%b bytes"
+                    : "a truncated ELF file: it ends after %a bytes; its headers name %b bytes",
+                img->stream->pos, needed);
+}
+
+static struct err go_to(struct image *img, uint64_t off)
+{
+    struct image_stream *s = img->stream;
+    uint64_t got = 0;
+
+    if (s->unpack == NULL) {
+        s->pos = off;
+        return OK;
+    }
+    TRY(unpack_skip(s->unpack, off - s->pos, &got));
+    s->pos += got;
+    return s->pos == off ? OK : stream_ends_early(img, off);
+}
+
+struct err stream_read_piece(struct image *img, const struct stream_piece *p)
+{
+    struct image_stream *s = img->stream;
+    uint64_t done = 0;
+
+    if (p->len == 0)
+        return OK;
+    if (p->off < s->head_len) {
+        done = min_u64(p->len, s->head_len - p->off);
+        memcpy(p->to, s->head + p->off, (size_t)done);
+    }
+    if (done == p->len)
+        return OK;
+    size_t got, len = (size_t)(p->len - done);
+
+    TRY(go_to(img, p->off + done));
+    TRY(stream_read(img, p->to + done, len, &got));
+    return got == len ? OK : stream_ends_early(img, p->off + p->len);
+}
+
+struct err stream_drain(struct image *img)
+{
+    struct image_stream *s = img->stream;
+    uint64_t got;
+
+    if (s->unpack == NULL)
+        return OK;
+    TRY(unpack_skip(s->unpack, UINT64_MAX - s->pos, &got));
+    s->pos += got;
+    return OK;
+}
