@@ -1,0 +1,21 @@
+# The embedded Xen host at work: the demo, the guest tests, the bench.
+
+.PHONY: run demo check-guest bench
+## make run          a demo disk with the distribution's own kernel, booted by pvboot
+run: deps all demo
+	@if [ -t 0 ] && [ -t 1 ]; then \
+	    exec $(BUILD)/pvboot run $(BUILD)/demo/demo.img; \
+	else \
+	    exec $(BUILD)/pvboot run --append '(hd0,0)/boot/grub/poweroff.lst' --timeout 300 \
+	        $(BUILD)/demo/demo.img </dev/null; \
+	fi
+
+demo:
+	host/demo/mkdemo.sh $(BUILD)/demo
+
+check-guest: host images
+	$(PYTHON) -B tests/guest/run.py $(CASES)
+
+## make bench        times against GRUB's Xen image and direct boot, as a table
+bench: deps host images
+	$(PYTHON) -B tests/bench/bench.py
