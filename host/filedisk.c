@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/filedisk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/xenhost/xenhost.h"
+
+static void *get(void *ctx, size_t nr_bytes)
+{
+    (void)ctx;
+    return aligned_alloc(4096, nr_bytes);
+}
+
+static void put(void *ctx, void *p, size_t nr_bytes)
+{
+    (void)ctx;
+    (void)nr_bytes;
+    free(p);
+}
+
+const struct mem_source host_memory = {.get = get, .put = put};
+
+static struct err read_raw(int fd, uint64_t off_bytes, uint8_t *buf, uint64_t len_bytes)
+{
+    while (len_bytes > 0) {
+        ssize_t n = pread(fd, buf, (size_t)len_bytes, (off_t)off_bytes);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_AT(ERR_READ, off_bytes, "reading the image failed with errno %a", errno, 0);
+        if (n == 0)
+            return ERR_AT(ERR_READ, off_bytes, "the image has become shorter", 0, 0);
+        buf += n;
+        off_bytes += (uint64_t)n;
+        len_bytes -= (uint64_t)n;
+    }
+    return OK;
+}
+
+static void submit(struct disk *d, struct disk_req *req)
+{
+    struct file_disk *f = d->ctx;
+
+    if (f->qcow2 != NULL)
+        req->result = qcow2_read(f->qcow2, req->off_bytes, req->buf, req->len_bytes);
+    else
+        req->result = read_raw(f->fd, req->off_bytes, req->buf, req->len_bytes);
+    req->done = true;
+}
+
+static void wait(struct disk *d, struct disk_req *req)
+{
+    (void)d;
+    (void)req; /* done in submit */
+}
+
+static const struct disk_ops file_disk_ops = {.submit = submit, .wait = wait};
+
+bool file_disk_open(struct file_disk *d, const char *path, uint32_t sector_bytes, char *why,
+                    size_t why_cap)
+{
+    const char *slash = strrchr(path, '/');
+    enum xh_format format;
+    uint64_t size = 0;
+
+    *d = (struct file_disk){.fd = -1};
+    if (!xh_image_format(path, false, &format, why, why_cap))
+        return false;
+    d->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (d->fd < 0) {
+        snprintf(why, why_cap, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    d->format = format == XH_QCOW2 ? "qcow2" : "raw";
+    if (format == XH_QCOW2) {
+        char text[256];
+        struct err e = qcow2_open(&d->qcow2, d->fd);
+
+        if (failed(e)) {
+            err_format(e, path, text, sizeof(text));
+            snprintf(why, why_cap, "%s", text);
+            file_disk_close(d);
+            return false;
+        }
+        size = qcow2_size_bytes(d->qcow2);
+    } else {
+        off_t end = lseek(d->fd, 0, SEEK_END); /* of a block device, too */
+
+        size = end < 0 ? 0 : (uint64_t)end;
+    }
+    d->disk = (struct disk){.ops = &file_disk_ops,
+                            .ctx = d,
+                            .size_bytes = size - size % sector_bytes,
+                            .sector_bytes = sector_bytes,
+                            .read_only = true};
+    snprintf(d->disk.name, sizeof(d->disk.name), "%s", slash != NULL ? slash + 1 : path);
+    return true;
+}
+
+void file_disk_close(struct file_disk *d)
+{
+    qcow2_close(d->qcow2);
+    if (d->fd >= 0)
+        close(d->fd);
+    d->qcow2 = NULL;
+    d->fd = -1;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image file as a `struct disk`, for the commands that look into images: raw or qcow2, read
+ * only. Nothing is ever written to the file.
+ */
+#ifndef PVBOOT_HOST_FILEDISK_H
+#define PVBOOT_HOST_FILEDISK_H
+
+#include "core/base/arena.h"
+#include "core/disk/disk.h"
+#include "host/qcow2.h"
+
+struct file_disk {
+    struct disk disk; /* name: the file's last component */
+    int fd;
+    struct qcow2 *qcow2; /* NULL: a raw image */
+    const char *format;  /* "raw", "qcow2" */
+};
+
+/*
+ * Open the image. sector_bytes 512 or 4096: what the guest's disk would have. A size that is not
+ * made of whole sectors is rounded down. False: `why` is one sentence that names the file.
+ */
+bool file_disk_open(struct file_disk *d, const char *path, uint32_t sector_bytes, char *why,
+                    size_t why_cap);
+void file_disk_close(struct file_disk *d);
+
+/* Memory of host commands' arenas: page-aligned, from malloc. */
+extern const struct mem_source host_memory;
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* `pvboot ls` and `pvboot cat`: arguments, and a file's content. The listing is in listing.c. */
+#include "host/files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cmd.h"
+
+static const char ls_help[] =
+    "usage: pvboot ls [-l] [-R] [--json] [--sha256] [--disk IMAGE]... IMAGE PATH\n"
+    "\n"
+    "Lists files in a disk image (raw or qcow2) without mounting or changing it.\n"
+    "\n"
+    "PATH is /path, or (hdN,M)/path with GRUB's names: (hd0) is IMAGE as a whole, (hd0,0) its\n"
+    "first partition, (hd1) the first --disk. A plain /path is looked for where the menu lies,\n"
+    "then on the other file systems.\n"
+    "\n"
+    "  -l           mode, size, time and links' targets\n"
+    "  -R           all that lies below, by full path\n"
+    "  --json       one JSON object a line: path, type, size, mode, target, sha256\n"
+    "  --sha256     the SHA-256 of each file's content\n"
+    "  --disk IMAGE another disk, hd1 and so on\n"
+    "\n"
+    "example: pvboot ls -l guest.img /boot\n";
+
+static const char cat_help[] =
+    "usage: pvboot cat [--disk IMAGE]... IMAGE PATH\n"
+    "\n"
+    "Writes a file of a disk image (raw or qcow2) to standard output. PATH is /path, or\n"
+    "(hdN,M)/path; see pvboot ls --help.\n"
+    "\n"
+    "example: pvboot cat guest.img '(hd0)/boot/grub/menu.lst'\n";
+
+/* 1: go on; 0: help was shown; -1: a usage error was shown. */
+static int parse(struct ls_options *o, int argc, char **argv, bool is_ls, const char *help)
+{
+    const char *positional[2] = {NULL, NULL};
+    size_t nr = 0;
+    bool options = true;
+
+    *o = (struct ls_options){.nr_images = 1};
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+
+        if (!options || arg[0] != '-' || arg[1] == '\0') {
+            if (nr == 2)
+                return usage_error("%s: \"%s\" is one argument too many", argv[0], arg), -1;
+            positional[nr++] = arg;
+        } else if (strcmp(arg, "--") == 0) {
+            options = false;
+        } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+            fputs(help, stdout);
+            return 0;
+        } else if (strcmp(arg, "--disk") == 0) {
+            if (i + 1 == argc)
+                return usage_error("%s: --disk needs an image", argv[0]), -1;
+            if (o->nr_images == MACHINE_DISKS_MAX)
+                return usage_error("%s: more than %d disks", argv[0], MACHINE_DISKS_MAX), -1;
+            o->images[o->nr_images++] = argv[++i];
+        } else if (is_ls && strcmp(arg, "--json") == 0) {
+            o->json = true;
+        } else if (is_ls && strcmp(arg, "--sha256") == 0) {
+            o->sha256 = true;
+        } else if (is_ls && arg[1] != '-' && strspn(arg + 1, "lR") == strlen(arg + 1)) {
+            o->details |= strchr(arg, 'l') != NULL;
+            o->recursive |= strchr(arg, 'R') != NULL;
+        } else {
+            return usage_error("%s: unknown option %s; pvboot %s --help lists them", argv[0], arg,
+                               argv[0]),
+                   -1;
+        }
+    }
+    if (nr != 2)
+        return usage_error("%s: an IMAGE and a PATH are needed; pvboot %s --help tells more",
+                           argv[0], argv[0]),
+               -1;
+    o->images[0] = positional[0];
+    o->path = positional[1];
+    return 1;
+}
+
+struct err each_piece(struct file *f, void (*fn)(void *ctx, const uint8_t *data, size_t len),
+                      void *ctx)
+{
+    struct file_stream *s = NULL;
+    struct arena a;
+    const uint8_t *data;
+    size_t len;
+    struct err e;
+
+    arena_init(&a, &host_memory);
+    e = file_stream_open(&s, f, &a, 0, f->node.size_bytes);
+    while (!failed(e)) {
+        e = file_stream_next(s, &data, &len);
+        if (failed(e) || len == 0)
+            break;
+        fn(ctx, data, len);
+    }
+    file_stream_close(s);
+    arena_reset(&a);
+    return e;
+}
+
+/* A last write can fail as late as here: a full disk, a closed pipe. */
+static int finish(bool good)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "pvboot: writing to standard output failed: %s\n", strerror(errno));
+        return EXIT_FILES_ERROR;
+    }
+    return good ? EXIT_OK : EXIT_FILES_ERROR;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    struct ls_options o;
+    struct machine m;
+    struct vol_id vol;
+    struct fs *fs;
+    const char *path;
+    struct node node;
+    int go = parse(&o, argc, argv, true, ls_help);
+
+    if (go <= 0)
+        return go == 0 ? EXIT_OK : EXIT_USAGE;
+    if (!machine_open(&m, o.images, o.nr_images))
+        return EXIT_FILES_ERROR;
+    bool good = machine_find(&m, o.path, &vol, &fs, &path, &node) &&
+                list_tree(&m, &o, vol, fs, path, &node);
+
+    machine_close(&m);
+    return finish(good);
+}
+
+static void write_piece(void *ctx, const uint8_t *data, size_t len)
+{
+    (void)ctx;
+    if (!ferror(stdout))
+        fwrite(data, 1, len, stdout);
+}
+
+int cmd_cat(int argc, char **argv)
+{
+    struct ls_options o;
+    struct machine m;
+    struct vol_id vol;
+    struct file f = {0};
+    const char *path;
+    int go = parse(&o, argc, argv, false, cat_help);
+
+    if (go <= 0)
+        return go == 0 ? EXIT_OK : EXIT_USAGE;
+    if (!machine_open(&m, o.images, o.nr_images))
+        return EXIT_FILES_ERROR;
+    bool good = machine_find(&m, o.path, &vol, &f.fs, &path, &f.node);
+
+    if (good && f.node.type != NODE_FILE) {
+        say_error(ERR(ERR_BAD_FILETYPE, f.node.type == NODE_DIR ? "a directory; pvboot ls lists it"
+                                                                : "not a regular file"),
+                  o.path);
+        good = false;
+    }
+    if (good) {
+        struct err e = each_piece(&f, write_piece, NULL);
+
+        good = !failed(e);
+        if (!good)
+            say_error(e, o.path);
+    }
+    machine_close(&m);
+    return finish(good);
+}

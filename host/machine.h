@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The disks that a command was given, as the machine that they would make, and the place that a
+ * path names on them: "(hdN,M)/path", or a plain "/path".
+ */
+#ifndef PVBOOT_HOST_MACHINE_H
+#define PVBOOT_HOST_MACHINE_H
+
+#include "core/fs/vols.h"
+#include "host/filedisk.h"
+
+#define MACHINE_DISKS_MAX 16
+
+struct machine {
+    struct arena arena;
+    struct log log; /* to standard error */
+    struct file_disk disks[MACHINE_DISKS_MAX];
+    uint32_t nr_disks;
+    struct vols *vols;
+};
+
+/* False: the sentence was written to standard error. */
+bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images);
+void machine_close(struct machine *m);
+
+/*
+ * Find what a path names. A plain path is looked for where the menu lies, then on every other
+ * volume that can be mounted; when there are several volumes, standard error says which was taken.
+ * *path is set to the part behind the device name. False: the sentence was written.
+ */
+bool machine_find(struct machine *m, const char *name, struct vol_id *vol, struct fs **fs,
+                  const char **path, struct node *node);
+
+/* "pvboot: Error 15: ..." on standard error. */
+void say_error(struct err e, const char *subject);
+
+#endif
