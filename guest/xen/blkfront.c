@@ -51,7 +51,6 @@ static void fail(struct blkfront *b, struct err e)
 
 static struct err offer_ring(struct blkfront *b)
 {
-    TRY(blk_read_offer(b));
     TRY(blk_ring_open(b));
     TRY(blk_publish(b));
     b->phase = BLK_WAIT_CONNECT;
@@ -75,8 +74,7 @@ static struct err give_back(struct blkfront *b)
 {
     TRY(blk_parts_close(b));
     TRY(blk_ring_close(b));
-    TRY(blk_unpublish(b));
-    return blk_set_state(b, XenbusStateInitialising);
+    return blk_unpublish(b);
 }
 
 static void closed(struct blkfront *b)
@@ -89,12 +87,11 @@ static void closed(struct blkfront *b)
     b->in_ledger = false;
 }
 
-/* One look at the back end's state, and what follows from it. */
+/* What follows from the back end's state. */
 static struct err step(struct blkfront *b)
 {
-    uint64_t state;
+    uint64_t state = b->state;
 
-    TRY(blk_backend_state(b, &state));
     switch (b->phase) {
     case BLK_WAIT_READY:
         if (state == XenbusStateInitWait || state == XenbusStateInitialised)
@@ -157,23 +154,8 @@ static struct err drive(uint64_t deadline_ns)
         if (e.code == ERR_TIMEOUT)
             return OK;
         TRY(e);
+        TRY(blk_read_states(fronts, nr_fronts));
     }
-}
-
-static struct err watch_all(void)
-{
-    for (size_t i = 0; i < nr_fronts; i++) {
-        if (!fronts[i].settled)
-            TRY(blk_watch(&fronts[i]));
-    }
-    return OK;
-}
-
-static struct err unwatch_all(void)
-{
-    for (size_t i = 0; i < nr_fronts; i++)
-        TRY(blk_unwatch(&fronts[i]));
-    return OK;
 }
 
 /* Ascending by device number; few, and usually in order already. */
@@ -191,11 +173,13 @@ static void sort_fronts(void)
 
 static struct err find_devices(const struct blkfront_options *options)
 {
-    static char names[XENSTORE_VALUE_MAX];
-    size_t len, nr = 0;
+    static char names[XENSTORE_VALUE_MAX + 1];
+    struct xs_op list = {
+        .type = XS_DIRECTORY, .path = "device/vbd", .buf = names, .cap = sizeof(names)};
+    size_t nr = 0;
 
-    TRY(xenstore_directory(XENSTORE_NO_TX, "device/vbd", names, sizeof(names), &len));
-    for (size_t i = 0; i < len; i++)
+    TRY(xenstore_run(&list, 1));
+    for (size_t i = 0; i < list.len; i++)
         nr += names[i] == '\0';
     if (nr == 0)
         return OK;
@@ -244,7 +228,7 @@ struct err blkfront_init(const struct blkfront_options *options)
         if (b->settled)
             continue;
         b->phase = BLK_WAIT_READY;
-        if (blk_drive_is_empty(b)) {
+        if (b->empty) {
             b->vbd.kind = VBD_EMPTY;
             b->phase = BLK_IDLE;
             b->settled = true;
@@ -255,20 +239,18 @@ struct err blkfront_init(const struct blkfront_options *options)
         }
     }
 
-    TRY(watch_all());
+    TRY(blk_watch(fronts, nr_fronts, true));
     TRY(drive(deadline_ns));
     for (size_t i = 0; i < nr_fronts; i++) {
         struct blkfront *b = &fronts[i];
-        uint64_t state;
 
         if (!b->settled) {
-            TRY(blk_backend_state(b, &state));
             fail(b,
                  ERR2(ERR_TIMEOUT, "the back end did not connect within %a seconds (its state: %b)",
-                      BLK_CONNECT_PATIENCE_NS / NS_PER_S, state));
+                      BLK_CONNECT_PATIENCE_NS / NS_PER_S, b->state));
         }
     }
-    return unwatch_all();
+    return blk_watch(fronts, nr_fronts, false);
 }
 
 struct vbd *blkfront_vbd(size_t i)
@@ -279,12 +261,12 @@ struct vbd *blkfront_vbd(size_t i)
 /* The back end did not follow in time: take back what can be taken back without it. */
 static struct err close_alone(struct blkfront *b)
 {
-    uint64_t state;
-
     TRY(give_back(b));
-    TRY(blk_backend_state(b, &state));
-    if (state != XenbusStateInitWait && state != b->back_state)
-        return ERR1(ERR_TIMEOUT, "the back end is not ready for the kernel (its state: %a)", state);
+    b->settled = false;
+    TRY(blk_read_states(b, 1));
+    if (b->state != XenbusStateInitWait && b->state != b->back_state)
+        return ERR1(ERR_TIMEOUT, "the back end is not ready for the kernel (its state: %a)",
+                    b->state);
     closed(b);
     return OK;
 }
@@ -302,7 +284,8 @@ struct err blkfront_close(void)
         if (b->in_ledger)
             begin_closing(b);
     }
-    TRY(watch_all());
+    TRY(blk_read_states(fronts, nr_fronts));
+    TRY(blk_watch(fronts, nr_fronts, true));
     TRY(drive(deadline_ns));
     for (size_t i = 0; i < nr_fronts; i++) {
         struct err e = fronts[i].in_ledger ? close_alone(&fronts[i]) : OK;
@@ -310,7 +293,7 @@ struct err blkfront_close(void)
         if (failed(e))
             say(&fronts[i], e);
     }
-    TRY(unwatch_all());
+    TRY(blk_watch(fronts, nr_fronts, false));
     if (nr_fronts > 0 && ledger_count(LEDGER_FRONTEND) == 0) {
         mm_free(fronts, fronts_pages);
         fronts = NULL;

@@ -102,7 +102,8 @@ struct blkfront {
     domid_t backend;
     uint64_t front_state; /* ours, as the toolstack or an earlier stage left it, */
     uint64_t back_state;  /* and the back end's */
-    bool cdrom;
+    bool cdrom, empty;
+    bool keep_protocol; /* the toolstack wrote that node */
     bool flush_cache, flush_barrier;
     bool offer_persistent; /* we said that we can */
     bool persistent;       /* both sides can */
@@ -111,7 +112,8 @@ struct blkfront {
     uint32_t ring_order;
 
     enum blk_phase phase;
-    bool settled; /* nothing more to wait for, in this connecting or closing */
+    uint64_t state; /* the back end's, as last seen */
+    bool settled;   /* nothing more to wait for, in this connecting or closing */
     bool watched;
     bool reopen; /* once closed, connect: an earlier stage had left it open */
     bool has_port;
@@ -127,15 +129,14 @@ struct blkfront {
 
 /* ---- blkfront_store.c: nodes ---- */
 struct err blk_read_device(struct blkfront *b, const char *name);
-bool blk_drive_is_empty(const struct blkfront *b);
-struct err blk_read_offer(struct blkfront *b);      /* before the connection */
 struct err blk_read_properties(struct blkfront *b); /* once the back end is connected */
 struct err blk_publish(struct blkfront *b);
-struct err blk_unpublish(struct blkfront *b);
-struct err blk_backend_state(const struct blkfront *b, uint64_t *state);
+struct err blk_unpublish(struct blkfront *b); /* and state Initialising */
 struct err blk_set_state(struct blkfront *b, unsigned state);
-struct err blk_watch(struct blkfront *b);
-struct err blk_unwatch(struct blkfront *b);
+/* Of all that are not settled: the back end's state. */
+struct err blk_read_states(struct blkfront *fronts, size_t nr);
+/* Watch the back ends of all that are not settled; or none any more. */
+struct err blk_watch(struct blkfront *fronts, size_t nr, bool on);
 
 /* ---- blkfront_ring.c: the shared ring and its event channel ---- */
 struct err blk_ring_open(struct blkfront *b);

@@ -2,139 +2,203 @@
 /*
  * Block devices in xenstore: what the toolstack says of a device, what the back end offers, what we
  * publish, and the states of both (xen/io/blkif.h and xen/io/xenbus.h have the protocol).
+ *
+ * Nodes are read and written in lists, one round trip each: list_begin, some list_*, list_run.
  */
 #include "guest/xen/blkfront_priv.h"
 
 #include "guest/xen/ledger.h"
 #include "guest/xen/vdev.h"
 
-#define TX_TRIES        16
-#define FRONT_NAMES_MAX 1024 /* names of one device's nodes: a dozen */
+#define LIST_MAX        16u
+#define NUMBER_MAX      24 /* the digits of 64 bits */
+#define FRONT_NAMES_MAX 1024
+#define PARAMS_MAX      (XENSTORE_VALUE_MAX + 1)
 
-/* dir + "/" + name; too long is an error of the caller's directory, not of ours. */
-static struct err join(char *out, size_t cap, const char *dir, const char *name)
+/* A list of requests with the room that they need; one at a time, so there is one. */
+static struct {
+    size_t nr;
+    struct err error; /* a path did not fit, ... */
+    struct xs_op op[LIST_MAX];
+    struct {
+        char path[XENSTORE_PATH_MAX];
+        char digits[NUMBER_MAX];
+        uint64_t *number; /* where a number that is read goes */
+        uint64_t absent;  /* and what it is when there is no such node */
+    } item[LIST_MAX];
+} list;
+
+static void list_begin(void)
 {
-    struct text t = text_on(out, cap);
+    list.nr = 0;
+    list.error = OK;
+}
 
+/* A request about dir/name, or about dir itself when name is NULL. */
+static struct xs_op *list_add(enum xsd_sockmsg_type type, const char *dir, const char *name)
+{
+    static struct xs_op nowhere;
+    struct xs_op *op = &nowhere;
+    struct text t;
+
+    if (list.nr == LIST_MAX) {
+        list.error = ERR1(ERR_LIMIT, "more than %a xenstore requests in a list", LIST_MAX);
+        return op;
+    }
+    t = text_on(list.item[list.nr].path, XENSTORE_PATH_MAX);
     text_str(&t, dir);
-    text_char(&t, '/');
-    text_str(&t, name);
-    return t.cut ? ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", cap) : OK;
+    if (name != NULL) {
+        text_char(&t, '/');
+        text_str(&t, name);
+    }
+    if (t.cut)
+        list.error = ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", XENSTORE_PATH_MAX);
+    list.item[list.nr].number = NULL;
+    op = &list.op[list.nr];
+    *op = (struct xs_op){.type = type, .path = list.item[list.nr].path};
+    list.nr++;
+    return op;
 }
 
-static struct err read_u64(const char *dir, const char *name, uint64_t *value, uint64_t absent)
+static void list_text(const char *dir, const char *name, char *buf, size_t cap)
 {
-    char path[XENSTORE_PATH_MAX];
-    bool found;
+    struct xs_op *op = list_add(XS_READ, dir, name);
 
-    TRY(join(path, sizeof(path), dir, name));
-    TRY(xenstore_read_u64(XENSTORE_NO_TX, path, value, &found));
-    if (!found)
-        *value = absent;
+    op->buf = buf;
+    op->cap = cap;
+}
+
+static void list_number(const char *dir, const char *name, uint64_t *value, uint64_t absent)
+{
+    size_t i = list.nr;
+    struct xs_op *op = list_add(XS_READ, dir, name);
+
+    if (list.nr == i)
+        return;
+    op->buf = list.item[i].digits;
+    op->cap = NUMBER_MAX;
+    list.item[i].number = value;
+    list.item[i].absent = absent;
+}
+
+static void list_write(const char *dir, const char *name, const char *value)
+{
+    list_add(XS_WRITE, dir, name)->value = value;
+}
+
+static void list_write_number(const char *dir, const char *name, uint64_t value)
+{
+    size_t i = list.nr;
+    struct xs_op *op = list_add(XS_WRITE, dir, name);
+    struct text t;
+
+    if (list.nr == i)
+        return;
+    t = text_on(list.item[i].digits, NUMBER_MAX);
+    text_u64(&t, value);
+    op->value = list.item[i].digits;
+}
+
+static struct err list_run(void)
+{
+    TRY(list.error);
+    TRY(xenstore_run(list.op, list.nr));
+    for (size_t i = 0; i < list.nr; i++) {
+        const struct xs_op *op = &list.op[i];
+        uint64_t *number = list.item[i].number;
+
+        if (number == NULL)
+            continue;
+        *number = list.item[i].absent;
+        if (op->found && !text_parse_u64(op->buf, op->len, number))
+            return ERR(ERR_PEER, "a xenstore node of the device should hold a number");
+    }
     return OK;
 }
 
-static struct err read_flag(const char *dir, const char *name, bool *value)
-{
-    uint64_t v;
-
-    TRY(read_u64(dir, name, &v, 0));
-    *value = v != 0;
-    return OK;
-}
-
-static struct err read_text(const char *dir, const char *name, char *buf, size_t cap)
-{
-    char path[XENSTORE_PATH_MAX];
-    bool found;
-
-    TRY(join(path, sizeof(path), dir, name));
-    return xenstore_read(XENSTORE_NO_TX, path, buf, cap, NULL, &found);
-}
-
-/* name: the device's below device/vbd, its virtual device number. */
-struct err blk_read_device(struct blkfront *b, const char *name)
-{
-    struct text t = text_on(b->vbd.disk.name, sizeof(b->vbd.disk.name));
-    char type[32];
-    uint64_t backend, number = 0;
-    bool is_number = text_parse_u64(name, strlen(name), &number);
-
-    text_str(&t, "vbd ");
-    text_name(&t, name, strlen(name));
-    TRY(join(b->front, sizeof(b->front), "device/vbd", name));
-    TRY(read_u64(b->front, "virtual-device", &b->vbd.vdev, number));
-    if (!is_number && b->vbd.vdev == 0)
-        return ERR(ERR_PEER, "the device has no virtual-device number");
-    t = text_on(b->vbd.disk.name, sizeof(b->vbd.disk.name));
-    vdev_name(b->vbd.vdev, &t);
-
-    TRY(read_text(b->front, "backend", b->back, sizeof(b->back)));
-    if (b->back[0] == '\0')
-        return ERR(ERR_PEER, "the device names no back end");
-    TRY(read_u64(b->front, "backend-id", &backend, 0));
-    if (backend >= DOMID_FIRST_RESERVED)
-        return ERR1(ERR_PEER, "the device's back end is in domain %a, which cannot be", backend);
-    b->backend = (domid_t)backend;
-    TRY(read_text(b->front, "device-type", type, sizeof(type)));
-    b->cdrom = strcmp(type, "cdrom") == 0;
-    TRY(read_u64(b->front, "state", &b->front_state, XenbusStateUnknown));
-    return blk_backend_state(b, &b->back_state);
-}
+/* ---- what a device is ------------------------------------------------------------------------ */
 
 /*
  * A CD drive without a disk never connects with some back ends: its `params` (the image's name, or
  * "format:name") is there but names nothing.
  */
-bool blk_drive_is_empty(const struct blkfront *b)
+static bool names_no_disk(const struct xs_op *params)
 {
-    char path[XENSTORE_PATH_MAX], params[XENSTORE_VALUE_MAX + 1];
-    size_t len;
-    bool found;
-
-    if (!b->cdrom || failed(join(path, sizeof(path), b->back, "params")) ||
-        failed(xenstore_read(XENSTORE_NO_TX, path, params, sizeof(params), &len, &found)))
-        return false;
-    return found && (len == 0 || params[len - 1] == ':');
+    return params->found && (params->len == 0 || params->buf[params->len - 1] == ':');
 }
 
-/* The rest of what the back end can do is published only with the connection. */
-struct err blk_read_offer(struct blkfront *b)
+/* The nodes that the toolstack has written for the back end, and what that offers already. */
+static struct err read_back(struct blkfront *b)
 {
-    uint64_t order;
+    static char params[PARAMS_MAX];
+    uint64_t order, segments;
 
-    TRY(read_u64(b->back, "max-ring-page-order", &order, 0));
-    b->ring_order = (uint32_t)min_u64(order, BLK_MAX_RING_ORDER);
+    list_begin();
+    list_text(b->back, "params", params, sizeof(params));
+    list_number(b->back, "state", &b->back_state, XenbusStateUnknown);
+    list_number(b->back, "max-ring-page-order", &order, 0);
+    list_number(b->back, "feature-max-indirect-segments", &segments, 0);
+    TRY(list_run());
+    b->empty = b->cdrom && names_no_disk(&list.op[0]);
+    /* Where a part can be large, the entries of one page are enough. */
+    b->ring_order = segments != 0 ? 0 : (uint32_t)min_u64(order, BLK_MAX_RING_ORDER);
+    b->state = b->back_state;
     return OK;
 }
 
-static struct err read_features(struct blkfront *b)
+/* name: the device's below device/vbd, its virtual device number. */
+struct err blk_read_device(struct blkfront *b, const char *name)
 {
-    uint64_t segments;
-    bool persistent;
+    struct text front = text_on(b->front, sizeof(b->front));
+    struct text t = text_on(b->vbd.disk.name, sizeof(b->vbd.disk.name));
+    char type[32], protocol[32];
+    uint64_t backend, number = 0;
 
-    TRY(read_u64(b->back, "feature-max-indirect-segments", &segments, 0));
-    TRY(read_flag(b->back, "feature-persistent", &persistent));
-    TRY(read_flag(b->back, "feature-flush-cache", &b->flush_cache));
-    TRY(read_flag(b->back, "feature-barrier", &b->flush_barrier));
-    b->persistent = persistent && b->offer_persistent;
-    /* No more than a plain request holds would be of no use. */
-    b->indirect = segments > BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    b->max_segments = b->indirect ? (uint32_t)min_u64(segments, BLK_MAX_SEGMENTS)
-                                  : BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    return OK;
+    text_str(&front, "device/vbd/");
+    text_str(&front, name);
+    text_str(&t, "vbd ");
+    text_name(&t, name, strlen(name));
+    if (front.cut)
+        return ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", XENSTORE_PATH_MAX);
+    (void)text_parse_u64(name, strlen(name), &number);
+
+    list_begin();
+    list_number(b->front, "virtual-device", &b->vbd.vdev, number);
+    list_text(b->front, "backend", b->back, sizeof(b->back));
+    list_number(b->front, "backend-id", &backend, 0);
+    list_text(b->front, "device-type", type, sizeof(type));
+    list_number(b->front, "state", &b->front_state, XenbusStateUnknown);
+    list_text(b->front, "protocol", protocol, sizeof(protocol));
+    TRY(list_run());
+
+    t = text_on(b->vbd.disk.name, sizeof(b->vbd.disk.name));
+    vdev_name(b->vbd.vdev, &t);
+    if (b->back[0] == '\0')
+        return ERR(ERR_PEER, "the device names no back end");
+    if (backend >= DOMID_FIRST_RESERVED)
+        return ERR1(ERR_PEER, "the device's back end is in domain %a, which cannot be", backend);
+    b->backend = (domid_t)backend;
+    b->cdrom = strcmp(type, "cdrom") == 0;
+    b->keep_protocol = protocol[0] != '\0';
+    return read_back(b);
 }
 
+/* What is known once the back end is connected. */
 struct err blk_read_properties(struct blkfront *b)
 {
-    uint64_t units, sector_bytes, info, size_bytes;
+    uint64_t units, sector_bytes, info, size_bytes, segments, persistent, flush, barrier;
     char mode[32];
 
-    TRY(read_u64(b->back, "sectors", &units, 0));
-    TRY(read_u64(b->back, "sector-size", &sector_bytes, BLK_UNIT_BYTES));
-    TRY(read_u64(b->back, "info", &info, 0));
-    TRY(read_text(b->back, "mode", mode, sizeof(mode)));
-    TRY(read_features(b));
+    list_begin();
+    list_number(b->back, "sectors", &units, 0);
+    list_number(b->back, "sector-size", &sector_bytes, BLK_UNIT_BYTES);
+    list_number(b->back, "info", &info, 0);
+    list_text(b->back, "mode", mode, sizeof(mode));
+    list_number(b->back, "feature-max-indirect-segments", &segments, 0);
+    list_number(b->back, "feature-persistent", &persistent, 0);
+    list_number(b->back, "feature-flush-cache", &flush, 0);
+    list_number(b->back, "feature-barrier", &barrier, 0);
+    TRY(list_run());
 
     /* A larger power of two would need buffers of several pages for one sector. */
     if (sector_bytes < BLK_UNIT_BYTES || sector_bytes > PAGE_BYTES ||
@@ -143,6 +207,13 @@ struct err blk_read_properties(struct blkfront *b)
     if (!mul_u64(units, BLK_UNIT_BYTES, &size_bytes))
         return ERR1(ERR_PEER, "the back end says that the disk has %a sectors", units);
 
+    b->flush_cache = flush != 0;
+    b->flush_barrier = barrier != 0;
+    b->persistent = persistent != 0 && b->offer_persistent;
+    /* No more than a plain request holds would be of no use. */
+    b->indirect = segments > BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    b->max_segments = b->indirect ? (uint32_t)min_u64(segments, BLK_MAX_SEGMENTS)
+                                  : BLKIF_MAX_SEGMENTS_PER_REQUEST;
     b->cdrom = b->cdrom || (info & VDISK_CDROM) != 0;
     b->vbd.disk.sector_bytes = (uint32_t)sector_bytes;
     b->vbd.disk.size_bytes = align_down(size_bytes, sector_bytes);
@@ -151,132 +222,118 @@ struct err blk_read_properties(struct blkfront *b)
     return OK;
 }
 
-static struct err write_u64(xs_tx_t tx, const struct blkfront *b, const char *name, uint64_t value)
-{
-    char path[XENSTORE_PATH_MAX];
+/* ---- what we tell the back end --------------------------------------------------------------- */
 
-    TRY(join(path, sizeof(path), b->front, name));
-    return xenstore_write_u64(tx, path, value);
-}
-
-/* "ring-ref" for the only page of a ring, "ring-ref3" for one of several. */
-static void ring_ref_name(char *buf, size_t cap, const struct blkfront *b, uint32_t page)
-{
-    struct text t = text_on(buf, cap);
-
-    text_str(&t, "ring-ref");
-    if (b->ring.nr_pages > 1)
-        text_u64(&t, page);
-}
-
-static struct err publish_in(xs_tx_t tx, struct blkfront *b)
-{
-    char path[XENSTORE_PATH_MAX], name[24];
-
-    for (uint32_t i = 0; i < b->ring.nr_pages; i++) {
-        ring_ref_name(name, sizeof(name), b, i);
-        TRY(write_u64(tx, b, name, b->ring.page_refs[i]));
-    }
-    if (b->ring.nr_pages > 1)
-        TRY(write_u64(tx, b, "ring-page-order", b->ring_order));
-    TRY(write_u64(tx, b, "event-channel", b->port));
-    if (b->offer_persistent)
-        TRY(write_u64(tx, b, "feature-persistent", 1));
-    TRY(join(path, sizeof(path), b->front, "protocol"));
-    TRY(xenstore_write(tx, path, XEN_IO_PROTO_ABI_NATIVE));
-    return write_u64(tx, b, "state", XenbusStateInitialised);
-}
-
-static void enter_in_ledger(struct blkfront *b)
+static void list_state(struct blkfront *b, unsigned state)
 {
     if (!b->in_ledger)
         ledger_take(LEDGER_FRONTEND, 1);
     b->in_ledger = true;
+    list_write_number(b->front, "state", state);
 }
 
-/* Offer the ring to the back end, all nodes at once. */
+struct err blk_set_state(struct blkfront *b, unsigned state)
+{
+    list_begin();
+    list_state(b, state);
+    return list_run();
+}
+
+/* Offer the ring. The back end looks at it when our state changes, so that is the last write. */
 struct err blk_publish(struct blkfront *b)
 {
-    enter_in_ledger(b);
-    for (unsigned tries = 0; tries < TX_TRIES; tries++) {
-        xs_tx_t tx;
-        bool again;
-        struct err e;
+    list_begin();
+    if (b->ring.nr_pages == 1) {
+        list_write_number(b->front, "ring-ref", b->ring.page_refs[0]);
+    } else {
+        for (uint32_t i = 0; i < b->ring.nr_pages; i++) {
+            char name[NUMBER_MAX];
+            struct text t = text_on(name, sizeof(name));
 
-        TRY(xenstore_tx_start(&tx));
-        e = publish_in(tx, b);
-        if (failed(e)) {
-            struct err end = xenstore_tx_end(tx, false, &again);
-
-            return failed(end) ? end : e;
+            text_str(&t, "ring-ref");
+            text_u64(&t, i);
+            list_write_number(b->front, name, b->ring.page_refs[i]);
         }
-        TRY(xenstore_tx_end(tx, true, &again));
-        if (!again)
-            return OK;
+        list_write_number(b->front, "ring-page-order", b->ring_order);
     }
-    return ERR1(ERR_PEER, "xenstore refused the ring's transaction %a times", TX_TRIES);
+    list_write_number(b->front, "event-channel", b->port);
+    if (b->offer_persistent)
+        list_write_number(b->front, "feature-persistent", 1);
+    list_write(b->front, "protocol", XEN_IO_PROTO_ABI_NATIVE);
+    list_state(b, XenbusStateInitialised);
+    return list_run();
 }
 
 /* Is this a node of ours, or of a front end before us? The others are the toolstack's. */
-static bool is_published(const char *name)
+static bool is_published(const struct blkfront *b, const char *name)
 {
-    static const char *const prefixes[] = {"ring-",    "event-channel",  "protocol",
-                                           "feature-", "num-ring-pages", "multi-queue-num-queues",
-                                           "queue-"};
+    static const char *const prefixes[] = {"ring-",          "event-channel",          "feature-",
+                                           "num-ring-pages", "multi-queue-num-queues", "queue-"};
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
             return true;
     }
-    return false;
+    return strcmp(name, "protocol") == 0 && !b->keep_protocol;
 }
 
-/* Remove what a front end publishes. */
+/* Remove what a front end publishes, and be as the toolstack made us. */
 struct err blk_unpublish(struct blkfront *b)
 {
-    char path[XENSTORE_PATH_MAX], names[FRONT_NAMES_MAX];
+    static char names[FRONT_NAMES_MAX];
+    struct xs_op *op;
     size_t len;
 
-    TRY(xenstore_directory(XENSTORE_NO_TX, b->front, names, sizeof(names), &len));
+    list_begin();
+    op = list_add(XS_DIRECTORY, b->front, NULL);
+    op->buf = names;
+    op->cap = sizeof(names);
+    TRY(list_run());
+    len = op->len;
+
+    list_begin();
     for (const char *name = names; name < names + len; name += strlen(name) + 1) {
-        if (!is_published(name))
+        if (!is_published(b, name))
             continue;
-        TRY(join(path, sizeof(path), b->front, name));
-        TRY(xenstore_rm(XENSTORE_NO_TX, path));
+        if (list.nr == LIST_MAX) {
+            TRY(list_run());
+            list_begin();
+        }
+        (void)list_add(XS_RM, b->front, name);
     }
-    return OK;
+    TRY(list_run());
+    return blk_set_state(b, XenbusStateInitialising);
 }
 
-/* XenbusStateUnknown when there is no such node (yet). */
-struct err blk_backend_state(const struct blkfront *b, uint64_t *state)
+/* ---- several devices at once ----------------------------------------------------------------- */
+
+struct err blk_read_states(struct blkfront *fronts, size_t nr)
 {
-    return read_u64(b->back, "state", state, XenbusStateUnknown);
+    list_begin();
+    for (size_t i = 0; i < nr; i++) {
+        if (fronts[i].settled)
+            continue;
+        if (list.nr == LIST_MAX) {
+            TRY(list_run());
+            list_begin();
+        }
+        list_number(fronts[i].back, "state", &fronts[i].state, XenbusStateUnknown);
+    }
+    return list_run();
 }
 
-struct err blk_set_state(struct blkfront *b, unsigned state)
+struct err blk_watch(struct blkfront *fronts, size_t nr, bool on)
 {
-    enter_in_ledger(b);
-    return write_u64(XENSTORE_NO_TX, b, "state", state);
-}
-
-struct err blk_watch(struct blkfront *b)
-{
-    char path[XENSTORE_PATH_MAX];
-
-    TRY(join(path, sizeof(path), b->back, "state"));
-    TRY(xenstore_watch(path));
-    b->watched = true;
-    return OK;
-}
-
-struct err blk_unwatch(struct blkfront *b)
-{
-    char path[XENSTORE_PATH_MAX];
-
-    if (!b->watched)
-        return OK;
-    TRY(join(path, sizeof(path), b->back, "state"));
-    TRY(xenstore_unwatch(path));
-    b->watched = false;
-    return OK;
+    list_begin();
+    for (size_t i = 0; i < nr; i++) {
+        if (fronts[i].watched == on || (on && fronts[i].settled))
+            continue;
+        if (list.nr == LIST_MAX) {
+            TRY(list_run());
+            list_begin();
+        }
+        (void)list_add(on ? XS_WATCH : XS_UNWATCH, fronts[i].back, "state");
+        fronts[i].watched = on;
+    }
+    return list_run();
 }

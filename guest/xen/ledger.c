@@ -10,7 +10,6 @@ static const char *const kind_names[LEDGER_NR_KINDS] = {
     [LEDGER_GRANTED_PAGE] = "granted page",
     [LEDGER_EVENT_CHANNEL] = "event channel",
     [LEDGER_WATCH] = "xenstore watch",
-    [LEDGER_TRANSACTION] = "xenstore transaction",
     [LEDGER_FRONTEND] = "connected front end",
     [LEDGER_FOREIGN_FRAME] = "mapped foreign frame",
     [LEDGER_PAGE_TABLE_PIN] = "pinned page table",

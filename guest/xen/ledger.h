@@ -16,7 +16,6 @@ enum ledger_kind {
     LEDGER_GRANTED_PAGE,   /* a page that another domain may use: grants.c */
     LEDGER_EVENT_CHANNEL,  /* a port that we opened: events.c */
     LEDGER_WATCH,          /* a xenstore watch: xenstore.c */
-    LEDGER_TRANSACTION,    /* a xenstore transaction: xenstore.c */
     LEDGER_FRONTEND,       /* a device that is not as the toolstack left it: blkfront.c */
     LEDGER_FOREIGN_FRAME,  /* a frame that is not ours, mapped: grants.c, guest/pv */
     LEDGER_PAGE_TABLE_PIN, /* a page table that we pinned: guest/pv */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of xenstore, over the ring that start_info names. One request at a time, each with a
- * deadline; paths without a leading slash are below this domain's own directory.
+ * A client of xenstore, over the ring that start_info names. Paths without a leading slash are
+ * below this domain's own directory. "There is no such node" is an answer, not an error.
  *
- * "There is no such node" is an answer, not an error. An error's sentence cannot hold the path, so
- * xenstore_failed_path() keeps that of the last failed call, for the caller's message.
+ * Requests go out in lists: a reply takes as long as the other domain needs to be scheduled, so
+ * what can be asked at once is asked at once. Xenstored carries a list out in its order.
  */
 #ifndef PVBOOT_XEN_XENSTORE_H
 #define PVBOOT_XEN_XENSTORE_H
@@ -18,48 +18,43 @@
 #include <xen/io/xs_wire.h>
 
 #define XENSTORE_VALUE_MAX XENSTORE_PAYLOAD_MAX
-#define XENSTORE_PATH_MAX  256 /* ours are short: device/vbd/N/..., a backend's directory */
+#define XENSTORE_PATH_MAX  256 /* ours are short: device/vbd/N/..., a back end's directory */
 
-/* A transaction's number; XENSTORE_NO_TX outside of any. */
-typedef uint32_t xs_tx_t;
-#define XENSTORE_NO_TX 0u
+/*
+ * A request, and what became of it.
+ *   XS_READ       the node's value into buf, terminated; *found false and an empty text: no node
+ *   XS_DIRECTORY  the names below the node into buf, each terminated, len bytes in all
+ *   XS_WRITE      value into the node
+ *   XS_RM         the node and all below it; none there is fine
+ *   XS_WATCH, XS_UNWATCH   be told of changes at and below the path, and no more
+ */
+struct xs_op {
+    enum xsd_sockmsg_type type;
+    const char *path;
+    const char *value;
+    char *buf;
+    size_t cap;
+    size_t len;
+    bool found;
+};
 
 /* ring: the page that start_info names, mapped. */
 MUST_CHECK struct err xenstore_init(struct xenstore_domain_interface *ring, evtchn_port_t port);
 
-/* The value of a node, terminated (len: without the terminator; may be NULL). ERR_LIMIT when it
- * does not fit; *found false and an empty text when there is none. */
-MUST_CHECK struct err xenstore_read(xs_tx_t tx, const char *path, char *buf, size_t cap,
-                                    size_t *len, bool *found);
-
-/* The same for a decimal number; anything else in the node is ERR_PEER. */
-MUST_CHECK struct err xenstore_read_u64(xs_tx_t tx, const char *path, uint64_t *value, bool *found);
-
-MUST_CHECK struct err xenstore_write(xs_tx_t tx, const char *path, const char *value);
-MUST_CHECK struct err xenstore_write_u64(xs_tx_t tx, const char *path, uint64_t value);
-
-/* Remove a node and all below it; none there is fine. */
-MUST_CHECK struct err xenstore_rm(xs_tx_t tx, const char *path);
-
-/* The names below a node, each terminated, one after the other: *len bytes of buf in all. */
-MUST_CHECK struct err xenstore_directory(xs_tx_t tx, const char *path, char *buf, size_t cap,
-                                         size_t *len);
-
-/* *again: somebody else changed what the transaction saw, nothing was written; start over. */
-MUST_CHECK struct err xenstore_tx_start(xs_tx_t *tx);
-MUST_CHECK struct err xenstore_tx_end(xs_tx_t tx, bool commit, bool *again);
+/* Carry out all of them; the result is the first error, the others were still carried out. */
+MUST_CHECK struct err xenstore_run(struct xs_op *ops, size_t nr);
 
 /*
- * Be told of changes at and below a path. Xenstored reports once right after the watch is set.
- * There is no telling watches apart: on any event, look at everything that was waited for.
+ * Wait for a report of a watch since the last call, OK, or the deadline, ERR_TIMEOUT. Xenstored
+ * reports once right after a watch is set. Watches are not told apart: look at everything that was
+ * waited for.
  */
-MUST_CHECK struct err xenstore_watch(const char *path);
-MUST_CHECK struct err xenstore_unwatch(const char *path);
-
-/* Wait for a report since the last call, OK, or the deadline, ERR_TIMEOUT. */
 MUST_CHECK struct err xenstore_wait_change(uint64_t deadline_ns);
 
-/* The path of the last call, if that failed; otherwise an empty text. */
+/*
+ * An error's sentence cannot hold a path: here is the one that the last xenstore_run failed with;
+ * empty when it did not fail.
+ */
 const char *xenstore_failed_path(void);
 
 #endif

@@ -75,6 +75,8 @@ static struct err wait_for(struct err (*ready)(uint32_t *nr), uint32_t *nr, uint
             xen_barrier_full(); /* the index was read before the bytes are touched */
             return OK;
         }
+        /* The daemon is told of what we did since when we have to wait, so once for many bytes. */
+        TRY(events_notify(store_port));
         e = events_wait(&store_port, 1, deadline_ns);
         if (e.code == ERR_TIMEOUT)
             return ERR(ERR_TIMEOUT, "xenstore does not answer");
@@ -97,7 +99,6 @@ static struct err send_bytes(const void *bytes, size_t len, uint64_t deadline_ns
         xen_barrier_full(); /* the bytes are there before the index says so */
         req_prod += (uint32_t)n;
         XEN_WRITE_ONCE(store->req_prod, req_prod);
-        TRY(events_notify(store_port));
         from += n;
         len -= n;
     }
@@ -119,7 +120,6 @@ static struct err receive_bytes(void *bytes, size_t len, uint64_t deadline_ns)
         xen_barrier_full(); /* the bytes were read before their room is given back */
         rsp_cons += (uint32_t)n;
         XEN_WRITE_ONCE(store->rsp_cons, rsp_cons);
-        TRY(events_notify(store_port));
         to += n;
         len -= n;
     }
@@ -132,6 +132,9 @@ struct err xs_ring_send(const struct xsd_sockmsg *hdr, const struct xs_piece *pi
     struct err e;
 
     TRY(broken);
+    if (hdr->len > XENSTORE_PAYLOAD_MAX)
+        return ERR2(ERR_LIMIT, "a xenstore request of %a bytes (at most %b)", hdr->len,
+                    XENSTORE_PAYLOAD_MAX);
     e = send_bytes(hdr, sizeof(*hdr), deadline_ns);
     for (size_t i = 0; i < nr_pieces && !failed(e); i++)
         e = send_bytes(pieces[i].bytes, pieces[i].len, deadline_ns);
@@ -148,6 +151,7 @@ struct err xs_ring_wait(uint64_t deadline_ns)
         TRY(receivable(&waiting));
         if (waiting > 0)
             return OK;
+        TRY(events_notify(store_port));
         TRY(events_wait(&store_port, 1, deadline_ns));
     }
 }

@@ -21,7 +21,8 @@ struct xs_piece {
 
 MUST_CHECK struct err xs_ring_init(struct xenstore_domain_interface *ring, evtchn_port_t port);
 
-/* Send header and pieces (together at most XENSTORE_PAYLOAD_MAX, which hdr->len says). */
+/* Send header and pieces; hdr->len is the length of all pieces. The daemon is told when next we
+ * wait for it, so that a list of requests costs one event. */
 MUST_CHECK struct err xs_ring_send(const struct xsd_sockmsg *hdr, const struct xs_piece *pieces,
                                    size_t nr_pieces, uint64_t deadline_ns);
 
