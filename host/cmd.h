@@ -19,6 +19,9 @@ enum exit_status {
 
 int cmd_run(int argc, char **argv);
 int cmd_host(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
+int cmd_inspect(int argc, char **argv); /* its statuses are its own: see its --help */
 
 /* One sentence on standard error, behind "pvboot: "; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);

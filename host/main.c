@@ -14,6 +14,9 @@ static const struct command {
     const char *what;
 } commands[] = {
     {"run", cmd_run, "boot a disk image in a Xen guest and join its console"},
+    {"inspect", cmd_inspect, "tell what an image would boot, and why"},
+    {"ls", cmd_ls, "list files in a disk image"},
+    {"cat", cmd_cat, "write a file of a disk image to standard output"},
     {"host", cmd_host, "start the Xen host and take commands (for tests and tools)"},
 };
 

@@ -8,7 +8,7 @@ HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(CORE) $(HOST))
 host: $(BUILD)/pvboot
 
 $(BUILD)/pvboot: $(HOST_OBJ)
-	$(CC) $(HOST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(LDFLAGS)
+	$(CC) $(HOST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) -lcrypto $(LDFLAGS)
 
 $(BUILD)/host/%.o: %.c Makefile mk/host.mk VERSION
 	$(say) CC $@
