@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "host/inspect.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/cmd.h"
+#include "host/filedisk.h"
+
+#define WHY_MAX     4608 /* a path and a sentence */
+#define CACHE_PAGES 1024 /* of metadata, a disk */
+
+enum inspect_status {
+    INSPECT_BOOTS = 0,
+    INSPECT_DOES_NOT_BOOT = 1,
+    INSPECT_UNUSABLE = 2, /* wrong arguments, or an image that cannot be read */
+};
+
+static const char help_text[] =
+    "usage: pvboot inspect [OPTION]... IMAGE\n"
+    "\n"
+    "Tells what a guest with this disk (raw or qcow2) would boot, and why: partitions and file\n"
+    "systems, where the menu was found, its entries with their kernels and initrds, and every\n"
+    "problem, with what to do. Runs the same code as the guest, but starts nothing and writes\n"
+    "nothing.\n"
+    "\n"
+    "  --disk IMG       one more disk; may be repeated. IMAGE is (hd0), these are (hd1), ...\n"
+    "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
+    "  --json           one JSON object on standard output\n"
+    "\n"
+    "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments "
+    "or\n"
+    "an image that cannot be read.\n";
+
+struct inspect_options {
+    const char *disks[INSPECT_DISKS_MAX]; /* [0] is IMAGE */
+    size_t nr_disks;
+    bool hd00, json;
+};
+
+enum { OPT_DISK = 1, OPT_LAYOUT, OPT_JSON, OPT_HELP };
+
+static const struct option options[] = {
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static bool one_option(struct inspect_options *o, int opt)
+{
+    switch (opt) {
+    case OPT_DISK:
+        if (o->nr_disks == INSPECT_DISKS_MAX) {
+            usage_error("at most %d disks are possible", INSPECT_DISKS_MAX);
+            return false;
+        }
+        o->disks[o->nr_disks++] = optarg;
+        return true;
+    case OPT_LAYOUT:
+        if (strcmp(optarg, "hd0") != 0 && strcmp(optarg, "hd00") != 0) {
+            usage_error("--layout is hd0 or hd00, not \"%s\"", optarg);
+            return false;
+        }
+        o->hd00 = strcmp(optarg, "hd00") == 0;
+        return true;
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* False: the command ends with *status. */
+static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
+{
+    int opt;
+
+    *status = INSPECT_UNUSABLE;
+    o->nr_disks = 1;
+    optind = 1;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (opt == OPT_HELP) {
+            fputs(help_text, stdout);
+            *status = INSPECT_BOOTS;
+            return false;
+        }
+        if (opt == '?')
+            usage_error("%s is no option, or its value is missing; see pvboot inspect --help",
+                        argv[optind - 1]);
+        if (!one_option(o, opt))
+            return false;
+    }
+    if (optind + 1 != argc) {
+        usage_error(optind == argc ? "which image? usage: pvboot inspect [OPTION]... IMAGE"
+                                   : "one IMAGE is wanted; more disks are added with --disk");
+        return false;
+    }
+    o->disks[0] = argv[optind];
+    return true;
+}
+
+static bool open_disks(struct report *r, const struct inspect_options *o, struct file_disk *files)
+{
+    char why[WHY_MAX];
+
+    for (size_t i = 0; i < o->nr_disks; i++) {
+        struct disk_report *d = &r->disks[i];
+
+        if (!file_disk_open(&files[i], o->disks[i], 512, why, sizeof(why))) {
+            usage_error("%s", why);
+            return false;
+        }
+        d->path = o->disks[i];
+        d->format = files[i].format;
+        d->disk = &files[i].disk;
+        r->nr_disks++;
+        if (failed(disk_cache_attach(d->disk, r->arena, CACHE_PAGES)) ||
+            failed(vols_add_disk(r->vols, d->disk))) {
+            usage_error("out of memory");
+            return false;
+        }
+    }
+    return true;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    struct inspect_options o = {0};
+    struct file_disk files[INSPECT_DISKS_MAX];
+    struct arena arena;
+    struct report r = {.arena = &arena};
+    const struct log journal = {.ctx = &r.journal, .line = lines_add};
+    int status;
+
+    if (!parse(&o, argc, argv, &status))
+        return status;
+    arena_init(&arena, &host_memory);
+    r.journal.arena = r.search.arena = &arena;
+    r.hd00 = o.hd00;
+    status = INSPECT_UNUSABLE;
+    if (failed(vols_new(&r.vols, &arena, &journal))) {
+        usage_error("out of memory");
+    } else if (open_disks(&r, &o, files)) {
+        inspect_look(&r);
+        if (o.json)
+            inspect_json(&r);
+        else
+            inspect_print(&r);
+        status = r.boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
+    }
+    for (size_t i = 0; i < r.nr_disks; i++)
+        file_disk_close(&files[i]);
+    arena_reset(&arena);
+    return status;
+}

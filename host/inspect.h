@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `pvboot inspect`: what a machine with these disks would boot, and why.
+ *
+ *   inspect.c          arguments, disks, exit status
+ *   inspect_look.c     disks, menu, entries, and which entry boots -> struct report
+ *   inspect_kernel.c   one kernel, with what the guest does to it short of starting it
+ *   inspect_initrd.c   one initrd
+ *   inspect_doubts.c   what would not stop the loader, but may stop the kernel
+ *   inspect_text.c     the report for people
+ *   inspect_json.c     the report as one JSON object
+ *
+ * Everything that a report holds lies in its arena.
+ */
+#ifndef PVBOOT_HOST_INSPECT_H
+#define PVBOOT_HOST_INSPECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/fs/vols.h"
+#include "core/image/image.h"
+#include "core/menu/commands.h"
+#include "core/menu/locate.h"
+#include "core/menu/menu.h"
+
+#define INSPECT_DISKS_MAX 16
+#define UUID_TEXT         37 /* 36 characters and the terminator */
+#define NO_ENTRY          UINT32_MAX
+
+/* A list of lines, in the order in which they came. */
+struct lines {
+    struct arena *arena;
+    size_t nr, room;
+    const char **text;
+};
+
+enum severity {
+    PROBLEM_STOPS, /* the entry that it is about does not boot, or nothing does */
+    PROBLEM_DOUBT, /* it boots, but somebody should look */
+};
+
+struct problem {
+    enum severity severity;
+    uint32_t entry;   /* or NO_ENTRY */
+    const char *text; /* one sentence: what, where, what to do */
+};
+
+/* A file system, or the place where one could be. */
+struct volume_report {
+    struct vol_id id;
+    const struct part *part; /* NULL: the whole disk */
+    struct fs *fs;           /* NULL: not mounted */
+    const char *error;       /* why not */
+};
+
+struct disk_report {
+    const char *path;   /* the image */
+    const char *format; /* "raw", "qcow2" */
+    struct disk *disk;
+    const struct part_table *table; /* NULL: table_error says why */
+    const char *table_error;
+    size_t nr_volumes;
+    struct volume_report *volumes;
+};
+
+struct kernel_report {
+    const char *name; /* "(hd0)/boot/vmlinuz" */
+    uint64_t size_bytes;
+    bool headers; /* img holds what image_open reads */
+    bool usable;  /* and the notes; the kernel would be started */
+    struct image img;
+    struct err error;
+};
+
+struct initrd_report {
+    const char *name;
+    uint64_t size_bytes;
+    const char *what; /* "zstd, cpio archive": what its bytes are */
+    uint64_t unpacked_bytes;
+    const char *problem; /* or NULL */
+    struct err error;    /* when it cannot be read */
+};
+
+struct entry_report {
+    const struct menu_entry *entry;
+    const char *cmdline;
+    struct err error; /* of the commands, then of the kernel and the initrds */
+    const char *subject;
+    uint32_t line_nr;             /* where the commands ended */
+    struct kernel_report *kernel; /* shared by entries that name the same file; or NULL */
+    uint32_t nr_initrds;
+    struct initrd_report **initrds;
+    bool boots;
+};
+
+struct report {
+    struct arena *arena;
+    struct vols *vols;
+    struct lines journal; /* what file systems had to say while they were mounted */
+    struct lines search;  /* what the search for the menu had to say */
+    size_t nr_disks;
+    struct disk_report disks[INSPECT_DISKS_MAX];
+    bool hd00;
+    bool has_menu;
+    struct menu_file file;
+    struct menu menu;
+    struct menu_settings settings;
+    struct entry_report *entries; /* menu.nr_entries of them */
+    uint32_t boots;               /* the entry that boots with nobody at the console; NO_ENTRY */
+    size_t nr_problems, room_problems;
+    struct problem *problems;
+};
+
+/* Out of memory ends the program: these never fail. */
+void *report_alloc(struct report *r, size_t nr, size_t size);
+const char *report_printf(struct report *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void lines_add(void *lines, const char *text); /* fits struct log */
+void report_problem(struct report *r, enum severity severity, uint32_t entry, const char *text);
+
+/* The error as err_format writes it. */
+const char *report_error(struct report *r, struct err e, const char *subject);
+
+/* What to do about an error, as the end of a sentence; "" when the error says it itself. */
+const char *advice(enum err_code code);
+
+/* r->disks[].path, format and disk, r->vols and r->hd00 are set: find out everything else. */
+void inspect_look(struct report *r);
+
+struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f);
+struct initrd_report *inspect_initrd(struct report *r, const char *name, struct file *f);
+void inspect_doubts(struct report *r, uint32_t entry);
+
+/* "8.2 MiB", in the arena. */
+const char *size_text(struct report *r, uint64_t bytes);
+/* A name from the disk, with control bytes as \xNN. */
+const char *name_text(struct report *r, const char *name);
+/* The UUID, or "" when the file system has none. */
+void uuid_text(const uint8_t uuid[16], char out[UUID_TEXT]);
+
+void inspect_print(struct report *r);
+void inspect_json(struct report *r);
+
+#endif

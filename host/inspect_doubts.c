@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Doubts: what pvboot does not mind, but the kernel may. Only what can be told from the disk and
+ * the command line.
+ */
+#include "host/inspect.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "core/menu/lex.h"
+
+/* The value of the last `key` on the command line ("root=" -> "/dev/xvda"); false: none. */
+static bool last_value(const char *cmdline, const char *key, const char **value, size_t *len)
+{
+    const char *rest = cmdline, *word;
+    size_t word_len, key_len = strlen(key);
+    bool found = false;
+
+    while (lex_word(&rest, &word, &word_len)) {
+        if (lex_is(word, word_len, "--"))
+            break;
+        if (word_len >= key_len && memcmp(word, key, key_len) == 0) {
+            *value = word + key_len;
+            *len = word_len - key_len;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static bool begins(const char *s, size_t len, const char *prefix)
+{
+    return len >= strlen(prefix) && memcmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static void doubt(struct report *r, uint32_t n, const char *text)
+{
+    report_problem(r, PROBLEM_DOUBT, n, report_printf(r, "entry %u: %s", n, text));
+}
+
+/* Is there a volume with this label or UUID? Only asked when every volume could be mounted. */
+static bool volume_exists(struct report *r, const char *value, size_t len, bool by_uuid)
+{
+    for (size_t i = 0; i < r->nr_disks; i++) {
+        for (size_t j = 0; j < r->disks[i].nr_volumes; j++) {
+            const struct volume_report *v = &r->disks[i].volumes[j];
+            char uuid[UUID_TEXT];
+            const char *name = by_uuid ? uuid : v->fs != NULL ? v->fs->label : "";
+
+            if (v->fs == NULL) /* what we cannot read may be it */
+                return true;
+            uuid_text(v->fs->uuid, uuid);
+            if (strlen(name) == len && strncasecmp(name, value, len) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void look_at_root(struct report *r, uint32_t n)
+{
+    const struct entry_report *e = &r->entries[n];
+    const char *root;
+    size_t len;
+    bool by_uuid, by_label;
+
+    if (!last_value(e->cmdline, "root=", &root, &len)) {
+        if (e->nr_initrds == 0)
+            doubt(r, n,
+                  "no `initrd' and no root=: the kernel finds its root only if that was built "
+                  "into it; add root=/dev/xvda or an `initrd' line");
+        return;
+    }
+    by_uuid = begins(root, len, "UUID=");
+    by_label = begins(root, len, "LABEL=");
+    if (!by_uuid && !by_label)
+        return;
+    if (e->nr_initrds == 0)
+        doubt(r, n,
+              report_printf(r,
+                            "root=%.*s needs an initrd to look for it; add an `initrd' line, or "
+                            "name the device: root=/dev/xvda",
+                            (int)len, root));
+    if (!volume_exists(r, root + (by_uuid ? 5 : 6), len - (by_uuid ? 5 : 6), by_uuid))
+        doubt(r, n,
+              report_printf(r,
+                            "root=%.*s is on none of these disks; correct it, or add the disk with "
+                            "--disk",
+                            (int)len, root));
+}
+
+static void look_at_console(struct report *r, uint32_t n)
+{
+    const char *console, *cmdline = r->entries[n].cmdline;
+    size_t len;
+
+    if (!last_value(cmdline, "console=", &console, &len) || begins(console, len, "hvc") ||
+        strstr(cmdline, "console=hvc") != NULL)
+        return;
+    doubt(r, n,
+          report_printf(r,
+                        "console=%.*s is no console of a Xen guest, so nothing will be seen of the "
+                        "kernel; add console=hvc0",
+                        (int)len, console));
+}
+
+void inspect_doubts(struct report *r, uint32_t n)
+{
+    const struct entry_report *e = &r->entries[n];
+
+    for (uint32_t i = 0; i < e->nr_initrds; i++) {
+        if (e->initrds[i]->problem != NULL)
+            doubt(r, n, report_printf(r, "%s: %s", e->initrds[i]->name, e->initrds[i]->problem));
+    }
+    look_at_root(r, n);
+    look_at_console(r, n);
+}

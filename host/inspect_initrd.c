@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One initrd: unpacked to its end, and what its bytes are. The kernel takes a row of cpio archives,
+ * each bare or compressed; microcode comes as a small bare one in front.
+ */
+#include "host/inspect.h"
+
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "core/unpack/unpack.h"
+
+#define MEMBERS_MAX      65536 /* of a bare cpio archive that are walked */
+#define MEMBER_NAME_MAX  4096
+#define CPIO_HEADER      110 /* "newc": magic, 13 numbers of 8 hex digits */
+#define CPIO_FILESIZE_AT 54
+#define CPIO_NAMESIZE_AT 94
+
+static bool is_newc(const uint8_t *p, uint64_t len)
+{
+    return len >= 6 && (memcmp(p, "070701", 6) == 0 || memcmp(p, "070702", 6) == 0);
+}
+
+static bool hex8(const uint8_t *p, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8; i++) {
+        uint8_t c = p[i] | 0x20;
+
+        if (p[i] >= '0' && p[i] <= '9')
+            v = v << 4 | (uint64_t)(p[i] - '0');
+        else if (c >= 'a' && c <= 'f')
+            v = v << 4 | (uint64_t)(c - 'a' + 10);
+        else
+            return false;
+    }
+    *out = v;
+    return true;
+}
+
+/* Walk a bare archive from *off to behind its trailer. NULL, or what is wrong with it. */
+static const char *skip_cpio(struct file *f, uint64_t *off)
+{
+    uint64_t size = f->node.size_bytes, at = *off;
+
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        uint8_t header[CPIO_HEADER], name[12] = {0};
+        uint64_t file_bytes, name_bytes;
+
+        if (!in_range(at, CPIO_HEADER, size))
+            return "its cpio archive ends early";
+        if (failed(file_read(f, at, header, CPIO_HEADER)))
+            return "its cpio archive cannot be read";
+        if (!is_newc(header, CPIO_HEADER) || !hex8(header + CPIO_FILESIZE_AT, &file_bytes) ||
+            !hex8(header + CPIO_NAMESIZE_AT, &name_bytes) || name_bytes > MEMBER_NAME_MAX)
+            return "its cpio archive is damaged";
+        /* Numbers of 32 bits: their sums do not wrap. Header with name, then data, both padded. */
+        uint64_t data_at = align_up(at + CPIO_HEADER + name_bytes - *off, 4) + *off;
+        uint64_t next = align_up(data_at + file_bytes - *off, 4) + *off;
+
+        if (!in_range(data_at, file_bytes, size))
+            return "its cpio archive ends early";
+        if (name_bytes == 11 && !failed(file_read(f, at + CPIO_HEADER, name, 11)) &&
+            strcmp((const char *)name, "TRAILER!!!") == 0) {
+            *off = min_u64(next, size);
+            return NULL;
+        }
+        at = next;
+        if (at > size)
+            return "its cpio archive ends early";
+    }
+    return "its cpio archive has too many members to walk";
+}
+
+/* The first byte at or behind off that is not zero: archives are padded with zeros. */
+static uint64_t skip_zeros(struct file *f, uint64_t off)
+{
+    uint8_t buf[4096];
+
+    while (off < f->node.size_bytes) {
+        uint64_t len = min_u64(sizeof(buf), f->node.size_bytes - off);
+
+        if (failed(file_read(f, off, buf, len)))
+            return off;
+        for (uint64_t i = 0; i < len; i++) {
+            if (buf[i] != 0)
+                return off + i;
+        }
+        off += len;
+    }
+    return off;
+}
+
+static struct err next_chunk(void *ctx, const uint8_t **data, size_t *len)
+{
+    return file_stream_next(ctx, data, len);
+}
+
+/* Unpack everything from off on. The first bytes of it go to `first`. */
+static struct err unpack_rest(struct report *r, struct file *f, uint64_t off,
+                              enum unpack_format format, uint8_t first[6], uint64_t *unpacked)
+{
+    struct unpack_source source = {.next = next_chunk};
+    struct file_stream *stream = NULL;
+    struct unpack *u = NULL;
+    uint64_t skipped = 0;
+    size_t got = 0;
+    struct err e = file_stream_open(&stream, f, r->arena, off, f->node.size_bytes - off);
+
+    source.ctx = stream;
+    if (!failed(e))
+        e = unpack_open(&u, r->arena, format, &source);
+    if (!failed(e))
+        e = unpack_read(u, first, 6, &got);
+    if (!failed(e))
+        e = unpack_skip(u, UINT64_MAX, &skipped);
+    *unpacked = got + skipped;
+    unpack_close(u);
+    file_stream_close(stream);
+    return e;
+}
+
+static const char *first_bytes(struct report *r, const uint8_t *p, uint64_t len)
+{
+    const char *text = "";
+
+    for (uint64_t i = 0; i < len && i < 8; i++)
+        text = report_printf(r, "%s%s%02x", text, i > 0 ? " " : "", p[i]);
+    return text;
+}
+
+/* The last part of the file, from off on: compressed, or nothing that we know. */
+static void look_at_rest(struct report *r, struct initrd_report *in, struct file *f, uint64_t off,
+                         const char *before)
+{
+    uint8_t head[UNPACK_DETECT_BYTES] = {0}, first[6] = {0};
+    uint64_t len = min_u64(sizeof(head), f->node.size_bytes - off);
+    enum unpack_format format;
+    uint64_t unpacked = 0;
+
+    in->error = file_read(f, off, head, len);
+    if (failed(in->error))
+        return;
+    format = unpack_detect(head, (size_t)len);
+    if (format == UNPACK_NONE) {
+        in->what = report_printf(r, "%sunknown, begins with %s", before, first_bytes(r, head, len));
+        in->problem = "it is neither a cpio archive nor compressed; the kernel will not take it as "
+                      "its first file system";
+        return;
+    }
+    struct err e = unpack_rest(r, f, off, format, first, &unpacked);
+
+    in->unpacked_bytes += unpacked;
+    in->what = report_printf(r, "%s%s, %s", before, unpack_name(format),
+                             is_newc(first, 6) ? "cpio archive" : "no cpio archive inside");
+    if (failed(e))
+        in->problem = report_printf(r, "%s; make it again", report_error(r, e, NULL));
+    else if (!is_newc(first, 6))
+        in->problem = report_printf(r,
+                                    "what it unpacks to begins with %s and is no cpio archive; an "
+                                    "old initrd with a file system needs a kernel that knows it",
+                                    first_bytes(r, first, min_u64(unpacked, 6)));
+}
+
+struct initrd_report *inspect_initrd(struct report *r, const char *name, struct file *f)
+{
+    struct initrd_report *in = report_alloc(r, 1, sizeof(*in));
+    uint64_t size = f->node.size_bytes, off = 0;
+    const char *before = "";
+    uint8_t magic[6];
+
+    in->name = name;
+    in->size_bytes = size;
+    in->what = "";
+    while (in_range(off, sizeof(magic), size)) {
+        uint64_t start = off;
+
+        in->error = file_read(f, off, magic, sizeof(magic));
+        if (failed(in->error))
+            return in;
+        if (!is_newc(magic, sizeof(magic)))
+            break;
+        in->what = report_printf(r, "%scpio archive", before);
+        in->problem = skip_cpio(f, &off);
+        if (in->problem != NULL)
+            return in;
+        in->unpacked_bytes += off - start;
+        before = report_printf(r, "%scpio archive of %s, then ", before, size_text(r, off - start));
+        off = skip_zeros(f, off);
+    }
+    if (off < size)
+        look_at_rest(r, in, f, off, before);
+    return in;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* The report as one JSON object. Sizes are bytes, addresses are "0x..." strings. */
+#include "host/inspect.h"
+#include "host/json.h"
+
+static void put_vol(struct json *j, const char *key, struct vol_id id)
+{
+    char name[32];
+
+    vol_format(id, name, sizeof(name));
+    json_str(j, key, name);
+}
+
+static void put_volume(struct json *j, const struct volume_report *v)
+{
+    char uuid[UUID_TEXT];
+
+    json_object(j, NULL);
+    put_vol(j, "name", v->id);
+    if (v->part != NULL) {
+        json_u64(j, "offset", v->part->off_bytes);
+        json_u64(j, "size", v->part->len_bytes);
+        json_u64(j, "mbr_type", v->part->mbr_type);
+        json_bool(j, "active", v->part->active);
+    }
+    if (v->fs != NULL) {
+        uuid_text(v->fs->uuid, uuid);
+        json_str(j, "file_system", v->fs->describe);
+        json_str(j, "label", v->fs->label);
+        json_str(j, "uuid", uuid);
+        json_bool(j, "journal_dirty", v->fs->journal_dirty);
+        json_bool(j, "journal_replayed", v->fs->journal_replayed);
+    } else {
+        json_null(j, "file_system");
+        json_str(j, "error", v->error);
+    }
+    json_end_object(j);
+}
+
+static void put_disks(struct json *j, const struct report *r)
+{
+    json_list(j, "disks");
+    for (uint32_t i = 0; i < r->nr_disks; i++) {
+        const struct disk_report *d = &r->disks[i];
+
+        json_object(j, NULL);
+        put_vol(j, "name", (struct vol_id){i, VOL_WHOLE});
+        json_str(j, "image", d->path);
+        json_str(j, "format", d->format);
+        json_u64(j, "size", d->disk->size_bytes);
+        json_u64(j, "sector_size", d->disk->sector_bytes);
+        json_str(j, "partition_table", d->table != NULL ? d->table->scheme : NULL);
+        if (d->table_error != NULL)
+            json_str(j, "error", d->table_error);
+        json_list(j, "volumes");
+        for (size_t k = 0; k < d->nr_volumes; k++)
+            put_volume(j, &d->volumes[k]);
+        json_end_list(j);
+        json_end_object(j);
+    }
+    json_end_list(j);
+}
+
+static void put_lines(struct json *j, const char *key, const struct lines *lines)
+{
+    json_list(j, key);
+    for (size_t i = 0; i < lines->nr; i++)
+        json_str(j, NULL, lines->text[i]);
+    json_end_list(j);
+}
+
+static void put_menu(struct json *j, const struct report *r)
+{
+    const struct menu_settings *s = &r->settings;
+
+    if (!r->has_menu) {
+        json_null(j, "menu");
+        return;
+    }
+    json_object(j, "menu");
+    json_str(j, "file", r->file.name);
+    json_u64(j, "size", r->file.len);
+    json_u64(j, "default", s->default_entry);
+    json_u64(j, "timeout", s->timeout_s);
+    json_bool(j, "hidden", s->hidden);
+    json_list(j, "fallback");
+    for (uint32_t i = 0; i < s->nr_fallbacks; i++)
+        json_u64(j, NULL, s->fallbacks[i]);
+    json_end_list(j);
+    json_end_object(j);
+}
+
+static void put_notes(struct json *j, const struct xen_notes *n)
+{
+    json_object(j, "xen");
+    json_str(j, "guest_os", n->guest_os);
+    json_str(j, "guest_version", n->guest_version);
+    json_str(j, "xen_version", n->xen_version);
+    json_str(j, "loader", n->loader);
+    json_str(j, "features", n->features);
+    json_hex(j, "entry", n->entry);
+    if (n->has_virt_base)
+        json_hex(j, "virt_base", n->virt_base);
+    if (n->has_init_p2m)
+        json_hex(j, "init_p2m", n->init_p2m);
+    if (n->has_hypercall_page)
+        json_hex(j, "hypercall_page", n->hypercall_page);
+    json_bool(j, "initrd_by_pfn", n->mod_start_pfn);
+    json_bool(j, "pvh", n->pvh);
+    json_end_object(j);
+}
+
+static void put_kernel(struct json *j, struct report *r, const struct kernel_report *k)
+{
+    const struct image *img = &k->img;
+
+    json_object(j, "kernel");
+    json_str(j, "file", k->name);
+    json_u64(j, "size", k->size_bytes);
+    json_bool(j, "usable", k->usable);
+    if (failed(k->error))
+        json_str(j, "error", report_error(r, k->error, NULL));
+    if (k->headers) {
+        json_str(j, "container", img->container == IMAGE_BZIMAGE ? "bzImage" : "ELF");
+        json_str(j, "compression", unpack_name(img->compression));
+        json_u64(j, "bits", img->width == IMAGE_64 ? 64 : 32);
+        if (img->container == IMAGE_BZIMAGE)
+            json_str(
+                j, "boot_protocol",
+                report_printf(r, "%u.%02u", img->boot_protocol >> 8, img->boot_protocol & 0xff));
+        json_str(j, "version", img->version);
+        json_u64(j, "unpacked_size", img->unpacked_bytes);
+        json_hex(j, "load_address", img->pstart);
+        json_u64(j, "load_size", img->pend - img->pstart);
+        if (img->notes.found)
+            put_notes(j, &img->notes);
+        else
+            json_null(j, "xen");
+    }
+    json_end_object(j);
+}
+
+static void put_initrd(struct json *j, const struct initrd_report *in)
+{
+    json_object(j, NULL);
+    json_str(j, "file", in->name);
+    json_u64(j, "size", in->size_bytes);
+    json_str(j, "content", in->what);
+    json_u64(j, "unpacked_size", in->unpacked_bytes);
+    json_end_object(j);
+}
+
+static void put_entries(struct json *j, struct report *r)
+{
+    json_list(j, "entries");
+    for (uint32_t i = 0; r->entries != NULL && i < r->menu.nr_entries; i++) {
+        const struct entry_report *e = &r->entries[i];
+
+        json_object(j, NULL);
+        json_u64(j, "number", i);
+        json_str(j, "title", e->entry->title);
+        json_u64(j, "line", e->entry->line_nr);
+        json_bool(j, "boots", e->boots);
+        if (failed(e->error))
+            json_str(j, "error", report_error(r, e->error, e->subject));
+        if (e->kernel != NULL) {
+            json_str(j, "command_line", e->cmdline);
+            put_kernel(j, r, e->kernel);
+        }
+        json_list(j, "initrds");
+        for (uint32_t k = 0; k < e->nr_initrds; k++)
+            put_initrd(j, e->initrds[k]);
+        json_end_list(j);
+        json_end_object(j);
+    }
+    json_end_list(j);
+}
+
+static void put_problems(struct json *j, const struct report *r)
+{
+    json_list(j, "problems");
+    for (size_t i = 0; i < r->nr_problems; i++) {
+        const struct problem *p = &r->problems[i];
+
+        json_object(j, NULL);
+        json_str(j, "severity", p->severity == PROBLEM_STOPS ? "stops" : "doubt");
+        if (p->entry == NO_ENTRY)
+            json_null(j, "entry");
+        else
+            json_u64(j, "entry", p->entry);
+        json_str(j, "text", p->text);
+        json_end_object(j);
+    }
+    json_end_list(j);
+}
+
+void inspect_json(struct report *r)
+{
+    struct json j;
+
+    json_init(&j, stdout);
+    json_object(&j, NULL);
+    json_bool(&j, "boots", r->boots != NO_ENTRY);
+    if (r->boots == NO_ENTRY)
+        json_null(&j, "entry");
+    else
+        json_u64(&j, "entry", r->boots);
+    json_str(&j, "layout", r->hd00 ? "hd00" : "hd0");
+    put_disks(&j, r);
+    put_lines(&j, "journal", &r->journal);
+    put_lines(&j, "search", &r->search);
+    put_menu(&j, r);
+    put_entries(&j, r);
+    put_problems(&j, r);
+    json_end_object(&j);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* The report's middle: disks and volumes, the menu, its entries, and which of them boots. */
+#include "host/inspect.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+
+#define SUBJECT_MAX 1024
+#define ERROR_MAX   2048
+
+/* ---- the report's memory --------------------------------------------------------------------- */
+
+void *report_alloc(struct report *r, size_t nr, size_t size)
+{
+    void *p = arena_array(r->arena, nr, size);
+
+    if (p == NULL) {
+        fputs("pvboot: out of memory\n", stderr);
+        exit(2);
+    }
+    return p;
+}
+
+const char *report_printf(struct report *r, const char *fmt, ...)
+{
+    va_list ap;
+    char *buf;
+    int len;
+
+    va_start(ap, fmt);
+    len = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (len < 0)
+        return "";
+    buf = report_alloc(r, (size_t)len + 1, 1);
+    va_start(ap, fmt);
+    vsnprintf(buf, (size_t)len + 1, fmt, ap);
+    va_end(ap);
+    return buf;
+}
+
+static void *grown(struct arena *a, void *old, size_t nr, size_t *room, size_t size)
+{
+    void *p = old;
+
+    if (nr < *room)
+        return old;
+    *room = *room == 0 ? 16 : *room * 2;
+    p = arena_array(a, *room, size);
+    if (p == NULL) {
+        fputs("pvboot: out of memory\n", stderr);
+        exit(2);
+    }
+    if (nr > 0)
+        memcpy(p, old, nr * size);
+    return p;
+}
+
+void lines_add(void *lines, const char *text)
+{
+    struct lines *l = lines;
+
+    l->text = grown(l->arena, l->text, l->nr, &l->room, sizeof(*l->text));
+    l->text[l->nr] = arena_strndup(l->arena, text, strlen(text));
+    if (l->text[l->nr] != NULL)
+        l->nr++;
+}
+
+void report_problem(struct report *r, enum severity severity, uint32_t entry, const char *text)
+{
+    r->problems =
+        grown(r->arena, r->problems, r->nr_problems, &r->room_problems, sizeof(*r->problems));
+    r->problems[r->nr_problems++] =
+        (struct problem){.severity = severity, .entry = entry, .text = text};
+}
+
+const char *report_error(struct report *r, struct err e, const char *subject)
+{
+    char buf[ERROR_MAX];
+
+    err_format(e, subject, buf, sizeof(buf));
+    return report_printf(r, "%s", buf);
+}
+
+const char *size_text(struct report *r, uint64_t bytes)
+{
+    char buf[32];
+    struct text t = text_on(buf, sizeof(buf));
+
+    text_size(&t, bytes);
+    return report_printf(r, "%s", buf);
+}
+
+const char *name_text(struct report *r, const char *name)
+{
+    size_t len = strlen(name);
+    char *buf = report_alloc(r, len * 4 + 1, 1);
+    struct text t;
+
+    t = text_on(buf, len * 4 + 1);
+    text_name(&t, name, len);
+    return buf;
+}
+
+void uuid_text(const uint8_t uuid[16], char out[UUID_TEXT])
+{
+    static const uint8_t none[16];
+    char *p = out;
+
+    *p = '\0';
+    if (memcmp(uuid, none, 16) == 0)
+        return;
+    for (size_t i = 0; i < 16; i++)
+        p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", uuid[i]);
+}
+
+const char *advice(enum err_code code)
+{
+    switch (code) {
+    case ERR_FILE_NOT_FOUND:
+        return "correct the name, or put the file back";
+    case ERR_BAD_FILETYPE:
+        return "name a regular file";
+    case ERR_BAD_GZIP_DATA:
+    case ERR_BAD_GZIP_HEADER:
+    case ERR_FILELENGTH:
+        return "the file is damaged: install it again";
+    case ERR_EXEC_FORMAT:
+        return "install a kernel that a 64-bit Xen PV guest can run";
+    case ERR_FS_DAMAGED:
+    case ERR_OUTSIDE_PART:
+    case ERR_BAD_PART_TABLE:
+        return "repair it (fsck, fdisk) on a copy of the image";
+    case ERR_REFUSED:
+        return "put /boot on a file system without that feature";
+    case ERR_FS_MOUNT:
+        return "put /boot on ext2, ext3 or ext4";
+    case ERR_NO_DISK:
+        return "add the disk with --disk, or correct the device";
+    case ERR_NO_PART:
+        return "correct the device: the list of partitions is above";
+    case ERR_UNRECOGNIZED:
+        return "correct or remove the line";
+    case ERR_SYMLINK_LOOP:
+        return "correct the links";
+    case ERR_READ:
+        return "copy the image again from a disk without bad sectors";
+    default:
+        return "";
+    }
+}
+
+/* ---- disks ------------------------------------------------------------------------------------
+ */
+
+static void look_at_volume(struct report *r, struct volume_report *v)
+{
+    struct err e = vols_mount(r->vols, v->id, &v->fs);
+    char name[32];
+
+    if (failed(e)) {
+        v->fs = NULL;
+        v->error = report_error(r, e, NULL);
+        return;
+    }
+    if (!v->fs->journal_dirty || v->fs->journal_replayed)
+        return;
+    vol_format(v->id, name, sizeof(name));
+    report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                   report_printf(r,
+                                 "%s (%s): the journal is dirty and was not replayed, so what was "
+                                 "written last may be missing; mount the image once, or shut its "
+                                 "machine down cleanly",
+                                 name, v->fs->describe));
+}
+
+static void look_at_disk(struct report *r, uint32_t n)
+{
+    struct disk_report *d = &r->disks[n];
+    struct err e = vols_table(r->vols, n, &d->table);
+    uint32_t nr_parts;
+
+    if (failed(e)) {
+        d->table = NULL;
+        d->table_error = report_error(r, e, NULL);
+        report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                       report_printf(r, "(hd%u): %s; %s", n, d->table_error, advice(e.code)));
+    }
+    nr_parts = d->table != NULL ? d->table->nr_parts : 0;
+    d->volumes = report_alloc(r, nr_parts + 1, sizeof(*d->volumes));
+    for (uint32_t i = 0; i < nr_parts; i++) {
+        struct volume_report *v = &d->volumes[d->nr_volumes++];
+
+        v->part = &d->table->parts[i];
+        v->id = (struct vol_id){n, v->part->index};
+        look_at_volume(r, v);
+    }
+    /* The whole disk: where nothing is to be expected, only what is there counts. */
+    d->volumes[d->nr_volumes].id = (struct vol_id){n, VOL_WHOLE};
+    look_at_volume(r, &d->volumes[d->nr_volumes]);
+    if (nr_parts == 0 || d->volumes[d->nr_volumes].fs != NULL)
+        d->nr_volumes++;
+}
+
+/* ---- entries ----------------------------------------------------------------------------------
+ */
+
+/* The same file again, in another entry? */
+static struct kernel_report *known_kernel(struct report *r, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (r->entries[i].kernel != NULL && strcmp(r->entries[i].kernel->name, name) == 0)
+            return r->entries[i].kernel;
+    }
+    return NULL;
+}
+
+static struct initrd_report *known_initrd(struct report *r, uint32_t n, const char *name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t j = 0; j < r->entries[i].nr_initrds; j++) {
+            if (strcmp(r->entries[i].initrds[j]->name, name) == 0)
+                return r->entries[i].initrds[j];
+        }
+    }
+    return NULL;
+}
+
+static void look_at_files(struct report *r, uint32_t n, struct boot_request *req)
+{
+    struct entry_report *e = &r->entries[n];
+
+    e->cmdline = report_printf(r, "%s", req->cmdline);
+    e->kernel = known_kernel(r, n, req->kernel_name);
+    if (e->kernel == NULL)
+        e->kernel = inspect_kernel(r, report_printf(r, "%s", req->kernel_name), &req->kernel);
+    if (failed(e->kernel->error)) {
+        e->error = e->kernel->error;
+        e->subject = e->kernel->name;
+    }
+    e->initrds = report_alloc(r, req->nr_initrds, sizeof(*e->initrds));
+    for (uint32_t i = 0; i < req->nr_initrds; i++) {
+        struct initrd_report *initrd = known_initrd(r, n, req->initrd_names[i]);
+
+        if (initrd == NULL)
+            initrd = inspect_initrd(r, req->initrd_names[i], &req->initrds[i]);
+        e->initrds[e->nr_initrds++] = initrd;
+        if (failed(initrd->error) && !failed(e->error)) {
+            e->error = initrd->error;
+            e->subject = initrd->name;
+        }
+    }
+}
+
+/* req is scratch, shared by all entries. */
+static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req)
+{
+    struct entry_report *e = &r->entries[n];
+    char *subject = report_alloc(r, SUBJECT_MAX, 1);
+    struct attempt attempt = {.vols = r->vols,
+                              .root = r->file.vol,
+                              .req = req,
+                              .subject = subject,
+                              .subject_cap = SUBJECT_MAX};
+    const char *what_to_do;
+
+    e->entry = &r->menu.entries[n];
+    e->subject = subject;
+    req->arena = r->arena;
+    e->error = entry_resolve(e->entry, &attempt);
+    e->line_nr = attempt.line_nr;
+    if (!failed(e->error))
+        look_at_files(r, n, req);
+    e->boots = !failed(e->error);
+    if (e->boots) {
+        inspect_doubts(r, n);
+        return;
+    }
+    what_to_do = advice(e->error.code);
+    report_problem(r, PROBLEM_STOPS, n,
+                   report_printf(r, "entry %u, line %u of %s: %s%s%s", n, e->line_nr, r->file.name,
+                                 report_error(r, e->error, e->subject),
+                                 what_to_do[0] != '\0' ? "; " : "", what_to_do));
+}
+
+/* Default, then the fallback list: what happens with nobody at the console. */
+static void find_what_boots(struct report *r)
+{
+    const struct menu_settings *s = &r->settings;
+
+    if (r->entries[s->default_entry].boots)
+        r->boots = s->default_entry;
+    for (uint32_t i = 0; i < s->nr_fallbacks; i++) {
+        uint32_t n = s->fallbacks[i];
+
+        if (n >= r->menu.nr_entries)
+            report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                           report_printf(r,
+                                         "fallback %u points nowhere: the menu has entries 0 to "
+                                         "%u; correct the `fallback' line",
+                                         n, r->menu.nr_entries - 1));
+        else if (n == s->default_entry)
+            report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                           report_printf(r,
+                                         "fallback %u is the default entry itself; name another "
+                                         "one, with another kernel",
+                                         n));
+        else if (r->boots == NO_ENTRY && r->entries[n].boots)
+            r->boots = n;
+    }
+}
+
+/* ---- the menu ---------------------------------------------------------------------------------
+ */
+
+static void no_menu(struct report *r, struct err e, const char *subject)
+{
+    const char *what_to_do = advice(e.code);
+
+    report_problem(r, PROBLEM_STOPS, NO_ENTRY,
+                   report_printf(r, "%s%s%s", report_error(r, e, subject),
+                                 what_to_do[0] != '\0' ? "; " : "", what_to_do));
+}
+
+static void look_at_menu(struct report *r)
+{
+    struct lines complaints = {.arena = r->arena};
+    const struct log search = {.ctx = &r->search, .line = lines_add};
+    const struct log settings = {.ctx = &complaints, .line = lines_add};
+    char subject[SUBJECT_MAX] = "";
+    struct err e =
+        menu_locate(&r->file, r->vols, NULL, r->hd00, r->arena, &search, subject, sizeof(subject));
+
+    if (failed(e)) {
+        no_menu(r, e, subject);
+        return;
+    }
+    r->has_menu = true;
+    e = menu_parse(&r->menu, r->file.text, r->file.len, r->arena, &settings);
+    if (failed(e)) {
+        no_menu(r, e, r->file.name);
+        return;
+    }
+    menu_settings(&r->menu, &r->settings, &settings);
+    for (size_t i = 0; i < complaints.nr; i++)
+        report_problem(r, PROBLEM_DOUBT, NO_ENTRY, complaints.text[i]);
+    if (r->menu.nr_entries == 0) {
+        no_menu(r, ERR(ERR_NO_MENU, "the file has no `title' line; write an entry"), r->file.name);
+        return;
+    }
+    r->entries = report_alloc(r, r->menu.nr_entries, sizeof(*r->entries));
+    struct boot_request *req = report_alloc(r, 1, sizeof(*req));
+
+    for (uint32_t i = 0; i < r->menu.nr_entries; i++)
+        look_at_entry(r, i, req);
+    find_what_boots(r);
+}
+
+void inspect_look(struct report *r)
+{
+    r->boots = NO_ENTRY;
+    for (uint32_t i = 0; i < r->nr_disks; i++)
+        look_at_disk(r, i);
+    look_at_menu(r);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for people: a word in the left column, what it is about in the right one. */
+#include "host/inspect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SHOWN_ENTRIES 64 /* more are counted; --json has all of them */
+
+/* One line: `label` in the left column where it begins something, "" where it goes on. */
+static void row(const char *label, const char *text)
+{
+    printf("%-10s%s\n", label, text);
+}
+
+/* The same inside an entry. */
+static void part(const char *label, const char *text)
+{
+    printf("%14s%-10s%s\n", "", label, text);
+}
+
+static const char *vol_name(struct report *r, struct vol_id id)
+{
+    char name[32];
+
+    vol_format(id, name, sizeof(name));
+    return report_printf(r, "%s", name);
+}
+
+/* ---- disks ------------------------------------------------------------------------------------
+ */
+
+static const char *volume_content(struct report *r, const struct volume_report *v)
+{
+    char uuid[UUID_TEXT];
+
+    if (v->fs == NULL)
+        return v->error;
+    uuid_text(v->fs->uuid, uuid);
+    return report_printf(r, "%s%s%s%s%s", v->fs->describe,
+                         v->fs->label[0] != '\0' ? ", label " : "", name_text(r, v->fs->label),
+                         uuid[0] != '\0' ? ", UUID " : "", uuid);
+}
+
+static void print_volume(struct report *r, const struct volume_report *v)
+{
+    const char *name = vol_name(r, v->id), *content = volume_content(r, v);
+
+    if (v->part == NULL)
+        printf("%10s%s %s\n", "", name, content);
+    else
+        printf("%10s%s %s at %s, type 0x%02x%s: %s\n", "", name, size_text(r, v->part->len_bytes),
+               size_text(r, v->part->off_bytes), v->part->mbr_type,
+               v->part->active ? ", active" : "", content);
+}
+
+static void print_disks(struct report *r)
+{
+    for (uint32_t i = 0; i < r->nr_disks; i++) {
+        const struct disk_report *d = &r->disks[i];
+        const char *table = d->table_error;
+
+        if (d->table != NULL)
+            table = d->table->nr_parts == 0
+                        ? "no partitions"
+                        : report_printf(r, "%s partition table", d->table->scheme);
+        row(i == 0 ? "disk" : "",
+            report_printf(r, "(hd%u) %s, %s, %s, %s", i, name_text(r, d->path), d->format,
+                          size_text(r, d->disk->size_bytes), table));
+        for (size_t j = 0; j < d->nr_volumes; j++)
+            print_volume(r, &d->volumes[j]);
+    }
+    for (size_t i = 0; i < r->journal.nr; i++)
+        row(i == 0 ? "journal" : "", r->journal.text[i]);
+}
+
+/* ---- menu and entries -------------------------------------------------------------------------
+ */
+
+static void print_menu(struct report *r)
+{
+    const struct menu_settings *s = &r->settings;
+
+    /* With a menu the last line says where it was found; what comes before are bad files. */
+    for (size_t i = 0; i + (r->has_menu ? 1 : 0) < r->search.nr; i++)
+        row(i == 0 ? "search" : "", r->search.text[i]);
+    if (!r->has_menu)
+        return;
+    printf("%-10s%s, %s: %u %s, default %u, ", "menu", name_text(r, r->file.name),
+           size_text(r, r->file.len), r->menu.nr_entries,
+           r->menu.nr_entries == 1 ? "entry" : "entries", s->default_entry);
+    for (uint32_t i = 0; i < s->nr_fallbacks; i++)
+        printf(i == 0 ? "fallback %u" : " %u", s->fallbacks[i]);
+    printf("%stimeout %u%s\n", s->nr_fallbacks > 0 ? ", " : "", s->timeout_s,
+           s->hidden ? ", hidden" : "");
+}
+
+static void print_notes(struct report *r, const struct image *img)
+{
+    const struct xen_notes *n = &img->notes;
+    const char *text;
+
+    if (!n->found)
+        return;
+    text = report_printf(r, "%s %s for %s, entry 0x%" PRIx64, name_text(r, n->guest_os),
+                         name_text(r, n->guest_version), name_text(r, n->xen_version), n->entry);
+    if (n->has_virt_base)
+        text = report_printf(r, "%s, virt_base 0x%" PRIx64, text, n->virt_base);
+    part("Xen PV", text);
+    text = report_printf(r, "%s%s", n->mod_start_pfn ? "initrd by pfn" : "initrd mapped",
+                         n->pvh ? ", also PVH" : "");
+    if (n->has_init_p2m)
+        text = report_printf(r, "init_p2m 0x%" PRIx64 ", %s", n->init_p2m, text);
+    part("", text);
+    if (n->features[0] != '\0')
+        part("features", name_text(r, n->features));
+}
+
+static void print_kernel(struct report *r, const struct kernel_report *k)
+{
+    const struct image *img = &k->img;
+    const char *text = "ELF";
+
+    part("kernel", report_printf(r, "%s, %s", name_text(r, k->name), size_text(r, k->size_bytes)));
+    if (!k->headers)
+        return;
+    if (img->container == IMAGE_BZIMAGE)
+        text =
+            report_printf(r, "bzImage %u.%02u", img->boot_protocol >> 8, img->boot_protocol & 0xff);
+    text = report_printf(r, "%s, %s, %s", text, img->width == IMAGE_64 ? "64-bit" : "32-bit",
+                         img->compression == UNPACK_NONE ? "not compressed"
+                                                         : unpack_name(img->compression));
+    if (img->unpacked_bytes != 0)
+        text = report_printf(r, "%s, %s unpacked", text, size_text(r, img->unpacked_bytes));
+    part("", report_printf(r, "%s, fills %s from 0x%" PRIx64, text,
+                           size_text(r, img->pend - img->pstart), img->pstart));
+    if (img->version[0] != '\0')
+        part("", name_text(r, img->version));
+    print_notes(r, img);
+}
+
+static void print_initrd(struct report *r, const struct initrd_report *in)
+{
+    const char *text = report_printf(r, "%s, %s, %s", name_text(r, in->name),
+                                     size_text(r, in->size_bytes), in->what);
+
+    if (in->unpacked_bytes > 0)
+        text = report_printf(r, "%s, %s unpacked", text, size_text(r, in->unpacked_bytes));
+    part("initrd", text);
+}
+
+/* The first entry that names this kernel says everything about it. */
+static uint32_t first_with_kernel(const struct report *r, const struct kernel_report *k)
+{
+    uint32_t i = 0;
+
+    while (r->entries[i].kernel != k)
+        i++;
+    return i;
+}
+
+static void print_entry(struct report *r, uint32_t n)
+{
+    const struct entry_report *e = &r->entries[n];
+    const char *verdict = e->boots ? n == r->boots ? "boots" : "could boot" : "does not boot";
+    uint32_t first = e->kernel != NULL ? first_with_kernel(r, e->kernel) : n;
+
+    row(n == 0 ? "entries" : "", report_printf(r, "%s%-2u%s: %s", n == r->boots ? "> " : "  ", n,
+                                               name_text(r, e->entry->title), verdict));
+    if (e->kernel != NULL) {
+        if (first == n)
+            print_kernel(r, e->kernel);
+        else
+            part("kernel",
+                 report_printf(r, "%s, as in entry %u", name_text(r, e->kernel->name), first));
+        if (e->cmdline[0] != '\0')
+            part("arguments", name_text(r, e->cmdline));
+    }
+    for (uint32_t i = 0; i < e->nr_initrds; i++)
+        print_initrd(r, e->initrds[i]);
+}
+
+static void print_entries(struct report *r)
+{
+    uint32_t nr = r->entries != NULL ? r->menu.nr_entries : 0;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        if (i < SHOWN_ENTRIES || i == r->boots)
+            print_entry(r, i);
+    }
+    if (nr > SHOWN_ENTRIES)
+        printf("%10s... %u entries in all; --json shows each\n", "", nr);
+}
+
+void inspect_print(struct report *r)
+{
+    print_disks(r);
+    print_menu(r);
+    print_entries(r);
+    for (size_t i = 0; i < r->nr_problems; i++)
+        row(i == 0 ? "problems" : "",
+            report_printf(r, "%s %s", r->problems[i].severity == PROBLEM_STOPS ? "!" : "-",
+                          r->problems[i].text));
+    if (r->boots == NO_ENTRY)
+        row("result", "would not boot");
+    else
+        row("result", report_printf(r, "boots entry %u%s, %s", r->boots,
+                                    r->boots == r->settings.default_entry ? "" : " (fallback)",
+                                    name_text(r, r->entries[r->boots].kernel->name)));
+}
