@@ -12,7 +12,7 @@
 
 struct tree_file {
     const char *path; /* "/boot/grub/menu.lst"; the folders are made */
-    const char *text; /* its content; NULL: path is a folder */
+    const char *text; /* its content */
 };
 
 /*
