@@ -40,7 +40,7 @@ GUEST_MAIN := main.c print.c panic.c
 GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c vdev.c \
               blkfront.c blkfront_store.c blkfront_ring.c blkfront_part.c blkfront_io.c
 GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c pool.c traps.c platform.c boot.c handover.c
-GUEST_LIBC :=
+GUEST_LIBC := mem.c str.c unreachable.c leftout.c
 
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
@@ -52,7 +52,7 @@ HOST_CMD     := main.c machine.c filedisk.c qcow2.c files.c listing.c run.c run_
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
+UNIT := tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
 UNIT_SUPPORT := support.c mkfs.c packed.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.

@@ -78,16 +78,25 @@ static struct err rewrite_header(struct unpack *u, struct zstd *z)
     return OK;
 }
 
-/* Between frames: done unless another frame follows. */
+/*
+ * Before each frame: the data is over when none follows. The library would also take frames of its
+ * versions 0.5 to 0.7; we do not, and the guest image does without those decoders.
+ */
 static struct err next_frame(struct unpack *u, struct zstd *z)
 {
     TRY(unpack_peek(u, 4));
     uint32_t magic = u->in_len >= 4 ? le32(u->in) : 0;
 
-    if (magic != FRAME_MAGIC && (magic & ~15u) != SKIPPABLE_MAGIC)
-        u->done = true;
-    else
+    if (magic == FRAME_MAGIC || (magic & ~15u) == SKIPPABLE_MAGIC) {
         z->mid_frame = true;
+        if (!z->begun)
+            TRY(rewrite_header(u, z));
+        z->begun = true;
+        return OK;
+    }
+    if (!z->begun)
+        return u->in_len < 4 ? unpack_short(u) : unpack_bad_header(u);
+    u->done = true;
     return OK;
 }
 
@@ -143,10 +152,6 @@ static struct err zstd_read(struct unpack *u, uint8_t *buf, size_t len, size_t *
     ZSTD_outBuffer out = {buf, len, 0};
     struct err e = OK;
 
-    if (!z->begun) {
-        z->begun = z->mid_frame = true;
-        TRY(rewrite_header(u, z));
-    }
     while (out.pos == 0 && !u->done && !failed(e))
         e = z->mid_frame ? step(u, z, &out) : next_frame(u, z);
     *got = out.pos;
