@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The string functions that core/ uses, byte by byte: the strings are names and menu lines. */
+/* The string functions that core/ and guest/ use, byte by byte: the strings are names and menu
+ * lines. */
 #include <string.h>
 
 #define NO_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
@@ -11,6 +12,15 @@ NO_IDIOM size_t strlen(const char *s)
     while (*p != '\0')
         p++;
     return (size_t)(p - s);
+}
+
+NO_IDIOM size_t strnlen(const char *s, size_t most)
+{
+    size_t n = 0;
+
+    while (n < most && s[n] != '\0')
+        n++;
+    return n;
 }
 
 int strcmp(const char *a, const char *b)
@@ -66,4 +76,16 @@ void *memchr(const void *data, int c, size_t n)
             return (void *)(size_t)p;
     }
     return NULL;
+}
+
+char *strstr(const char *s, const char *part)
+{
+    size_t len = strlen(part);
+
+    for (;; s++) {
+        if (strncmp(s, part, len) == 0)
+            return (char *)(size_t)s;
+        if (*s == '\0')
+            return NULL;
+    }
 }

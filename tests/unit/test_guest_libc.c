@@ -14,6 +14,8 @@
 #define memcmp  guest_memcmp
 #define memchr  guest_memchr
 #define strlen  guest_strlen
+#define strnlen guest_strnlen
+#define strstr  guest_strstr
 #define strcmp  guest_strcmp
 #define strncmp guest_strncmp
 #define strchr  guest_strchr
@@ -25,6 +27,8 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 void *memchr(const void *data, int c, size_t n);
 size_t strlen(const char *s);
+size_t strnlen(const char *s, size_t most);
+char *strstr(const char *s, const char *part);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
@@ -38,6 +42,8 @@ size_t strcspn(const char *s, const char *reject);
 #undef memcmp
 #undef memchr
 #undef strlen
+#undef strnlen
+#undef strstr
 #undef strcmp
 #undef strncmp
 #undef strchr
@@ -132,6 +138,8 @@ static void strings(void)
             const char *b = words[k];
 
             CHECK(sign(guest_strcmp(a, b)) == sign(strcmp(a, b)));
+            CHECK(guest_strstr(a, b) == strstr(a, b));
+            CHECK_U64(guest_strnlen(a, k), strnlen(a, k));
             CHECK_U64(guest_strspn(a, b), strspn(a, b));
             CHECK_U64(guest_strcspn(a, b), strcspn(a, b));
             for (size_t n = 0; n < 5; n++)
