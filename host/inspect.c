@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "host/cmd.h"
-#include "host/filedisk.h"
+#include "host/machine.h"
 
-#define WHY_MAX     4608 /* a path and a sentence */
-#define CACHE_PAGES 1024 /* of metadata, a disk */
+#define CACHE_BLOCKS 1024 /* of metadata, a disk */
 
 enum inspect_status {
     INSPECT_BOOTS = 0,
@@ -34,8 +33,8 @@ static const char help_text[] =
     "an image that cannot be read.\n";
 
 struct inspect_options {
-    const char *disks[INSPECT_DISKS_MAX]; /* [0] is IMAGE */
-    size_t nr_disks;
+    const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
+    uint32_t nr_disks;
     bool hd00, json;
 };
 
@@ -53,8 +52,8 @@ static bool one_option(struct inspect_options *o, int opt)
 {
     switch (opt) {
     case OPT_DISK:
-        if (o->nr_disks == INSPECT_DISKS_MAX) {
-            usage_error("at most %d disks are possible", INSPECT_DISKS_MAX);
+        if (o->nr_disks == MACHINE_DISKS_MAX) {
+            usage_error("at most %d disks are possible", MACHINE_DISKS_MAX);
             return false;
         }
         o->disks[o->nr_disks++] = optarg;
@@ -104,57 +103,46 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
     return true;
 }
 
-static bool open_disks(struct report *r, const struct inspect_options *o, struct file_disk *files)
+static bool open_disks(struct report *r, const struct inspect_options *o, struct machine *m)
 {
-    char why[WHY_MAX];
+    if (!machine_open(m, o->disks, o->nr_disks))
+        return false;
+    for (uint32_t i = 0; i < m->nr_disks; i++) {
+        struct file_disk *f = &m->disks[i];
 
-    for (size_t i = 0; i < o->nr_disks; i++) {
-        struct disk_report *d = &r->disks[i];
-
-        if (!file_disk_open(&files[i], o->disks[i], 512, why, sizeof(why))) {
-            usage_error("%s", why);
-            return false;
-        }
-        d->path = o->disks[i];
-        d->format = files[i].format;
-        d->disk = &files[i].disk;
-        r->nr_disks++;
-        if (failed(disk_cache_attach(d->disk, r->arena, CACHE_PAGES)) ||
-            failed(vols_add_disk(r->vols, d->disk))) {
+        r->disks[i] =
+            (struct disk_report){.path = o->disks[i], .format = f->format, .disk = &f->disk};
+        if (failed(disk_cache_attach(&f->disk, &m->arena, CACHE_BLOCKS))) {
             usage_error("out of memory");
+            machine_close(m);
             return false;
         }
     }
+    r->arena = r->journal.arena = r->search.arena = &m->arena;
+    r->vols = m->vols;
+    r->nr_disks = m->nr_disks;
+    r->hd00 = o->hd00;
+    /* What is said while file systems are mounted is a part of the report. */
+    m->log = (struct log){.ctx = &r->journal, .line = lines_add};
     return true;
 }
 
 int cmd_inspect(int argc, char **argv)
 {
     struct inspect_options o = {0};
-    struct file_disk files[INSPECT_DISKS_MAX];
-    struct arena arena;
-    struct report r = {.arena = &arena};
-    const struct log journal = {.ctx = &r.journal, .line = lines_add};
+    struct machine machine;
+    struct report r = {0};
     int status;
 
     if (!parse(&o, argc, argv, &status))
         return status;
-    arena_init(&arena, &host_memory);
-    r.journal.arena = r.search.arena = &arena;
-    r.hd00 = o.hd00;
-    status = INSPECT_UNUSABLE;
-    if (failed(vols_new(&r.vols, &arena, &journal))) {
-        usage_error("out of memory");
-    } else if (open_disks(&r, &o, files)) {
-        inspect_look(&r);
-        if (o.json)
-            inspect_json(&r);
-        else
-            inspect_print(&r);
-        status = r.boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
-    }
-    for (size_t i = 0; i < r.nr_disks; i++)
-        file_disk_close(&files[i]);
-    arena_reset(&arena);
-    return status;
+    if (!open_disks(&r, &o, &machine))
+        return INSPECT_UNUSABLE;
+    inspect_look(&r);
+    if (o.json)
+        inspect_json(&r);
+    else
+        inspect_print(&r);
+    machine_close(&machine);
+    return r.boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
 }

@@ -24,10 +24,10 @@
 #include "core/menu/commands.h"
 #include "core/menu/locate.h"
 #include "core/menu/menu.h"
+#include "host/machine.h"
 
-#define INSPECT_DISKS_MAX 16
-#define UUID_TEXT         37 /* 36 characters and the terminator */
-#define NO_ENTRY          UINT32_MAX
+#define UUID_TEXT 37 /* 36 characters and the terminator */
+#define NO_ENTRY  UINT32_MAX
 
 /* A list of lines, in the order in which they came. */
 struct lines {
@@ -100,8 +100,8 @@ struct report {
     struct vols *vols;
     struct lines journal; /* what file systems had to say while they were mounted */
     struct lines search;  /* what the search for the menu had to say */
-    size_t nr_disks;
-    struct disk_report disks[INSPECT_DISKS_MAX];
+    uint32_t nr_disks;
+    struct disk_report disks[MACHINE_DISKS_MAX];
     bool hd00;
     bool has_menu;
     struct menu_file file;

@@ -193,6 +193,20 @@ static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
     return true;
 }
 
+/* What the search needs to know of a disk's partitions, before what lies on it as a whole. */
+static void put_table(struct search *s, struct text *t, uint32_t disk)
+{
+    const struct part_table *table;
+    struct err e = vols_table(s->vols, disk, &table);
+
+    if (failed(e)) {
+        t->len += err_format(e, NULL, t->buf + t->len, t->cap - t->len);
+        text_str(t, "; ");
+    } else if (table->nr_parts == 0) {
+        text_str(t, "no partitions; ");
+    }
+}
+
 /* One line a volume: what is there instead of a menu. */
 static void say_tried(struct search *s, bool hd00)
 {
@@ -209,9 +223,11 @@ static void say_tried(struct search *s, bool hd00)
         if (stop.again)
             continue;
         e = vols_mount(s->vols, stop.vol, &fs);
-        if (e.code == ERR_NO_PART || e.code == ERR_NO_DISK)
+        if (stop.vol.part != VOL_WHOLE && (e.code == ERR_NO_PART || e.code == ERR_BAD_PART_TABLE))
             continue;
         text_str(&t, ": ");
+        if (stop.vol.part == VOL_WHOLE)
+            put_table(s, &t, stop.vol.disk);
         if (failed(e)) {
             err_format(e, NULL, buf + t.len, sizeof(buf) - t.len);
         } else {
@@ -220,26 +236,6 @@ static void say_tried(struct search *s, bool hd00)
             text_str(&t, s->path != NULL ? s->path : "/grub");
         }
         say_vol(s->log, stop.vol, buf);
-    }
-}
-
-static void say_tables(struct search *s)
-{
-    for (uint32_t disk = 0; disk < vols_nr_disks(s->vols); disk++) {
-        const struct part_table *table;
-        char buf[LINE_MAX];
-        struct text t = text_on(buf, sizeof(buf));
-        struct err e = vols_table(s->vols, disk, &table);
-
-        if (failed(e)) {
-            text_str(&t, ": partition table: ");
-            err_format(e, NULL, buf + t.len, sizeof(buf) - t.len);
-        } else if (table->nr_parts == 0) {
-            text_str(&t, ": no partitions");
-        } else {
-            continue;
-        }
-        say_vol(s->log, (struct vol_id){disk, VOL_WHOLE}, buf);
     }
 }
 
@@ -260,7 +256,6 @@ static struct err search_all(struct search *s, bool hd00)
     if (s->found)
         return OK;
     log_line(s->log, "menu: not found; these places were tried:");
-    say_tables(s);
     say_tried(s, hd00);
     return ERR(ERR_NO_MENU, s->path != NULL ? "the menu that was named is on no disk"
                                             : "put a menu.lst into /boot/grub of the first disk");

@@ -108,8 +108,9 @@ static void what_was_tried_is_listed(void)
     CHECK(term_logged(&term, "menu: not found; these places were tried:\n"));
     CHECK(
         term_logged(&term, "menu: (hd0,0): ext4, no menu.lst or grub.conf in /boot/grub, /grub\n"));
-    CHECK(term_logged(&term, "menu: (hd1): no partitions\n"));
-    CHECK(term_logged(&term, "menu: (hd1): Error 17: Cannot mount selected partition"));
+    CHECK(term_logged(&term, "menu: (hd0): Error 17: Cannot mount selected partition"));
+    CHECK(term_logged(&term, "menu: (hd1): no partitions; Error 17: Cannot mount selected "
+                             "partition"));
     CHECK(strstr(term.log, "(hd0,1)") == NULL);
     CHECK(term_said(&term,
                     "Error: No menu found: put a menu.lst into /boot/grub of the first disk\r\n"));
