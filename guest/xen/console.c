@@ -90,15 +90,18 @@ static void hypervisor_write(const char *text, size_t len)
 
 void xen_console_write(const char *text, size_t len)
 {
+    static char last; /* what a terminal was sent with \r\n goes out as it is */
+
     if (console == NULL) {
         hypervisor_write(text, len);
         return;
     }
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n' && !put_byte('\r'))
+        if (text[i] == '\n' && last != '\r' && !put_byte('\r'))
             break;
         if (!put_byte(text[i]))
             break;
+        last = text[i];
     }
     notify_daemon();
 }
