@@ -20,7 +20,8 @@
 /* The unit of the ring and of the node `sectors`, whatever the disk's own sectors are. */
 #define BLK_UNIT_BYTES ((uint32_t)512)
 
-#define BLK_MAX_SEGMENTS   256u /* pages a part; more gains nothing and costs memory */
+#define BLK_MAX_SEGMENTS   256u /* pages a part: lending and taking back has a cost a part */
+#define BLK_MAX_COPIED     128u /* and where pages are copied, so that the pool serves several */
 #define BLK_MAX_RING_ORDER 2u   /* 4 pages: 128 parts, for back ends whose parts are small */
 #define BLK_MAX_RING_PAGES (1u << BLK_MAX_RING_ORDER)
 #define BLK_MAX_BIG_PARTS  32u /* under way at once, where parts are large */
@@ -147,7 +148,7 @@ void blk_ring_put(struct blkfront *b, const union blkif_sring_entry *entry);
 struct err blk_ring_push(struct blkfront *b);
 /* The next response, if there is one (*got). */
 struct err blk_ring_get(struct blkfront *b, struct blkif_response *response, bool *got);
-/* Ask to be told of the next response; true when one is there already. */
+/* Ask to be told of the next responses; true when one is there already. */
 bool blk_ring_arm(struct blkfront *b);
 
 /* ---- blkfront_part.c: parts and the pages that they lend ---- */

@@ -212,8 +212,10 @@ struct err blk_read_properties(struct blkfront *b)
     b->persistent = persistent != 0 && b->offer_persistent;
     /* No more than a plain request holds would be of no use. */
     b->indirect = segments > BLKIF_MAX_SEGMENTS_PER_REQUEST;
-    b->max_segments = b->indirect ? (uint32_t)min_u64(segments, BLK_MAX_SEGMENTS)
-                                  : BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    b->max_segments = BLKIF_MAX_SEGMENTS_PER_REQUEST;
+    if (b->indirect)
+        b->max_segments =
+            (uint32_t)min_u64(segments, b->persistent ? BLK_MAX_COPIED : BLK_MAX_SEGMENTS);
     b->cdrom = b->cdrom || (info & VDISK_CDROM) != 0;
     b->vbd.disk.sector_bytes = (uint32_t)sector_bytes;
     b->vbd.disk.size_bytes = align_down(size_bytes, sector_bytes);

@@ -18,9 +18,9 @@
 void xen_console_init(struct xencons_interface *ring, evtchn_port_t port);
 
 /*
- * Write text; \n becomes \r\n where no \r stands before it. Waits for room, but not for ever: when nobody empties the ring for
- * a second, the rest is dropped, and so is all further text until there is room again. A boot must
- * not hang because its console does.
+ * Write text; \n becomes \r\n where no \r stands before it. Waits for room, but not for ever: when
+ * nobody empties the ring for a second, the rest is dropped, and so is all further text until there
+ * is room again. A boot must not hang because its console does.
  */
 void xen_console_write(const char *text, size_t len);
 
