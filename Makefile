@@ -60,7 +60,7 @@ FUZZ := tests/fuzz/fuzz_menu.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/check.mk mk/rig.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk
 
 .PHONY: all help clean deps
 all: host images

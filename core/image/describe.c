@@ -115,7 +115,7 @@ struct err describe_not_kernel(const uint8_t *head, size_t len, bool packed)
         return say(packed, SAY("text"));
     uint8_t first[8] = {0};
 
-    memcpy(first, head, min_u64(len, sizeof(first)));
+    memcpy(first, head, (size_t)min_u64(len, sizeof(first)));
     return ERR1(ERR_EXEC_FORMAT,
                 packed ? "not a kernel: what is compressed in it begins with %A"
                        : "not a kernel: neither bzImage nor ELF; the file begins with %A",

@@ -21,7 +21,7 @@ struct bytes mixed_bytes(size_t len, uint32_t seed)
     for (size_t i = 0; i < len;) {
         size_t piece = next_random(&r) % 5000 + 1;
         uint32_t kind = next_random(&r) % 5;
-        size_t back = i > 0 ? next_random(&r) * 37ull % i + 1 : 0;
+        size_t back = i > 0 ? (size_t)(next_random(&r) * 37ull % i) + 1 : 0;
 
         for (size_t k = 0; k < piece && i < len; k++, i++) {
             switch (kind) {

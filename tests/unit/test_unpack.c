@@ -104,7 +104,7 @@ static void unpacks_what_the_tools_pack(void)
             struct bytes packed = through_command(formats[i].command, plain);
             uint8_t head[UNPACK_DETECT_BYTES] = {0};
 
-            memcpy(head, packed.data, min_u64(packed.len, sizeof(head)));
+            memcpy(head, packed.data, (size_t)min_u64(packed.len, sizeof(head)));
             if (packed.len >= sizeof(head) && i > 0)
                 CHECK_U64(unpack_detect(head, sizeof(head)), formats[i].format);
             check_unpacks(&formats[i], packed, plain, 65536, plain.len + 1);
