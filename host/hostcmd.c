@@ -97,7 +97,8 @@ static void on_console(void *ctx, const char *guest, const void *bytes, size_t l
 
 static void on_event(void *ctx, const struct xh_event *ev)
 {
-    static const char *const name[] = {"creating", "shutdown", "dump", "ended", "trouble"};
+    static const char *const name[] = {"creating", "unpausing", "shutdown",
+                                       "dump",     "ended",     "trouble"};
     struct buf b = begin(name[ev->kind], ev->time_ns);
 
     (void)ctx;

@@ -157,6 +157,7 @@ static void on_event(void *ctx, const struct xh_event *ev)
         say(r, "trouble in the host: %s", ev->text);
         break;
     case XH_EV_CREATING:
+    case XH_EV_UNPAUSING:
         break;
     }
 }

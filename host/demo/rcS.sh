@@ -11,7 +11,7 @@ case " $(cat /proc/cmdline) " in
 	echo "demo: this is Linux $(uname -r), the kernel of this disk, started by pvboot."
 	echo "demo: it was given: $(cat /proc/cmdline)"
 	echo "demo: powering off."
-	poweroff
-	sleep 60
+	mount -o remount,ro /
+	poweroff -f # init itself listens only after this script
 	;;
 esac

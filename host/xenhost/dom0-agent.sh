@@ -179,6 +179,7 @@ do_restore() { # CON NAME FILE
 }
 do_unpause() { # NAME
 	t=$(now)
+	say ev unpausing "$2" "$t"
 	xl unpause "$2" >"$run/$1.log" 2>&1
 	rc=$?
 	[ "$rc" = 0 ] || { answer "$1" "$run/$1.log" "$rc"; return; }

@@ -92,6 +92,9 @@ static void handle_event(struct xenhost *h, char *rest, uint64_t now)
     if (strcmp(kind, "creating") == 0) {
         ev.kind = XH_EV_CREATING;
         ev.uptime_s = strtod(word(&rest), NULL);
+    } else if (strcmp(kind, "unpausing") == 0) {
+        ev.kind = XH_EV_UNPAUSING;
+        ev.uptime_s = strtod(word(&rest), NULL);
     } else if (strcmp(kind, "shutdown") == 0) {
         ev.kind = XH_EV_SHUTDOWN;
         ev.reason = (unsigned)strtoul(word(&rest), NULL, 16);

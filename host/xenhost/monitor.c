@@ -101,7 +101,8 @@ enum xh_result xh_add_drive(struct xenhost *h, const struct xh_drive *d)
         buf_clear(&b);
         buf_printf(&b,
                    "{\"execute\": \"device_add\", \"arguments\": {\"driver\": \"virtio-blk-pci\", "
-                   "\"disable-modern\": \"on\", \"vectors\": 0, \"drive\": \"%s\", \"id\": \"dev-%s\", \"serial\": \"%s\"",
+                   "\"disable-modern\": \"on\", \"vectors\": 0, \"drive\": \"%s\", \"id\": "
+                   "\"dev-%s\", \"serial\": \"%s\"",
                    d->name, d->name, d->name);
         if (d->sector_size)
             buf_printf(&b, ", \"logical_block_size\": %u, \"physical_block_size\": %u",

@@ -180,7 +180,8 @@ static void add_drives(const struct xh_options *opt, struct argv *a, struct buf 
 
         qemu_drive_option(b, d);
         arg2(a, "-drive", b);
-        buf_printf(b, "virtio-blk-pci,disable-modern=on,vectors=0,drive=%s,id=dev-%s,serial=%s", d->name, d->name, d->name);
+        buf_printf(b, "virtio-blk-pci,disable-modern=on,vectors=0,drive=%s,id=dev-%s,serial=%s",
+                   d->name, d->name, d->name);
         if (d->sector_size)
             buf_printf(b, ",logical_block_size=%u,physical_block_size=%u", d->sector_size,
                        d->sector_size);

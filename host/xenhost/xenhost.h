@@ -81,11 +81,12 @@ struct xh_guest_config {
 };
 
 enum xh_event_kind {
-    XH_EV_CREATING, /* xl create starts */
-    XH_EV_SHUTDOWN, /* `reason` says why */
-    XH_EV_DUMP,     /* a line about a guest that crashed: registers, stack */
-    XH_EV_ENDED,    /* the guest is gone and its console has been read to the end */
-    XH_EV_TROUBLE,  /* something in dom0 did not work */
+    XH_EV_CREATING,  /* xl create starts */
+    XH_EV_UNPAUSING, /* xl unpause starts */
+    XH_EV_SHUTDOWN,  /* `reason` says why */
+    XH_EV_DUMP,      /* a line about a guest that crashed: registers, stack */
+    XH_EV_ENDED,     /* the guest is gone and its console has been read to the end */
+    XH_EV_TROUBLE,   /* something in dom0 did not work */
 };
 
 struct xh_event {

@@ -41,7 +41,7 @@ class Guest:
         self.ended = False
         self.dump = []
         self.log_from = 0
-        self.t = {}  # creating, created, unpaused, shutdown, ended
+        self.t = {}  # creating, created, unpausing, unpaused, shutdown, ended
 
     def report(self):
         """The lines "T: KEY VALUE" of the tests' init, as {key: [values]}."""
@@ -119,8 +119,8 @@ class Host:
             g.t["ended"] = e["t"]
         elif kind == "dump":
             g.dump.append(e["text"])
-        elif kind == "creating":
-            g.t["creating"] = e["t"]
+        elif kind in ("creating", "unpausing"):
+            g.t[kind] = e["t"]
 
     def command(self, *words, seconds=240):
         line = " ".join(word(w) for w in words if w is not None)
