@@ -118,12 +118,12 @@ static bool open_disks(struct report *r, const struct inspect_options *o, struct
             return false;
         }
     }
-    r->arena = r->journal.arena = r->search.arena = &m->arena;
+    r->arena = r->log.arena = r->search.arena = &m->arena;
     r->vols = m->vols;
     r->nr_disks = m->nr_disks;
     r->hd00 = o->hd00;
     /* What is said while file systems are mounted is a part of the report. */
-    m->log = (struct log){.ctx = &r->journal, .line = lines_add};
+    m->log = (struct log){.ctx = &r->log, .line = lines_add};
     return true;
 }
 

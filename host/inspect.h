@@ -91,15 +91,15 @@ struct entry_report {
     uint32_t line_nr;             /* where the commands ended */
     struct kernel_report *kernel; /* shared by entries that name the same file; or NULL */
     uint32_t nr_initrds;
-    struct initrd_report **initrds;
+    struct initrd_report *initrds;
     bool boots;
 };
 
 struct report {
     struct arena *arena;
     struct vols *vols;
-    struct lines journal; /* what file systems had to say while they were mounted */
-    struct lines search;  /* what the search for the menu had to say */
+    struct lines log;    /* what file systems and kernels had to say while they were read */
+    struct lines search; /* what the search for the menu had to say */
     uint32_t nr_disks;
     struct disk_report disks[MACHINE_DISKS_MAX];
     bool hd00;
@@ -130,7 +130,7 @@ const char *advice(enum err_code code);
 void inspect_look(struct report *r);
 
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f);
-struct initrd_report *inspect_initrd(struct report *r, const char *name, struct file *f);
+struct initrd_report inspect_initrd(struct report *r, const char *name, struct file *f);
 void inspect_doubts(struct report *r, uint32_t entry);
 
 /* "8.2 MiB", in the arena. */

@@ -110,8 +110,8 @@ void inspect_doubts(struct report *r, uint32_t n)
     const struct entry_report *e = &r->entries[n];
 
     for (uint32_t i = 0; i < e->nr_initrds; i++) {
-        if (e->initrds[i]->problem != NULL)
-            doubt(r, n, report_printf(r, "%s: %s", e->initrds[i]->name, e->initrds[i]->problem));
+        if (e->initrds[i].problem != NULL)
+            doubt(r, n, report_printf(r, "%s: %s", e->initrds[i].name, e->initrds[i].problem));
     }
     look_at_root(r, n);
     look_at_console(r, n);

@@ -163,33 +163,30 @@ static void look_at_rest(struct report *r, struct initrd_report *in, struct file
                                     first_bytes(r, first, min_u64(unpacked, 6)));
 }
 
-struct initrd_report *inspect_initrd(struct report *r, const char *name, struct file *f)
+struct initrd_report inspect_initrd(struct report *r, const char *name, struct file *f)
 {
-    struct initrd_report *in = report_alloc(r, 1, sizeof(*in));
+    struct initrd_report in = {.name = name, .size_bytes = f->node.size_bytes, .what = ""};
     uint64_t size = f->node.size_bytes, off = 0;
     const char *before = "";
     uint8_t magic[6];
 
-    in->name = name;
-    in->size_bytes = size;
-    in->what = "";
     while (in_range(off, sizeof(magic), size)) {
         uint64_t start = off;
 
-        in->error = file_read(f, off, magic, sizeof(magic));
-        if (failed(in->error))
+        in.error = file_read(f, off, magic, sizeof(magic));
+        if (failed(in.error))
             return in;
         if (!is_newc(magic, sizeof(magic)))
             break;
-        in->what = report_printf(r, "%scpio archive", before);
-        in->problem = skip_cpio(f, &off);
-        if (in->problem != NULL)
+        in.what = report_printf(r, "%scpio archive", before);
+        in.problem = skip_cpio(f, &off);
+        if (in.problem != NULL)
             return in;
-        in->unpacked_bytes += off - start;
+        in.unpacked_bytes += off - start;
         before = report_printf(r, "%scpio archive of %s, then ", before, size_text(r, off - start));
         off = skip_zeros(f, off);
     }
     if (off < size)
-        look_at_rest(r, in, f, off, before);
+        look_at_rest(r, &in, f, off, before);
     return in;
 }

@@ -169,7 +169,7 @@ static void put_entries(struct json *j, struct report *r)
         }
         json_list(j, "initrds");
         for (uint32_t k = 0; k < e->nr_initrds; k++)
-            put_initrd(j, e->initrds[k]);
+            put_initrd(j, &e->initrds[k]);
         json_end_list(j);
         json_end_object(j);
     }
@@ -207,10 +207,10 @@ void inspect_json(struct report *r)
         json_u64(&j, "entry", r->boots);
     json_str(&j, "layout", r->hd00 ? "hd00" : "hd0");
     put_disks(&j, r);
-    put_lines(&j, "journal", &r->journal);
     put_lines(&j, "search", &r->search);
     put_menu(&j, r);
     put_entries(&j, r);
+    put_lines(&j, "log", &r->log);
     put_problems(&j, r);
     json_end_object(&j);
 }

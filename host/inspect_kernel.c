@@ -14,12 +14,13 @@
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f)
 {
     struct kernel_report *k = report_alloc(r, 1, sizeof(*k));
+    const struct log log = {.ctx = &r->log, .line = lines_add};
     void *memory;
     uint64_t span;
 
     k->name = name;
     k->size_bytes = f->node.size_bytes;
-    k->error = image_open(&k->img, f, r->arena, IMAGE_64, NULL);
+    k->error = image_open(&k->img, f, r->arena, IMAGE_64, &log);
     if (failed(k->error))
         return k;
     k->headers = true;

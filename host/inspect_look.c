@@ -223,8 +223,8 @@ static struct initrd_report *known_initrd(struct report *r, uint32_t n, const ch
 {
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t j = 0; j < r->entries[i].nr_initrds; j++) {
-            if (strcmp(r->entries[i].initrds[j]->name, name) == 0)
-                return r->entries[i].initrds[j];
+            if (strcmp(r->entries[i].initrds[j].name, name) == 0)
+                return &r->entries[i].initrds[j];
         }
     }
     return NULL;
@@ -244,11 +244,12 @@ static void look_at_files(struct report *r, uint32_t n, struct boot_request *req
     }
     e->initrds = report_alloc(r, req->nr_initrds, sizeof(*e->initrds));
     for (uint32_t i = 0; i < req->nr_initrds; i++) {
-        struct initrd_report *initrd = known_initrd(r, n, req->initrd_names[i]);
+        struct initrd_report *initrd = &e->initrds[i], *known;
 
-        if (initrd == NULL)
-            initrd = inspect_initrd(r, req->initrd_names[i], &req->initrds[i]);
-        e->initrds[e->nr_initrds++] = initrd;
+        known = known_initrd(r, n, req->initrd_names[i]);
+        *initrd =
+            known != NULL ? *known : inspect_initrd(r, req->initrd_names[i], &req->initrds[i]);
+        e->nr_initrds++;
         if (failed(initrd->error) && !failed(e->error)) {
             e->error = initrd->error;
             e->subject = initrd->name;

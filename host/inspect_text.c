@@ -71,8 +71,6 @@ static void print_disks(struct report *r)
         for (size_t j = 0; j < d->nr_volumes; j++)
             print_volume(r, &d->volumes[j]);
     }
-    for (size_t i = 0; i < r->journal.nr; i++)
-        row(i == 0 ? "journal" : "", r->journal.text[i]);
 }
 
 /* ---- menu and entries -------------------------------------------------------------------------
@@ -178,7 +176,7 @@ static void print_entry(struct report *r, uint32_t n)
             part("arguments", name_text(r, e->cmdline));
     }
     for (uint32_t i = 0; i < e->nr_initrds; i++)
-        print_initrd(r, e->initrds[i]);
+        print_initrd(r, &e->initrds[i]);
 }
 
 static void print_entries(struct report *r)
@@ -198,6 +196,8 @@ void inspect_print(struct report *r)
     print_disks(r);
     print_menu(r);
     print_entries(r);
+    for (size_t i = 0; i < r->log.nr; i++)
+        row(i == 0 ? "log" : "", r->log.text[i]);
     for (size_t i = 0; i < r->nr_problems; i++)
         row(i == 0 ? "problems" : "",
             report_printf(r, "%s %s", r->problems[i].severity == PROBLEM_STOPS ? "!" : "-",

@@ -17,33 +17,33 @@ struct builder {
 };
 
 /*
- * Make room for one more element of `size` bytes, doubling: what is left behind in the arena is
- * less than what is in use.
+ * The array with room for one more element of `size` bytes, doubling: what is left behind in the
+ * arena is less than what is in use. NULL: no memory.
  */
-static struct err make_room(struct arena *a, void **array, uint32_t nr, uint32_t *room, size_t size)
+static void *with_room(struct arena *a, void *array, uint32_t nr, uint32_t *room, size_t size)
 {
     if (nr < *room)
-        return OK;
+        return array;
     uint32_t new_room = *room == 0 ? 64 : *room * 2;
     void *p = arena_array(a, new_room, size);
 
-    if (p == NULL)
-        return arena_exhausted("no memory for a menu of this size (%a bytes asked)",
-                               new_room * size);
-    if (nr > 0)
-        memcpy(p, *array, nr * size);
-    *array = p;
-    *room = new_room;
-    return OK;
+    if (p != NULL && nr > 0)
+        memcpy(p, array, nr * size);
+    if (p != NULL)
+        *room = new_room;
+    return p;
 }
 
 static struct err add_entry(struct builder *b, const char *title, uint32_t line_nr)
 {
-    void *array = b->entries;
+    void *array =
+        with_room(b->arena, b->entries, b->nr_entries, &b->room_entries, sizeof(*b->entries));
 
     if (b->nr_entries == MENU_ENTRIES_MAX)
         return ERR1(ERR_LIMIT, "the menu has more than %a entries", MENU_ENTRIES_MAX);
-    TRY(make_room(b->arena, &array, b->nr_entries, &b->room_entries, sizeof(*b->entries)));
+    if (array == NULL)
+        return arena_exhausted("no memory for a menu with so many lines (%a of them)",
+                               b->nr_entries);
     b->entries = array;
     /* nr_commands holds the index of the first command until finish(). */
     b->entries[b->nr_entries++] =
@@ -53,11 +53,14 @@ static struct err add_entry(struct builder *b, const char *title, uint32_t line_
 
 static struct err add_command(struct builder *b, const struct menu_command *c)
 {
-    void *array = b->commands;
+    void *array =
+        with_room(b->arena, b->commands, b->nr_commands, &b->room_commands, sizeof(*b->commands));
 
     if (b->nr_commands == MENU_COMMANDS_MAX)
         return ERR1(ERR_LIMIT, "the menu has more than %a lines with commands", MENU_COMMANDS_MAX);
-    TRY(make_room(b->arena, &array, b->nr_commands, &b->room_commands, sizeof(*b->commands)));
+    if (array == NULL)
+        return arena_exhausted("no memory for a menu with so many lines (%a of them)",
+                               b->nr_commands);
     b->commands = array;
     b->commands[b->nr_commands++] = *c;
     return OK;

@@ -242,7 +242,7 @@ static void long_lines_and_many_entries_are_whole(void)
     char *text = malloc(LINE + 64), *many = malloc(ENTRIES * 64), *p = many;
     struct menu m;
 
-    memcpy(text, "title x\nkernel ", 15);
+    strcpy(text, "title x\nkernel ");
     memset(text + 15, 'k', LINE);
     CHECK_OK(menu_parse(&m, text, LINE + 15, &arena, NULL));
     CHECK_U64(strlen(m.entries[0].commands[0].args), LINE);
@@ -277,7 +277,8 @@ static void past_the_caps_is_an_error(void)
     CHECK_ERR(menu_parse(&m, text, big - 1, &arena, NULL), ERR_LIMIT);
     memset(text, '\n', big);
     for (size_t i = 0; i <= MENU_ENTRIES_MAX; i++)
-        memcpy(text + i * 6, "title", 5);
+        for (size_t j = 0; j < 5; j++)
+            text[i * 6 + j] = "title"[j];
     CHECK_ERR(menu_parse(&m, text, big - 1, &arena, NULL), ERR_LIMIT);
     CHECK_OK(menu_parse(&m, text, (size_t)MENU_ENTRIES_MAX * 6, &arena, NULL));
     CHECK_U64(m.nr_entries, MENU_ENTRIES_MAX);

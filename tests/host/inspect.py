@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What `pvboot inspect` says about disks that are made here.
+
+    tests/host/inspect.py build/pvboot
+
+File systems by mke2fs -d, initrds by cpio and the format's own tool, kernels as
+the smallest ELF files that Xen's notes allow. Needs no root and no download.
+"""
+
+import gzip
+import json
+import lzma
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PVBOOT = str(Path(sys.argv[1]).resolve())
+MIB = 1 << 20
+MENU = "timeout 0\nfallback 1\n"
+
+
+def note(kind, content):
+    pad = b"\0" * (-len(content) % 4)
+    return struct.pack("<III", 4, len(content), kind) + b"Xen\0" + content + pad
+
+
+def kernel(bits=64, notes=True, features="!writable_page_tables"):
+    """An ELF file with one segment at 16 MiB and Xen's notes."""
+    base, paddr = 0xFFFFFFFF80000000, 16 * MIB
+    body = b"\xf4" * 4096
+    text = b""
+    if notes:
+        text = (note(6, b"test\0") + note(7, b"1.0\0") + note(5, b"xen-3.0\0") +
+                note(8, b"generic\0") + note(3, struct.pack("<Q", base)) +
+                note(1, struct.pack("<Q", base + paddr)) + note(10, features.encode() + b"\0"))
+    off, notes_off = 0x1000, 0x2000
+    load = (off, base + paddr, paddr, len(body), len(body))
+    ident = b"\x7fELF" + bytes([2 if bits == 64 else 1, 1, 1]) + bytes(9)
+    if bits == 64:
+        head = ident + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base + paddr, 64, 0, 0, 64, 56, 2,
+                                   64, 0, 0)
+        head += struct.pack("<IIQQQQQQ", 1, 5, *load, 4096)
+        head += struct.pack("<IIQQQQQQ", 4, 4, notes_off, 0, 0, len(text), len(text), 4)
+    else:
+        head = ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, paddr, 52, 0, 0, 52, 32, 1, 40, 0, 0)
+        head += struct.pack("<IIIIIIII", 1, off, paddr, paddr, len(body), len(body), 5, 4096)
+    return (head.ljust(off, b"\0") + body).ljust(notes_off, b"\0") + text
+
+
+def cpio(*names):
+    """A newc archive of empty files."""
+    out = b""
+    for name in list(names) + ["TRAILER!!!"]:
+        n = name.encode() + b"\0"
+        out += b"070701" + b"".join(b"%08x" % v for v in
+                                    (1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(n), 0))
+        out += n
+        out += b"\0" * (-len(out) % 4)
+    return out
+
+
+class Box:
+    """A temporary folder with images in it."""
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="pvboot-inspect-")
+        self.path = Path(self.dir.name)
+
+    def tool(self, *args):
+        env = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        r = subprocess.run([str(a) for a in args], env=env, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        if r.returncode:
+            raise RuntimeError("%s: %s" % (args[0], r.stdout.decode("latin-1")))
+
+    def image(self, files, name="disk.img", options=()):
+        root = self.path / (name + ".root")
+        for path, content in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content.encode("latin-1") if isinstance(content, str)
+                                      else content)
+        out = self.path / name
+        self.tool("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", *options, "-d", root, out, "8M")
+        return out
+
+    def partitioned(self, fs, name):
+        """The file system as the first of two partitions; the second is empty."""
+        table = bytearray(512)
+        for i, start in enumerate((2048, 2048 + 8 * 2048)):
+            table[446 + 16 * i:462 + 16 * i] = struct.pack("<B3xB3xII", 0x80 if i == 0 else 0, 0x83,
+                                                           start, 8 * 2048)
+        table[510:] = b"\x55\xaa"
+        out = self.path / name
+        out.write_bytes(bytes(table).ljust(MIB, b"\0") + fs.read_bytes() + b"\0" * (8 * MIB))
+        return out
+
+
+def inspect(*args):
+    """(status, object, text on standard error)"""
+    r = subprocess.run([PVBOOT, "inspect", "--json", *map(str, args)], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE)
+    return r.returncode, json.loads(r.stdout) if r.stdout else None, r.stderr.decode()
+
+
+def boot_files(menu, **more):
+    files = {"boot/grub/menu.lst": menu, "boot/k": kernel(), "boot/k.gz": gzip.compress(kernel()),
+             "boot/i": gzip.compress(cpio("init"))}
+    files.update({"boot/" + name: content for name, content in more.items()})
+    return files
+
+
+def problems(report, severity=None):
+    return [p["text"] for p in report["problems"] if severity in (None, p["severity"])]
+
+
+def check(got, want):
+    if got != want:
+        raise AssertionError("%r, expected %r" % (got, want))
+
+
+def check_said(texts, want):
+    if not any(want in t for t in texts):
+        raise AssertionError("%r is not in %r" % (want, texts))
+
+
+def tells_everything_about_a_good_disk(box):
+    image = box.image(boot_files("timeout 7\nhiddenmenu\ntitle One\nroot (hd0)\n"
+                                 "kernel /boot/k.gz root=LABEL=root ro\ninitrd /boot/i\n"))
+    status, r, err = inspect(image)
+    check((status, err, r["boots"], r["entry"], r["problems"]), (0, "", True, 0, []))
+    check(r["disks"][0]["partition_table"], "none")
+    volume = r["disks"][0]["volumes"][0]
+    check((volume["name"], volume["file_system"], volume["label"]), ("(hd0)", "ext4", "root"))
+    check(len(volume["uuid"]), 36)
+    check(r["menu"]["file"], "(hd0)/boot/grub/menu.lst")
+    check((r["menu"]["timeout"], r["menu"]["hidden"]), (7, True))
+    entry = r["entries"][0]
+    check((entry["title"], entry["command_line"]), ("One", "root=LABEL=root ro"))
+    k = entry["kernel"]
+    check((k["file"], k["usable"], k["container"], k["compression"], k["bits"]),
+          ("(hd0)/boot/k.gz", True, "ELF", "gzip", 64))
+    check((k["load_address"], k["load_size"]), ("0x1000000", 4096))
+    check((k["xen"]["guest_os"], k["xen"]["virt_base"], k["xen"]["entry"]),
+          ("test", "0xffffffff80000000", "0xffffffff81000000"))
+    i = entry["initrds"][0]
+    check((i["content"], i["unpacked_size"]), ("gzip, cpio archive", len(cpio("init"))))
+
+
+def people_read_the_same(box):
+    image = box.image(boot_files(MENU + "title One\nkernel /boot/gone\ntitle Two\n"
+                                 "kernel /boot/k root=/dev/xvda\ninitrd /boot/i\n"))
+    r = subprocess.run([PVBOOT, "inspect", str(image)], stdout=subprocess.PIPE)
+    lines = r.stdout.decode().splitlines()
+    check(r.returncode, 0)
+    check(lines[-1], "result    boots entry 1 (fallback), (hd0)/boot/k")
+    check_said(lines, "  0 One: does not boot")
+    check_said(lines, "> 1 Two: boots")
+    check_said(lines, "! entry 0, line 4 of (hd0)/boot/grub/menu.lst: Error 15: File not found: "
+                      "(hd0)/boot/gone (ext4); /boot holds: ")
+    check_said(lines, "correct the name, or put the file back")
+
+
+def names_what_keeps_an_entry_from_booting(box):
+    cases = {
+        "kernel /boot/cut root=/dev/sda": "Error 14",
+        "kernel /boot/narrow": "32-bit kernel",
+        "kernel /boot/plain": "no Xen notes",
+        "kernel /boot/text": "not a kernel",
+        "kernel /boot/dom0": "(hd0)/boot/dom0 (",
+        "kernel /boot/empty": "the file is empty",
+        "initrd /boot/i": "Error 19",
+        "kernle /boot/k": "Error 27: Unrecognized command: kernle (line 3 of the menu)",
+        "root (hd0,0)\nkernel /boot/k": "Error 22: No such partition",
+        "root /dev/sda1\nkernel /boot/k": "its name here may be (hd0)",
+        "kernel /boot/k\ninitrd /boot/gone": "/boot holds: ",
+        "root (hd0)": "Error 8",
+    }
+    for lines, want in cases.items():
+        image = box.image(boot_files(
+            "timeout 0\ntitle x\n" + lines, cut=gzip.compress(kernel() + os.urandom(4000))[:-500],
+            narrow=kernel(32), plain=kernel(notes=False), text="hello\n", empty="",
+            dom0=kernel(features="!dom0")))
+        status, r, _ = inspect(image)
+        check((lines, status, r["boots"], r["entry"]), (lines, 1, False, None))
+        check_said(problems(r, "stops"), want)
+
+
+def a_fallback_is_followed_and_checked(box):
+    image = box.image(boot_files("timeout 0\nfallback 9 0 1 2\ntitle a\nkernel /boot/gone\n"
+                                 "title b\nkernel /boot/text\ntitle c\nkernel /boot/k root=/dev/a\n",
+                                 text="#!/bin/sh\n"))
+    status, r, _ = inspect(image)
+    check((status, r["entry"]), (0, 2))
+    check_said(problems(r, "doubt"), "fallback 9 points nowhere: the menu has entries 0 to 2")
+    check_said(problems(r, "doubt"), "fallback 0 is the default entry itself")
+    check([e["boots"] for e in r["entries"]], [False, False, True])
+
+
+def a_good_entry_that_nothing_leads_to_does_not_count(box):
+    image = box.image(boot_files("timeout 0\ntitle a\nkernel /boot/gone\ntitle b\n"
+                                 "kernel /boot/k root=/dev/a\n"))
+    status, r, _ = inspect(image)
+    check((status, r["boots"], r["entries"][1]["boots"]), (1, False, True))
+
+
+def doubts_are_told(box):
+    micro = cpio("kernel/x86/microcode") + b"\0" * 512
+    packed = lzma.compress(cpio("init"), check=lzma.CHECK_CRC32)
+    image = box.image(boot_files(
+        "default 5\nsplashimage /x\ntimeuot 3\n"
+        "title a\nkernel /boot/k console=ttyS0 root=LABEL=other\n"
+        "title b\nkernel /boot/k\n"
+        "title c\nkernel /boot/k root=/dev/a\ninitrd /boot/micro /boot/torn /boot/words\n",
+        micro=micro + packed, torn=packed[:-20], words="words\n"))
+    status, r, _ = inspect(image)
+    doubts = problems(r, "doubt")
+    check((status, r["entry"], problems(r, "stops")), (0, 0, []))
+    check_said(doubts, "menu: default 5, but the last entry is 2; entry 0 is the default")
+    check_said(doubts, "menu line 3: `timeuot': unknown command")
+    check_said(doubts, "menu line 2: `splashimage': no effect here")
+    check_said(doubts, "no `timeout' line")
+    check_said(doubts, "entry 0: root=LABEL=other is on none of these disks")
+    check_said(doubts, "entry 0: root=LABEL=other needs an initrd")
+    check_said(doubts, "entry 0: console=ttyS0 is no console of a Xen guest")
+    check_said(doubts, "entry 1: no `initrd' and no root=")
+    check_said(doubts, "entry 2: (hd0)/boot/torn: Error 14")
+    check_said(doubts, "entry 2: (hd0)/boot/words: it is neither a cpio archive nor compressed")
+    check(r["entries"][2]["initrds"][0]["content"],
+          "cpio archive of %d B, then xz, cpio archive" % len(cpio("kernel/x86/microcode")))
+    check(len(doubts), 10)
+
+
+def partitions_and_more_disks(box):
+    fs = box.image(boot_files("timeout 0\ntitle x\nroot (hd1,0)\nkernel /boot/k root=/dev/a\n"),
+                   "fs.img")
+    part = box.partitioned(fs, "part.img")
+    empty = box.path / "empty.img"
+    empty.write_bytes(b"\0" * MIB)
+    qcow2 = box.path / "part.qcow2"
+    box.tool("qemu-img", "convert", "-O", "qcow2", part, qcow2)
+    status, r, _ = inspect(empty, "--disk", qcow2)
+    check((status, r["menu"]["file"], r["disks"][1]["format"]),
+          (0, "(hd1,0)/boot/grub/menu.lst", "qcow2"))
+    check(r["entries"][0]["kernel"]["file"], "(hd1,0)/boot/k")
+    volumes = r["disks"][1]["volumes"]
+    check([v["name"] for v in volumes], ["(hd1,0)", "(hd1,1)"])
+    check((volumes[0]["offset"], volumes[0]["size"], volumes[0]["mbr_type"], volumes[0]["active"]),
+          (MIB, 8 * MIB, 0x83, True))
+    check(volumes[1]["file_system"], None)
+    status, r, _ = inspect("--layout", "hd00", part)
+    check((status, r["layout"], r["menu"]["file"]), (1, "hd00", "(hd0,0)/boot/grub/menu.lst"))
+    check_said(problems(r), "Error 21: Selected disk does not exist: (hd1,0)")
+
+
+def no_menu_says_where_it_was_sought(box):
+    status, r, _ = inspect(box.image({"boot/grub/grub.cfg": "x"}))
+    check((status, r["menu"], r["boots"]), (1, None, False))
+    check_said(r["search"], "(hd0): no partitions; ext4, no menu.lst or grub.conf in /boot/grub")
+    check_said(problems(r, "stops"), "No menu found")
+    status, r, _ = inspect(box.image({"boot/grub/menu.lst": "timeout 3\n"}, "untitled.img"))
+    check(status, 1)
+    check_said(problems(r, "stops"), "no `title' line")
+
+
+def a_dirty_journal_is_told(box):
+    image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/k root=/dev/a\n"), "dirty.img",
+                      ("-J", "size=1"))
+    box.tool("debugfs", "-w", "-R", "feature +needs_recovery", image)
+    _, r, _ = inspect(image)
+    volume = r["disks"][0]["volumes"][0]
+    check(volume["journal_dirty"], True)
+    if not volume["journal_replayed"]:
+        check_said(problems(r, "doubt"), "the journal is dirty and was not replayed")
+
+
+def any_byte_in_a_title_is_json(box):
+    image = box.image(boot_files('timeout 0\ntitle \x1b[2J"\\ \xff\xfe \x01 end\n'
+                                 "kernel /boot/k root=/dev/a\x1b\n"))
+    status, r, _ = inspect(image)
+    check((status, r["entries"][0]["title"]), (0, '\x1b[2J"\\ \ufffd\ufffd \x01 end'))
+    text = subprocess.run([PVBOOT, "inspect", str(image)], stdout=subprocess.PIPE).stdout
+    check(b"\x1b" in text, False)
+
+
+def many_entries_are_all_looked_at(box):
+    menu = "timeout 0\ndefault 1999\n"
+    menu += "".join("title %d\nkernel /boot/k root=/dev/a %d\n" % (i, i) for i in range(2000))
+    status, r, _ = inspect(box.image(boot_files(menu)))
+    check((status, r["entry"], len(r["entries"])), (0, 1999, 2000))
+    check(r["entries"][1999]["command_line"], "root=/dev/a 1999")
+
+
+def wrong_use_is_one_sentence(box):
+    image = box.image({"x": "y"})
+    for args in ([], ["--nonsense", image], ["--disk"], ["--layout", "hd1", image], [image, image],
+                 [box.path / "absent"], [box.path], ["--disk", box.path / "absent", image]):
+        status, r, err = inspect(*args)
+        check((status, r, err.count("\n"), err.startswith("pvboot: ")), (2, None, 1, True))
+    r = subprocess.run([PVBOOT, "inspect", "--help"], stdout=subprocess.PIPE)
+    check((r.returncode, r.stdout.startswith(b"usage: pvboot inspect")), (0, True))
+
+
+def main():
+    passed = failed = 0
+    cases = [f for name, f in globals().items()
+             if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("box",)]
+    for case in cases:
+        box = Box()
+        try:
+            case(box)
+            passed += 1
+            print("ok", case.__name__)
+        except (AssertionError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as e:
+            failed += 1
+            print("not ok %s: %s: %s" % (case.__name__, type(e).__name__, e))
+        finally:
+            box.dir.cleanup()
+    print("%d passed, %d failed" % (passed, failed))
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+sys.exit(main())
