@@ -3,7 +3,8 @@
  * The disk interface of a block device. A request waits in the queue until all its parts have gone
  * into the ring; submitted_bytes says how far that is, pending_parts how many are under way. The
  * first (lowest) failure stands in the request's result, and submitted_bytes becomes PART_FAILED:
- * no more parts are sent, and the request is done when the last one has come back.
+ * no more parts are sent, and the request is finished when the last one has come back. A read that
+ * failed becomes a suspect first: which of its sectors was it?
  */
 #include "guest/xen/blkfront_priv.h"
 
@@ -11,10 +12,16 @@
 
 #define PART_FAILED UINT64_MAX
 
-static void finish(struct disk_req *req)
+static void finish(struct blkfront *b, struct disk_req *req)
 {
-    if (req->submitted_bytes != PART_FAILED)
+    if (req->submitted_bytes != PART_FAILED) {
         req->result = OK;
+    } else if (req != b->probe && req->result.code == ERR_READ && !failed(b->dead)) {
+        /* Not done before it is known which sector failed: blk_wait looks for it. */
+        req->next = b->suspects;
+        b->suspects = req;
+        return;
+    }
     req->done = true;
 }
 
@@ -46,13 +53,17 @@ static void leave_queue(struct blkfront *b, struct disk_req *req)
 void blk_fail_all(struct blkfront *b, struct err e)
 {
     b->dead = e;
+    while (b->suspects != NULL) {
+        b->suspects->done = true;
+        b->suspects = b->suspects->next;
+    }
     while (b->queue != NULL) {
         struct disk_req *req = b->queue;
 
         leave_queue(b, req);
         record_failure(req, e);
         if (req->pending_parts == 0)
-            finish(req);
+            finish(b, req);
     }
     for (uint32_t i = 0; i < b->parts.nr; i++) {
         struct blk_part *part = &b->parts.part[i];
@@ -66,7 +77,7 @@ void blk_fail_all(struct blkfront *b, struct err e)
             blk_part_put(b, part);
         record_failure(req, e);
         if (--req->pending_parts == 0)
-            finish(req);
+            finish(b, req);
     }
 }
 
@@ -107,7 +118,7 @@ static void part_done(struct blkfront *b, struct blk_part *part, int status)
     if (--req->pending_parts == 0 &&
         (req->submitted_bytes == PART_FAILED || req->submitted_bytes == req->len_bytes ||
          req->op == DISK_FLUSH))
-        finish(req);
+        finish(b, req);
 }
 
 /* Take all responses; how many there were. */
@@ -201,7 +212,7 @@ static void blk_submit(struct disk *d, struct disk_req *req)
     }
     if (req->op == DISK_FLUSH && !b->flush_cache && !b->flush_barrier) {
         /* A back end without either has no cache to flush. */
-        finish(req);
+        finish(b, req);
         return;
     }
     req->next = NULL;
@@ -214,11 +225,12 @@ static void blk_submit(struct disk *d, struct disk_req *req)
     pump(b);
 }
 
+/* Until the request is done, or there is a suspect to look at and nobody does yet. */
 static void wait_done(struct blkfront *b, struct disk_req *req)
 {
     uint64_t deadline_ns = clock_ns() + BLK_REPLY_PATIENCE_NS;
 
-    while (!req->done) {
+    while (!req->done && (b->suspects == NULL || b->probe != NULL)) {
         struct err e;
 
         events_take(b->port);
@@ -248,8 +260,10 @@ static bool reads_well(struct blkfront *b, const struct disk_req *of, uint64_t o
 
     req.buf = (uint8_t *)of->buf + (off_bytes - of->off_bytes);
     req.result = ERR_AT(ERR_READ, off_bytes, "not read yet", 0, 0);
+    b->probe = &req;
     blk_submit(&b->vbd.disk, &req);
     wait_done(b, &req);
+    b->probe = NULL;
     return !failed(req.result);
 }
 
@@ -261,7 +275,6 @@ static void find_bad_sector(struct blkfront *b, struct disk_req *req)
 {
     uint64_t off_bytes = req->result.where, len_bytes = req->result.a;
     uint32_t sector_bytes = b->vbd.disk.sector_bytes;
-    struct err e;
 
     while (len_bytes > sector_bytes && !failed(b->dead)) {
         uint64_t half = align_up(len_bytes / 2, sector_bytes);
@@ -273,19 +286,29 @@ static void find_bad_sector(struct blkfront *b, struct disk_req *req)
             len_bytes = half;
         }
     }
-    e = ERR_AT(ERR_READ, off_bytes, "the back end failed to read sector %a of %b bytes",
-               off_bytes / sector_bytes, sector_bytes);
     if (!failed(b->dead) && !reads_well(b, req, off_bytes, len_bytes))
-        req->result = e;
+        req->result =
+            ERR_AT(ERR_READ, off_bytes, "the back end failed to read sector %a of %b bytes",
+                   off_bytes / sector_bytes, sector_bytes);
 }
 
 static void blk_wait(struct disk *d, struct disk_req *req)
 {
     struct blkfront *b = d->ctx;
 
-    wait_done(b, req);
-    if (req->op == DISK_READ && req->result.code == ERR_READ && req->result.where != ERR_NOWHERE)
-        find_bad_sector(b, req);
+    for (;;) {
+        wait_done(b, req);
+        if (b->suspects == NULL)
+            return;
+        while (b->suspects != NULL) {
+            struct disk_req *suspect = b->suspects;
+
+            b->suspects = suspect->next;
+            suspect->next = NULL;
+            find_bad_sector(b, suspect);
+            suspect->done = true;
+        }
+    }
 }
 
 const struct disk_ops blk_disk_ops = {.submit = blk_submit, .wait = blk_wait};

@@ -125,6 +125,8 @@ struct blkfront {
     struct blk_pool pool;
 
     struct disk_req *queue, *queue_last; /* not completely handed to the ring yet */
+    struct disk_req *suspects;           /* reads that failed: which sector? */
+    struct disk_req *probe;              /* the request that finds it out */
     struct err dead;                     /* failed: the device takes no requests any more */
 };
 
