@@ -280,7 +280,7 @@ static struct err run(struct session *s)
     }
     screen_str(&s->screen, "No entry of ");
     screen_str(&s->screen, s->file.name);
-    screen_line(&s->screen, " could be booted, and nobody is at the console.");
+    screen_line(&s->screen, " could be booted.");
     return e;
 }
 

@@ -22,9 +22,19 @@
     "title B\nkernel /boot/none\ntitle C\nkernel /boot/a\ninitrd /boot/i /boot/i\n"
 
 static struct mem_disk disk;
+static struct arena vols_arena;
+static struct vols *vols; /* mounted once: the disk stays the same */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int cond, const char *what)
+{
+    if (cond)
+        return;
+    fprintf(stderr, "not true: %s\n", what);
+    abort();
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -34,15 +44,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     tree_disk(&disk, files);
+    arena_init(&vols_arena, &test_memory);
+    must(!failed(vols_new(&vols, &vols_arena, NULL)), "vols_new");
+    must(!failed(vols_add_disk(vols, &disk.disk)), "vols_add_disk");
     return 0;
-}
-
-static void must(int cond, const char *what)
-{
-    if (cond)
-        return;
-    fprintf(stderr, "not true: %s\n", what);
-    abort();
 }
 
 /* The parsed menu accounts for every command, and every text of it is terminated. */
@@ -60,12 +65,12 @@ static void check_menu(const struct menu *m)
     must(sum <= MENU_BYTES_MAX, "all text comes from the file");
 }
 
-static void resolve(const struct menu_entry *entry, struct vols *v)
+static void resolve(const struct menu_entry *entry)
 {
     char subject[256];
     struct arena arena;
     struct attempt a = {
-        .vols = v, .root = {0, VOL_WHOLE}, .subject = subject, .subject_cap = sizeof(subject)};
+        .vols = vols, .root = {0, VOL_WHOLE}, .subject = subject, .subject_cap = sizeof(subject)};
     struct err e;
 
     arena_init(&arena, &test_memory);
@@ -82,7 +87,7 @@ static void resolve(const struct menu_entry *entry, struct vols *v)
     arena_reset(&arena);
 }
 
-static void fuzz_menu(const char *text, size_t len, struct vols *v, struct arena *arena)
+static void fuzz_menu(const char *text, size_t len, struct arena *arena)
 {
     struct menu_settings settings;
     struct menu m;
@@ -94,7 +99,7 @@ static void fuzz_menu(const char *text, size_t len, struct vols *v, struct arena
     must(m.nr_entries == 0 || settings.default_entry < m.nr_entries, "the default exists");
     must(settings.nr_fallbacks <= MENU_FALLBACK_MAX, "fallbacks are capped");
     for (uint32_t i = 0; i < m.nr_entries && i < ENTRIES_RUN; i++)
-        resolve(&m.entries[i], v);
+        resolve(&m.entries[i]);
 }
 
 struct keys {
@@ -133,22 +138,23 @@ static struct err boot(void *ctx, struct boot_request *req, char *subject, size_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena;
-    struct vols *v;
 
     if (size == 0)
         return 0;
-    arena_init(&arena, &test_memory);
-    must(!failed(vols_new(&v, &arena, NULL)), "vols_new");
-    must(!failed(vols_add_disk(v, &disk.disk)), "vols_add_disk");
     if (data[0] % 2 == 0) {
-        fuzz_menu((const char *)data + 1, size - 1, v, &arena);
+        arena_init(&arena, &test_memory);
+        fuzz_menu((const char *)data + 1, size - 1, &arena);
+        arena_reset(&arena);
     } else {
         struct keys keys = {.data = data + 1, .left = size - 1};
-        struct session_env env = {
-            .vols = v, .memory = &test_memory, .ctx = &keys, .put = put, .get = get, .boot = boot};
+        struct session_env env = {.vols = vols,
+                                  .memory = &test_memory,
+                                  .ctx = &keys,
+                                  .put = put,
+                                  .get = get,
+                                  .boot = boot};
 
         must(failed(session_run(&env)), "a session in which nothing boots ends with an error");
     }
-    arena_reset(&arena);
     return 0;
 }
