@@ -38,7 +38,8 @@ static struct err csum_error(uint64_t where, uint32_t want, uint32_t got)
 
 /*
  * Inner nodes of the hash tree have their checksum behind the room for their entries, and it
- * covers only the entries in use. false: the block is none.
+ * covers only the entries in use. false: the block is none. (A leaf with a checksum has no entry
+ * that reaches the block's end.)
  */
 static bool is_dx_node(const struct ext *x, const uint8_t *block, size_t *countlimit)
 {
@@ -77,20 +78,20 @@ static struct err check_dx_csum(const struct ext *x, const struct ext_node *en,
 static struct err check_csum(const struct ext *x, const struct ext_node *en, const uint8_t *block,
                              uint64_t where)
 {
-    size_t at = x->block_bytes - sizeof(struct ext_disk_dirent_tail);
+    size_t at = x->block_bytes - sizeof(struct ext_disk_dirent_tail), countlimit;
     const struct ext_disk_dirent_tail *tail = (const struct ext_disk_dirent_tail *)(block + at);
 
     if (!ext_has_metadata_csum(x))
         return OK;
-    if (le32(tail->inode) == 0 && le16(tail->rec_len) == sizeof(*tail) && tail->name_len[0] == 0 &&
-        tail->file_type[0] == EXT_DIRENT_TAIL_TYPE) {
-        uint32_t want = le32(tail->checksum), got = crc32c(en->csum_seed, block, at);
+    /* First: an inner node keeps the tail of the leaf that its block once was. */
+    if ((en->flags & EXT_INODE_INDEX) && is_dx_node(x, block, &countlimit))
+        return check_dx_csum(x, en, block, countlimit, where);
+    if (le32(tail->inode) != 0 || le16(tail->rec_len) != sizeof(*tail) || tail->name_len[0] != 0 ||
+        tail->file_type[0] != EXT_DIRENT_TAIL_TYPE)
+        return ERR_AT(ERR_FS_DAMAGED, where, "a directory block has no checksum", 0, 0);
+    uint32_t want = le32(tail->checksum), got = crc32c(en->csum_seed, block, at);
 
-        return got == want ? OK : csum_error(where, want, got);
-    }
-    if ((en->flags & EXT_INODE_INDEX) && is_dx_node(x, block, &at))
-        return check_dx_csum(x, en, block, at, where);
-    return ERR_AT(ERR_FS_DAMAGED, where, "a directory block has no checksum", 0, 0);
+    return got == want ? OK : csum_error(where, want, got);
 }
 
 /* Check the entry at `at` and give its length; the name is good to use when ino is not 0. */
