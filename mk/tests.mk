@@ -58,3 +58,8 @@ unit32: $(UNIT_BIN32)
 fuzz-build: $(FUZZ_BIN)
 
 -include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d)
+
+.PHONY: check-images
+## make check-images file systems as pvboot reads them, compared with Linux (in QEMU)
+check-images: $(BUILD)/pvboot
+	tests/images/run.sh $(BUILD)/pvboot $(BUILD)/images-test

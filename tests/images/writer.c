@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * writer FOLDER NR_ENTRIES - states that only a kernel writes: files in many pieces written in
+ * random order, unwritten and punched extents, large directories with deleted entries, links at the
+ * lengths where their storage changes. Runs in the test's guest; statically linked.
+ *
+ * What a file system does not support (fallocate on ext2) is left out. Any other failure ends the
+ * program with a message.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define PIECE   1024
+#define NAME_CH "abcdefghijklmnopqrstuvwxyz0123456789"
+
+static uint64_t state = 88172645463325252;
+
+static uint32_t rnd(uint32_t below)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 20) % below;
+}
+
+static void must(int good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "writer: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static int create(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
+
+    must(fd >= 0, path);
+    return fd;
+}
+
+static void put(int fd, uint64_t off, uint32_t len)
+{
+    static uint8_t buf[65536];
+
+    for (uint32_t i = 0; i < len; i++)
+        buf[i] = (uint8_t)((off + i) * 31 + (off + i) / 253 + 1);
+    must(pwrite(fd, buf, len, (off_t)off) == (ssize_t)len, "pwrite");
+}
+
+static void close_synced(int fd)
+{
+    must(fsync(fd) == 0, "fsync");
+    close(fd);
+}
+
+/* Every `step`th piece of nr, in random order; then synced, so that each is an extent. */
+static void scatter(const char *path, uint32_t nr, uint32_t step)
+{
+    uint32_t *order = malloc(nr * sizeof(*order));
+    int fd = create(path);
+
+    must(order != NULL, "malloc");
+    for (uint32_t i = 0; i < nr; i++) {
+        uint32_t j = rnd(i + 1);
+
+        order[i] = order[j];
+        order[j] = i;
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        if (order[i] % step == 0)
+            put(fd, (uint64_t)order[i] * 4096, PIECE + order[i] % 3000);
+        if (i % 512 == 511)
+            must(fdatasync(fd) == 0, "fdatasync");
+    }
+    free(order);
+    close_synced(fd);
+}
+
+/* Two files that grow in turns, synced each time; then the holes of a third are filled. */
+static void interleave(void)
+{
+    int a = create("frag-a"), b = create("frag-b"), c = create("frag-c");
+
+    for (uint32_t i = 0; i < 200; i++) {
+        put(a, (uint64_t)i * 6000, 6000);
+        must(fdatasync(a) == 0, "fdatasync");
+        put(b, (uint64_t)i * 9000, 9000);
+        must(fdatasync(b) == 0, "fdatasync");
+        put(c, (uint64_t)i * 16384, 4096);
+    }
+    must(fdatasync(c) == 0, "fdatasync");
+    for (uint32_t i = 0; i < 200; i += 3)
+        put(c, (uint64_t)i * 16384 + 8192, 8192);
+    close_synced(a);
+    close_synced(b);
+    close_synced(c);
+}
+
+/* Not written, partly written, punched out. */
+static void preallocate(void)
+{
+    int fd = create("unwritten");
+
+    if (fallocate(fd, 0, 0, 3 << 20) == 0) {
+        put(fd, 1 << 20, 5000);
+        put(fd, (2 << 20) + 12345, 1);
+    }
+    close_synced(fd);
+    fd = create("beyond-the-end");
+    put(fd, 0, 3000);
+    (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 1 << 20);
+    close_synced(fd);
+    fd = create("punched");
+    for (uint32_t i = 0; i < 16; i++)
+        put(fd, (uint64_t)i * 65536, 65536);
+    must(fdatasync(fd) == 0, "fdatasync");
+    (void)!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100000, 300000);
+    (void)!fallocate(fd, FALLOC_FL_ZERO_RANGE, 700000, 100000);
+    close_synced(fd);
+}
+
+/* All levels of indirection with 1 KiB blocks, from the far end to the near one. */
+static void indirect(void)
+{
+    static const uint64_t places[] = {71000000, 67400000, 67371008 - 512, 40000000, 1000000, 274432,
+                                      274431,   262144,   12288,          11000,    0};
+    int fd = create("indirect");
+    struct statvfs vfs;
+    size_t i = 0;
+
+    must(fstatvfs(fd, &vfs) == 0, "fstatvfs");
+    if (vfs.f_bsize != 1024) /* larger blocks reach as far with two levels */
+        i = 4;
+    for (; i < sizeof(places) / sizeof(places[0]); i++)
+        put(fd, places[i], 2000);
+    close_synced(fd);
+    fd = create("cut");
+    put(fd, 0, 60000);
+    put(fd, 500000, 60000);
+    must(fdatasync(fd) == 0, "fdatasync");
+    must(ftruncate(fd, 520001) == 0, "ftruncate");
+    close_synced(fd);
+}
+
+static void entry_name(char *name, uint32_t i, uint32_t max_len)
+{
+    uint32_t len = 8 + (i * 2654435761u >> 8) % (max_len - 7);
+
+    snprintf(name, 256, "%06u", i);
+    for (uint32_t k = 6; k < len; k++)
+        name[k] = NAME_CH[(i * 7 + k * k) % 36];
+    name[len] = '\0';
+}
+
+/* Entries are links to few files: a directory's size is what matters here. */
+static void directory(const char *dir, uint32_t nr, uint32_t max_len)
+{
+    char name[300], target[32] = "";
+
+    must(mkdir(dir, 0755) == 0 && chdir(dir) == 0, dir);
+    for (uint32_t i = 0; i < nr; i++) {
+        entry_name(name, i, max_len);
+        if (i % 20000 == 0) {
+            snprintf(target, sizeof(target), "file-%u", i);
+            close(create(target));
+        }
+        must(link(target, name) == 0, name);
+    }
+    for (uint32_t i = 0; i < nr; i += 3) {
+        entry_name(name, i, max_len);
+        must(unlink(name) == 0, name);
+    }
+    for (uint32_t i = nr; i < nr + nr / 10; i++) {
+        entry_name(name, i, max_len);
+        must(link(target, name) == 0, name);
+    }
+    must(chdir("..") == 0, "..");
+}
+
+static void links(void)
+{
+    static const uint32_t lens[] = {1, 59, 60, 61, 156, 157, 500, 1000, 1022};
+    char target[1100], name[32];
+
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        memset(target, 'x', lens[i]);
+        target[lens[i]] = '\0';
+        snprintf(name, sizeof(name), "link-%u", lens[i]);
+        must(symlink(target, name) == 0, name);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    must(argc == 3 && chdir(argv[1]) == 0, "usage: writer FOLDER NR_ENTRIES");
+    uint32_t nr = (uint32_t)atoi(argv[2]);
+
+    scatter("scattered", 2500, 1);
+    scatter("scattered-holes", 5000, 2);
+    interleave();
+    preallocate();
+    indirect();
+    links();
+    directory("short-names", nr, 20);
+    directory("long-names", nr / 2, 250);
+    directory("emptied", 300, 100);
+    must(system("cd emptied && for f in *; do rm \"$f\"; done") == 0, "rm");
+    return 0;
+}
