@@ -56,7 +56,7 @@ UNIT := tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_pl
 UNIT_SUPPORT := support.c mkfs.c packed.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
-FUZZ := tests/fuzz/fuzz_menu.c
+FUZZ := tests/fuzz/fuzz_menu.c tests/fuzz/fuzz_part.c tests/fuzz/fuzz_ext.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 

@@ -17,13 +17,16 @@ static void die(const char *what)
     exit(2);
 }
 
-static void remove_dir(void)
+void drop_temp_dir(void)
 {
     char command[sizeof(dir) + 32];
 
+    if (dir[0] == '\0')
+        return;
     snprintf(command, sizeof(command), "rm -rf '%s'", dir);
     if (system(command) != 0)
         fprintf(stderr, "%s is left behind\n", dir);
+    dir[0] = '\0';
 }
 
 const char *temp_dir(void)
@@ -34,7 +37,7 @@ const char *temp_dir(void)
         snprintf(dir, sizeof(dir), "%s/pvboot-unit-XXXXXX", base != NULL ? base : "/tmp");
         if (mkdtemp(dir) == NULL)
             die(dir);
-        atexit(remove_dir);
+        atexit(drop_temp_dir);
     }
     return dir;
 }

@@ -9,6 +9,9 @@
 /* A new empty folder under $TMPDIR; gone, with all in it, when the program ends. */
 const char *temp_dir(void);
 
+/* Remove it now; the next call of temp_dir makes another. */
+void drop_temp_dir(void);
+
 /* Write a file below temp_dir(), making the folders on its way. */
 void put_file(const char *path, const void *data, size_t len);
 
