@@ -52,8 +52,8 @@ HOST_CMD     := main.c machine.c filedisk.c qcow2.c files.c listing.c run.c run_
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
-UNIT_SUPPORT := support.c mkfs.c packed.c tree.c term.c
+UNIT := tests/unit/test_lzo.c tests/unit/test_image.c tests/unit/test_image_refuse.c tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
+UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := tests/fuzz/fuzz_menu.c tests/fuzz/fuzz_part.c tests/fuzz/fuzz_ext.c

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * core/image: what loads. Synthetic kernels in every container and compression, and, where the
+ * cache has them, distributions' kernels against what the compression tools make of their payload.
+ */
+#include "tests/unit/test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/base/bytes.h"
+#include "tests/unit/elfgen.h"
+#include "tests/unit/memfile.h"
+#include "tests/unit/support.h"
+
+#define PATTERN 0xee
+
+static const struct format {
+    const char *command;
+    enum unpack_format format;
+} formats[] = {
+    {"gzip -9c", UNPACK_GZIP},
+    {"bzip2 -9c", UNPACK_BZIP2},
+    {"xz -c --format=lzma", UNPACK_LZMA},
+    {"xz -c --check=crc32 --x86 --lzma2=dict=32MiB", UNPACK_XZ},
+    {"lzop -9c", UNPACK_LZO},
+    {"lz4 -qc -l -9", UNPACK_LZ4},
+    {"zstd -qc -19 --long=27", UNPACK_ZSTD},
+};
+
+/* An opened image and everything that it hangs on. */
+struct loaded {
+    struct mem_file file;
+    struct arena arena;
+    struct image img;
+    uint8_t *mem;
+    size_t mem_bytes;
+    char said[1024]; /* log lines */
+};
+
+static void note_line(void *ctx, const char *text)
+{
+    char *said = ctx;
+
+    strncat(said, text, 1000 - strlen(said));
+    strcat(said, "\n");
+}
+
+/* Open and load file into memory that is not zero, of exactly the span's size. */
+static struct err load(struct loaded *l, struct bytes file, enum image_width want, uint32_t offered)
+{
+    struct log log = {.ctx = l->said, .line = note_line};
+
+    memset(l, 0, sizeof(*l));
+    mem_file_init(&l->file, file.data, file.len);
+    arena_init(&l->arena, &test_memory);
+    TRY(image_open(&l->img, &l->file.file, &l->arena, want, &log));
+    l->mem_bytes = (size_t)(l->img.pend - l->img.pstart);
+    l->mem = malloc(l->mem_bytes);
+    memset(l->mem, PATTERN, l->mem_bytes);
+    struct err e = image_load(&l->img, l->mem, offered);
+
+    image_close(&l->img);
+    image_close(&l->img);
+    CHECK(l->arena.used_bytes <= 4 * ARENA_CHUNK); /* buffers and windows are given back */
+    return e;
+}
+
+static void unload(struct loaded *l)
+{
+    free(l->mem);
+    arena_reset(&l->arena);
+    mem_file_free(&l->file);
+}
+
+/* Memory must be the segments' bytes and zeros around them. */
+static void check_memory(const struct loaded *l, struct bytes elf, const struct gen_elf *g)
+{
+    uint8_t *want = calloc(1, l->mem_bytes);
+
+    for (uint32_t i = 0; i < g->nr_segments; i++) {
+        const struct image_segment *s = &g->segments[i];
+
+        if (s->mem_bytes > 0)
+            memcpy(want + (s->paddr - l->img.pstart), elf.data + s->file_off_bytes,
+                   (size_t)s->file_bytes);
+    }
+    CHECK(memcmp(want, l->mem, l->mem_bytes) == 0);
+    free(want);
+}
+
+static void check_default_notes(const struct xen_notes *n, bool is_64)
+{
+    uint64_t base = is_64 ? 0xffffffff80000000u : 0xc0000000u;
+
+    CHECK(n->found && n->has_entry && n->has_virt_base && n->has_paddr_offset);
+    CHECK_STR(n->guest_os, "linux");
+    CHECK_STR(n->guest_version, "2.6");
+    CHECK_STR(n->xen_version, "xen-3.0");
+    CHECK_STR(n->loader, "generic");
+    CHECK_STR(n->pae_mode, "yes");
+    CHECK_STR(n->features, "!writable_page_tables|pae_pgdir_above_4gb|something_new");
+    CHECK_U64(n->features_required, 1);
+    CHECK_U64(n->features_supported, 0x8811);
+    CHECK_U64(n->virt_base, base);
+    CHECK_U64(n->entry, base + 0x1000100);
+    CHECK_U64(n->paddr_offset, 0);
+    CHECK(n->has_hypercall_page);
+    CHECK_U64(n->hypercall_page, base + 0x1001000);
+    CHECK(n->has_init_p2m && n->has_hv_start_low && n->mod_start_pfn && n->suspend_cancel);
+    CHECK_U64(n->init_p2m, is_64 ? 0x8000000000u : 0x40000000u);
+    CHECK(!n->pvh);
+}
+
+static void loads_plain_elf(void)
+{
+    for (int is_64 = 0; is_64 < 2; is_64++) {
+        struct gen_elf g = gen_default(is_64);
+        struct bytes elf = gen_file(&g);
+        struct loaded l;
+
+        CHECK_OK(load(&l, elf, is_64 ? IMAGE_64 : IMAGE_32, 0));
+        CHECK_U64(l.img.container, IMAGE_ELF);
+        CHECK_U64(l.img.compression, UNPACK_NONE);
+        CHECK_U64(l.img.nr_segments, 2);
+        CHECK_U64(l.img.entry, 0x1000000);
+        CHECK_U64(l.img.pstart, 0x1000000);
+        CHECK_U64(l.img.pend, 0x100d000);
+        CHECK_STR(l.img.version, "");
+        CHECK_STR(l.said, "");
+        check_memory(&l, elf, &g);
+        check_default_notes(&l.img.notes, is_64);
+        unload(&l);
+        bytes_free(&elf);
+    }
+}
+
+static void loads_every_compression(void)
+{
+    struct gen_elf g = gen_default(true);
+    struct bytes elf = gen_file(&g);
+
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+        struct bytes packed = through_command(formats[i].command, elf);
+        bool gzip = formats[i].format == UNPACK_GZIP;
+        struct bytes bz = gen_bzimage(packed, 0x20f, gzip ? 0 : (uint32_t)elf.len);
+        struct loaded l;
+
+        CHECK_OK(load(&l, packed, IMAGE_64, 0));
+        CHECK_U64(l.img.container, IMAGE_ELF);
+        CHECK_U64(l.img.compression, formats[i].format);
+        CHECK_U64(l.img.unpacked_bytes, gzip ? elf.len : 0);
+        check_memory(&l, elf, &g);
+        check_default_notes(&l.img.notes, true);
+        unload(&l);
+
+        CHECK_OK(load(&l, bz, IMAGE_64, 0));
+        CHECK_U64(l.img.container, IMAGE_BZIMAGE);
+        CHECK_U64(l.img.compression, formats[i].format);
+        CHECK_U64(l.img.boot_protocol, 0x20f);
+        CHECK_U64(l.img.unpacked_bytes, elf.len);
+        CHECK_U64(l.img.payload_off_bytes, 2048 + 0x2c4);
+        CHECK_U64(l.img.payload_bytes, packed.len + (gzip ? 0 : 4));
+        CHECK_STR(l.img.version, "6.1.0-test (somebody@somewhere) #1 SMP");
+        check_memory(&l, elf, &g);
+        unload(&l);
+        bytes_free(&packed);
+        bytes_free(&bz);
+    }
+    bytes_free(&elf);
+}
+
+/* As ld makes small kernels: the headers are part of the first segment. */
+static void headers_may_lie_in_a_segment(void)
+{
+    static const uint64_t ends[] = {64, 232, 4095, 4096, 4097, 0x3000};
+    struct gen_elf g = gen_default(true);
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        g.segments[0] = (struct image_segment){0, ends[i], 0x1000000, 0x3000};
+        struct bytes elf = gen_file(&g), packed = through_command("gzip -c", elf);
+        struct loaded l;
+
+        CHECK_OK(load(&l, elf, IMAGE_64, 0));
+        check_memory(&l, elf, &g);
+        unload(&l);
+        CHECK_OK(load(&l, packed, IMAGE_64, 0));
+        check_memory(&l, elf, &g);
+        unload(&l);
+        bytes_free(&elf);
+        bytes_free(&packed);
+    }
+}
+
+static void finds_notes_wherever_they_lie(void)
+{
+    static const struct {
+        enum gen_note_place place;
+        uint64_t off;
+    } places[] = {
+        {GEN_NOTE_LOOSE, 0x7000}, /* behind the segments */
+        {GEN_NOTE_LOOSE, 0x4100}, /* between them */
+        {GEN_NOTE_LOOSE, 0x800},  /* before them, in what was read with the headers */
+        {GEN_NOTE_SECTION, 0x5100},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct gen_elf g = gen_default(true);
+
+        g.place = places[i].place;
+        g.note_off = places[i].off;
+        struct bytes elf = gen_file(&g), packed = through_command("gzip -c", elf);
+        struct loaded l;
+
+        CHECK_OK(load(&l, elf, IMAGE_64, 0));
+        check_memory(&l, elf, &g);
+        check_default_notes(&l.img.notes, true);
+        unload(&l);
+        CHECK_OK(load(&l, packed, IMAGE_64, 0));
+        check_memory(&l, elf, &g);
+        check_default_notes(&l.img.notes, true);
+        CHECK_STR(l.said, g.place == GEN_NOTE_SECTION
+                              ? "kernel: its Xen notes are in a section, not in a segment\n"
+                              : "");
+        unload(&l);
+        bytes_free(&elf);
+        bytes_free(&packed);
+    }
+}
+
+/* Program headers may name segments in any order, and segments may be empty in the file. */
+static void sorts_segments(void)
+{
+    struct gen_elf g = gen_default(true);
+
+    g.nr_segments = 5;
+    g.segments[2] = g.segments[0];
+    g.flags[2] = g.flags[0];
+    g.segments[0] = (struct image_segment){0x8000, 0x10, 0x1003000, 0x10};
+    g.segments[3] = (struct image_segment){0, 0, 0x1020000, 0x2000}; /* bss only */
+    g.segments[4] = (struct image_segment){0x9000, 0, 0, 0};         /* as GNU_STACK would be */
+    for (uint32_t i = 0; i < g.nr_segments; i++)
+        g.flags[i] = 4;
+    struct bytes elf = gen_file(&g), packed = through_command("zstd -qc", elf);
+    struct loaded l;
+
+    CHECK_OK(load(&l, packed, IMAGE_64, 0));
+    CHECK_U64(l.img.nr_segments, 4);
+    CHECK_U64(l.img.pend, 0x1022000);
+    check_memory(&l, elf, &g);
+    unload(&l);
+    bytes_free(&elf);
+    bytes_free(&packed);
+}
+
+/* Mini-OS has no bzImage, no features, addresses that equal the physical ones. */
+static void defaults_are_libelfs(void)
+{
+    struct gen_elf g = gen_default(true);
+
+    g.entry = 0x1000000;
+    gen_drop_note(&g, 1);  /* ENTRY */
+    gen_drop_note(&g, 2);  /* HYPERCALL_PAGE */
+    gen_drop_note(&g, 3);  /* VIRT_BASE */
+    gen_drop_note(&g, 4);  /* PADDR_OFFSET */
+    gen_drop_note(&g, 10); /* FEATURES */
+    gen_drop_note(&g, 15); /* INIT_P2M */
+    gen_drop_note(&g, 16); /* MOD_START_PFN */
+    gen_note(&g, 6)->text = "Mini-OS";
+    struct bytes elf = gen_file(&g);
+    struct loaded l;
+
+    CHECK_OK(load(&l, elf, IMAGE_64, 0));
+    CHECK_U64(l.img.notes.entry, 0x1000000);
+    CHECK_U64(l.img.notes.virt_base, 0);
+    CHECK_U64(l.img.notes.paddr_offset, 0);
+    CHECK(!l.img.notes.has_entry && !l.img.notes.has_virt_base && !l.img.notes.mod_start_pfn);
+    unload(&l);
+    bytes_free(&elf);
+}
+
+/* Old kernels wrote virtual addresses into p_paddr and said so. */
+static void honours_paddr_offset(void)
+{
+    struct gen_elf g = gen_default(false);
+
+    g.segments[0].paddr += 0xc0000000u;
+    g.segments[1].paddr += 0xc0000000u;
+    gen_note(&g, 4)->number = 0xc0000000u;
+    struct bytes elf = gen_file(&g);
+    struct loaded l;
+
+    CHECK_OK(load(&l, elf, IMAGE_32, 0));
+    CHECK_U64(l.img.pstart, 0xc1000000u);
+    CHECK_U64(l.img.notes.paddr_offset, 0xc0000000u);
+    unload(&l);
+    bytes_free(&elf);
+}
+
+/* ---- kernels of distributions
+ * ---------------------------------------------------------------------- */
+
+static bool read_whole(const char *path, struct bytes *out)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+
+    if (f == NULL || fstat(fileno(f), &st) != 0)
+        return false;
+    out->len = (size_t)st.st_size;
+    out->data = malloc(out->len + 1);
+    bool ok = fread(out->data, 1, out->len, f) == out->len;
+
+    fclose(f);
+    return ok;
+}
+
+static void check_real(const char *path, const char *unpacker)
+{
+    struct bytes file = {NULL, 0};
+    struct loaded l;
+
+    if (!read_whole(path, &file)) {
+        printf("skipped: %s is not in the cache\n", path);
+        return;
+    }
+    CHECK_OK(load(&l, file, IMAGE_64, 0));
+    CHECK(l.img.notes.found && l.img.notes.mod_start_pfn && l.img.version[0] != '\0');
+    CHECK_U64(l.img.notes.virt_base, 0xffffffff80000000u);
+    struct bytes payload = {file.data + l.img.payload_off_bytes, (size_t)l.img.payload_bytes - 4};
+    struct bytes elf = through_command(unpacker, payload);
+
+    CHECK_U64(elf.len, l.img.unpacked_bytes);
+    for (uint32_t i = 0; i < l.img.nr_segments; i++) {
+        const struct image_segment *s = &l.img.segments[i];
+
+        CHECK(memcmp(elf.data + s->file_off_bytes, l.mem + (s->paddr - l.img.pstart),
+                     (size_t)s->file_bytes) == 0);
+    }
+    bytes_free(&elf);
+    bytes_free(&file);
+    unload(&l);
+}
+
+static void loads_distribution_kernels(void)
+{
+    static const struct {
+        const char *name, *unpacker;
+    } kernels[] = {
+        {"debian12-amd64", "xz -dc"},
+        {"debian12-cloud-amd64", "lz4 -qdc"},
+        {"debian13-cloud-amd64", "zstd -qdc"},
+    };
+    const char *cache = getenv("PVBOOT_CACHE"), *home = getenv("HOME");
+
+    for (size_t i = 0; i < ARRAY_LEN(kernels); i++) {
+        char path[512];
+
+        snprintf(path, sizeof(path), "%s%s/kernels/%s/vmlinuz",
+                 cache != NULL  ? cache
+                 : home != NULL ? home
+                                : "/root",
+                 cache != NULL ? "" : "/.cache/pvboot", kernels[i].name);
+        check_real(path, kernels[i].unpacker);
+    }
+}
+
+int main(void)
+{
+    RUN(loads_plain_elf);
+    RUN(loads_every_compression);
+    RUN(headers_may_lie_in_a_segment);
+    RUN(finds_notes_wherever_they_lie);
+    RUN(sorts_segments);
+    RUN(defaults_are_libelfs);
+    RUN(honours_paddr_offset);
+    RUN(loads_distribution_kernels);
+    return test_done();
+}
