@@ -90,18 +90,22 @@ static void look_at_root(struct report *r, uint32_t n)
                             (int)len, root));
 }
 
+/*
+ * The last console= is /dev/console of the init. The kernel's own messages come on hvc0 as well,
+ * whatever is named.
+ */
 static void look_at_console(struct report *r, uint32_t n)
 {
-    const char *console, *cmdline = r->entries[n].cmdline;
+    const char *console;
     size_t len;
 
-    if (!last_value(cmdline, "console=", &console, &len) || begins(console, len, "hvc") ||
-        strstr(cmdline, "console=hvc") != NULL)
+    if (!last_value(r->entries[n].cmdline, "console=", &console, &len) ||
+        begins(console, len, "hvc"))
         return;
     doubt(r, n,
           report_printf(r,
-                        "console=%.*s is no console of a Xen guest, so nothing will be seen of the "
-                        "kernel; add console=hvc0",
+                        "console=%.*s is the last one named, and a Xen guest has none: of what "
+                        "comes after the kernel nothing will be seen; put console=hvc0 behind it",
                         (int)len, console));
 }
 

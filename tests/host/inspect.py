@@ -212,7 +212,7 @@ def doubts_are_told(box):
     packed = lzma.compress(cpio("init"), check=lzma.CHECK_CRC32)
     image = box.image(boot_files(
         "default 5\nsplashimage /x\ntimeuot 3\n"
-        "title a\nkernel /boot/k console=ttyS0 root=LABEL=other\n"
+        "title a\nkernel /boot/k console=hvc0 console=ttyS0 root=LABEL=other\n"
         "title b\nkernel /boot/k\n"
         "title c\nkernel /boot/k root=/dev/a\ninitrd /boot/micro /boot/torn /boot/words\n",
         micro=micro + packed, torn=packed[:-20], words="words\n"))
@@ -225,7 +225,7 @@ def doubts_are_told(box):
     check_said(doubts, "no `timeout' line")
     check_said(doubts, "entry 0: root=LABEL=other is on none of these disks")
     check_said(doubts, "entry 0: root=LABEL=other needs an initrd")
-    check_said(doubts, "entry 0: console=ttyS0 is no console of a Xen guest")
+    check_said(doubts, "entry 0: console=ttyS0 is the last one named")
     check_said(doubts, "entry 1: no `initrd' and no root=")
     check_said(doubts, "entry 2: (hd0)/boot/torn: Error 14")
     check_said(doubts, "entry 2: (hd0)/boot/words: it is neither a cpio archive nor compressed")
