@@ -404,7 +404,17 @@ static int host_help(int status)
     fputs("usage: pvboot host [--memory MIB] [--no-kvm] [--log]\n\n"
           "Starts the embedded Xen host; takes commands on standard input and prints events on\n"
           "standard output, one JSON object a line. MIB is what all guests may use together.\n"
-          "--log adds the host's own log. docs/testing.md describes commands and events.\n",
+          "--log adds the host's own log. Commands, a line each (a word may be \"quoted\"):\n\n"
+          "  drive NAME path=FILE [format=raw|qcow2] [write] [readonly] [sector=4096]\n"
+          "        [fail=SECTOR]...\n"
+          "  undrive NAME\n"
+          "  file NAME path=FILE\n"
+          "  create NAME kernel=FILE [ramdisk=FILE] [extra=TEXT] [memory=MIB] [maxmem=MIB]\n"
+          "         [vcpus=N] [disk=DRIVE,VDEV[,r][,cdrom]]... [keep]\n"
+          "  unpause NAME | destroy NAME | save NAME | restore NAME\n"
+          "  input NAME TEXT\n"
+          "  sh LINE\n"
+          "  quit\n",
           status == EXIT_OK ? stdout : stderr);
     return status;
 }

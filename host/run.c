@@ -34,9 +34,11 @@ struct run {
     struct xenhost *h;
     uint64_t start_ns;
     int signal_fd;
-    bool guest_up; /* created and not ended */
-    bool spoke;    /* the guest has written something */
-    bool progress; /* a progress line is on the screen */
+    bool guest_up;     /* created and not ended */
+    bool spoke;        /* the guest has written something */
+    bool progress;     /* a progress line is on the screen */
+    const char *stage; /* what it says */
+    unsigned shown_s;
     bool tty_in;
     bool left;
     bool shut_down;
@@ -58,12 +60,18 @@ static void clear_progress(struct run *r)
     r->progress = false;
 }
 
-static void show_progress(struct run *r, const char *what)
+static void show_progress(struct run *r, const char *stage)
 {
+    unsigned now_s = (unsigned)seconds(r);
+
     if (r->o->json || r->o->verbose || r->spoke || !isatty(STDERR_FILENO))
         return;
-    fprintf(stderr, "\r\033[Kpvboot: %s ... %.0f s", what, seconds(r));
+    if (r->progress && r->stage == stage && r->shown_s == now_s)
+        return;
+    fprintf(stderr, "\r\033[Kpvboot: %s ... %u s", stage, now_s);
     r->progress = true;
+    r->stage = stage;
+    r->shown_s = now_s;
 }
 
 /* One line for the person. The terminal may be raw, so the line begins and ends at column 0. */
@@ -95,6 +103,8 @@ static void on_log(void *ctx, const char *line, size_t len)
         clear_progress(r);
         fprintf(stderr, "host: %.*s%s\n", (int)len, line, r->tty_in ? "\r" : "");
     }
+    if (r->progress)
+        show_progress(r, r->stage); /* the host is coming up: count the seconds */
     if (strncmp(line, "(XEN)", 5) == 0) {
         char **slot = &r->xen_line[r->nr_xen_lines++ % XEN_LINES_MAX];
 

@@ -63,12 +63,12 @@ def booted(t, g, kernel, blob_mib=1, entry="good"):
     return r
 
 
-def kernel_case(t, kernel, vdev="xvda"):
-    d = system(t, kernel, "pv.read=%s:etc/marker pv.write=%s" % (vdev, vdev))
+def kernel_case(t, kernel, vdev="xvda", dev="xvda"):
+    d = system(t, kernel, "pv.read=%s:etc/marker pv.write=%s" % (dev, dev))
     g = t.boot(disks=[(d, vdev)])
     r = booted(t, g, kernel)
-    t.equal(r["read"], ["%s:etc/marker %s" % (vdev, MARKER_HASH)], "file read by the guest's own driver")
-    t.equal(r["written"], [vdev], "file written and read back")
+    t.equal(r["read"], ["%s:etc/marker %s" % (dev, MARKER_HASH)], "file read by the guest's own driver")
+    t.equal(r["written"], [dev], "file written and read back")
 
 
 @case
@@ -91,8 +91,8 @@ def debian13_cloud_zstd(t):
 
 @case
 def ec2_device_name(t):
-    """A disk named sda1, whole file system, as EC2 has it"""
-    kernel_case(t, LZ4, "sda1")
+    """A disk named sda1, whole file system, as EC2 has it (Linux calls it xvda1)"""
+    kernel_case(t, LZ4, "sda1", "xvda1")
 
 
 @case
