@@ -8,9 +8,11 @@
  */
 #include "guest/xen/blkfront_priv.h"
 
+#include "core/base/text.h"
 #include "guest/xen/events.h"
 
 #define PART_FAILED UINT64_MAX
+#define AGAIN_BYTES ((uint64_t)256 * 1024) /* a read that failed is repeated in such pieces */
 
 static void finish(struct blkfront *b, struct disk_req *req)
 {
@@ -267,16 +269,13 @@ static bool reads_well(struct blkfront *b, const struct disk_req *of, uint64_t o
     return !failed(req.result);
 }
 
-/*
- * The back end says only that a part failed, up to a mebibyte. Find the first sector that does, by
- * halves: a person wants to know which one, and whether it is in the file or beside it.
- */
-static void find_bad_sector(struct blkfront *b, struct disk_req *req)
+/* [off, off + len) fails: by halves, which sector is the first to fail? */
+static struct err find_bad_sector(struct blkfront *b, const struct disk_req *req,
+                                  uint64_t off_bytes, uint64_t len_bytes)
 {
-    uint64_t off_bytes = req->result.where, len_bytes = req->result.a;
     uint32_t sector_bytes = b->vbd.disk.sector_bytes;
 
-    while (len_bytes > sector_bytes && !failed(b->dead)) {
+    while (len_bytes > sector_bytes) {
         uint64_t half = align_up(len_bytes / 2, sector_bytes);
 
         if (reads_well(b, req, off_bytes, half)) {
@@ -286,10 +285,46 @@ static void find_bad_sector(struct blkfront *b, struct disk_req *req)
             len_bytes = half;
         }
     }
-    if (!failed(b->dead) && !reads_well(b, req, off_bytes, len_bytes))
-        req->result =
-            ERR_AT(ERR_READ, off_bytes, "the back end failed to read sector %a of %b bytes",
-                   off_bytes / sector_bytes, sector_bytes);
+    return ERR_AT(ERR_READ, off_bytes, "the back end failed to read sector %a of %b bytes",
+                  off_bytes / sector_bytes, sector_bytes);
+}
+
+static void say_healed(const struct blkfront *b, uint64_t off_bytes)
+{
+    char line[160];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, b->vbd.disk.name);
+    text_str(&t, ": a read failed at byte ");
+    text_u64(&t, off_bytes);
+    text_str(&t, " and succeeded when it was repeated");
+    log_line(b->log, line);
+}
+
+/*
+ * The back end says only that a part failed, up to a mebibyte, and below it requests may have been
+ * merged, so that a good part fails with its bad neighbour. Everything before the first part that
+ * failed has been read; read the rest again, piece by piece, until the sector that fails is found,
+ * or there is none.
+ */
+static void read_again(struct blkfront *b, struct disk_req *req)
+{
+    uint64_t first = req->result.where, end = req->off_bytes + req->len_bytes;
+    uint64_t at = first;
+
+    while (at < end) {
+        uint64_t n = min_u64(end - at, AGAIN_BYTES);
+
+        if (!reads_well(b, req, at, n)) {
+            struct err e = find_bad_sector(b, req, at, n);
+
+            req->result = failed(b->dead) ? b->dead : e;
+            return;
+        }
+        at += n;
+    }
+    req->result = OK;
+    say_healed(b, first);
 }
 
 static void blk_wait(struct disk *d, struct disk_req *req)
@@ -305,7 +340,7 @@ static void blk_wait(struct disk *d, struct disk_req *req)
 
             b->suspects = suspect->next;
             suspect->next = NULL;
-            find_bad_sector(b, suspect);
+            read_again(b, suspect);
             suspect->done = true;
         }
     }

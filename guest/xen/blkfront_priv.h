@@ -21,13 +21,13 @@
 #define BLK_UNIT_BYTES ((uint32_t)512)
 
 #define BLK_MAX_SEGMENTS   256u /* pages a part: lending and taking back has a cost a part */
-#define BLK_MAX_COPIED     128u /* and where pages are copied, so that the pool serves several */
+#define BLK_MAX_COPIED     64u  /* and where pages are copied, so that the pool serves several */
 #define BLK_MAX_RING_ORDER 2u   /* 4 pages: 128 parts, for back ends whose parts are small */
 #define BLK_MAX_RING_PAGES (1u << BLK_MAX_RING_ORDER)
 #define BLK_MAX_BIG_PARTS  32u /* under way at once, where parts are large */
 
-/* Back ends keep about this many pages mapped (Linux: 1056 a ring); the rest is the parts' own. */
-#define BLK_MAX_POOL_PAGES   1024u
+/* Pages of the pool. Back ends keep about 1000 mapped a ring; each costs time at open and close. */
+#define BLK_MAX_POOL_PAGES   512u
 #define BLK_POOL_CHUNK_PAGES 64u
 
 STATIC_ASSERT(sizeof(struct blkif_request_segment) == 8, "a segment is 8 bytes");
