@@ -17,20 +17,6 @@ extern char hypercall_page[];
 
 #define HYPERCALL_ENTRY_BYTES 32
 
-static inline MUST_CHECK long hypercall5(unsigned nr, unsigned long a1, unsigned long a2,
-                                         unsigned long a3, unsigned long a4, unsigned long a5)
-{
-    unsigned long rax = (unsigned long)hypercall_page + (unsigned long)nr * HYPERCALL_ENTRY_BYTES;
-    register unsigned long r10 __asm__("r10") = a4;
-    register unsigned long r8 __asm__("r8") = a5;
-
-    __asm__ volatile("call *%%rax"
-                     : "+a"(rax), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
-                     :
-                     : "rcx", "r11", "memory", "cc");
-    return (long)rax;
-}
-
 static inline MUST_CHECK long hypercall4(unsigned nr, unsigned long a1, unsigned long a2,
                                          unsigned long a3, unsigned long a4)
 {
