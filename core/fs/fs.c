@@ -62,5 +62,8 @@ struct err fs_mount(struct fs *fs, struct disk *disk, struct arena *a, const str
             e = take_journal_in(fs);
         return e;
     }
-    return ERR(ERR_FS_MOUNT, "no known file system; ext2, ext3 and ext4 are read");
+    const char *foreign = foreign_sentence(disk);
+
+    return ERR(ERR_FS_MOUNT,
+               foreign != NULL ? foreign : "no known file system; ext2, ext3 and ext4 are read");
 }

@@ -7,4 +7,7 @@
 
 extern const struct fs_ops ext_fs_ops;
 
+/* What lies on a disk that no reader knows, as a sentence; NULL when that is not known either. */
+const char *foreign_sentence(struct disk *d);
+
 #endif

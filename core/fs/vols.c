@@ -166,7 +166,14 @@ static struct err mount(struct vols *v, struct vol_id id, struct mount *m)
         TRY(find_part(v, id, &part));
         TRY(disk_window(&m->window, whole, part->off_bytes, part->len_bytes, name));
     }
-    return fs_mount(&m->fs, &m->window, v->arena, v->log);
+    struct err e = fs_mount(&m->fs, &m->window, v->arena, v->log);
+    const struct part_table *table;
+
+    if (e.code == ERR_FS_MOUNT && id.part == VOL_WHOLE && !failed(vols_table(v, id.disk, &table)) &&
+        table->nr_parts != 0)
+        return ERR2(ERR_FS_MOUNT, "the disk has partitions: name one, such as (hd%a,%b)", id.disk,
+                    table->parts[0].index);
+    return e;
 }
 
 struct err vols_mount(struct vols *v, struct vol_id id, struct fs **out)

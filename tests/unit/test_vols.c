@@ -138,9 +138,12 @@ static void errors_say_what_and_where(void)
                "Error 15: File not found: (hd0)/lost+found/x (ext4); /lost+found holds: nothing");
     open_error(&m, "/boot",
                "Error 2: Bad file or directory type: (hd0)/boot (ext4) (a directory, not a file)");
+    open_error(&m, "(hd1)/x",
+               "Error 17: Cannot mount selected partition: (hd1)/x (the disk has partitions: name "
+               "one, such as (hd1,0))");
+    memcpy(m.data[1] + 512 + 4086, "SWAPSPACE2", 10);
     open_error(&m, "(hd1,0)/x",
-               "Error 17: Cannot mount selected partition: (hd1,0)/x (no known file system; ext2, "
-               "ext3 and ext4 are read)");
+               "Error 17: Cannot mount selected partition: (hd1,0)/x (swap space, no file system)");
     open_error(&m, "(hd1,2)/x", "Error 22: No such partition: (hd1,2)/x (hd1 has no partition 2)");
     open_error(&m, "(hd0,0)/x",
                "Error 22: No such partition: (hd0,0)/x (hd0 has no partition table: its name is "
@@ -154,6 +157,17 @@ static void errors_say_what_and_where(void)
     open_error(&m, "(hd0)vmlinuz",
                "Error 1: Filename must be either an absolute pathname or blocklist: (hd0)vmlinuz "
                "(a file's name is /path or (hdN,M)/path)");
+    stop(&m);
+}
+
+static void unknown_content_is_said(void)
+{
+    struct machine m;
+
+    start(&m);
+    open_error(&m, "(hd1,0)/x",
+               "Error 17: Cannot mount selected partition: (hd1,0)/x (no known file system; ext2, "
+               "ext3 and ext4 are read)");
     stop(&m);
 }
 
@@ -181,6 +195,7 @@ int main(void)
     RUN(names_are_parsed);
     RUN(files_are_opened);
     RUN(errors_say_what_and_where);
+    RUN(unknown_content_is_said);
     RUN(numbers_past_the_end_are_errors);
     return test_done();
 }
