@@ -25,7 +25,7 @@ endif
 
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
-CORE_FS     := fs.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
@@ -52,7 +52,7 @@ HOST_CMD     := main.c machine.c filedisk.c qcow2.c files.c listing.c run.c run_
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_lzo.c tests/unit/test_image.c tests/unit/test_image_refuse.c tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_base.c tests/unit/test_vols.c
+UNIT := tests/unit/test_lzo.c tests/unit/test_image.c tests/unit/test_image_refuse.c tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_ext_reads.c tests/unit/test_base.c tests/unit/test_vols.c
 UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.

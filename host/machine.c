@@ -163,7 +163,7 @@ bool machine_find(struct machine *m, const char *name, struct vol_id *vol, struc
     struct file f;
     char subject[SUBJECT_MAX];
     size_t used = 0;
-    struct err e = OK;
+    struct err e;
 
     if (name[0] == '/') {
         *path = name;

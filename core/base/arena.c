@@ -142,8 +142,3 @@ void arena_reset(struct arena *a)
     a->chunks = NULL;
     a->used_bytes = 0;
 }
-
-struct err arena_exhausted(const char *what, size_t nr_bytes)
-{
-    return ERR1(ERR_NO_MEMORY, what, nr_bytes);
-}

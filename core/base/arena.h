@@ -57,6 +57,9 @@ char *arena_strndup(struct arena *a, const char *s, size_t len);
 void arena_reset(struct arena *a);
 
 /* The error for a NULL of the above. */
-struct err arena_exhausted(const char *what, size_t nr_bytes);
+static inline struct err arena_exhausted(const char *what, size_t nr_bytes)
+{
+    return ERR1(ERR_NO_MEMORY, what, nr_bytes);
+}
 
 #endif

@@ -171,6 +171,8 @@ static void arenas_give_everything_back(void)
             uint8_t *p = arena_alloc(&a, i * 3333);
 
             CHECK(p != NULL && (uintptr_t)p % 16 == 0);
+            if (p == NULL)
+                return;
             for (size_t k = 0; k < i * 3333; k++)
                 CHECK(p[k] == 0);
             memset(p, 0xdd, i * 3333);

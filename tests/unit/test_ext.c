@@ -236,7 +236,7 @@ static uint8_t *copy_of(const char *options, size_t *len)
     static uint8_t *image;
     static size_t image_len;
 
-    if (strcmp(made, options) != 0) {
+    if (image == NULL || strcmp(made, options) != 0) {
         free(image);
         image = make_ext(options, "tree", "90M", &image_len);
         snprintf(made, sizeof(made), "%s", options);
