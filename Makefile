@@ -56,7 +56,7 @@ UNIT := tests/unit/test_lzo.c tests/unit/test_image.c tests/unit/test_image_refu
 UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
-FUZZ := tests/fuzz/fuzz_menu.c tests/fuzz/fuzz_part.c tests/fuzz/fuzz_ext.c
+FUZZ := tests/fuzz/fuzz_menu.c tests/fuzz/fuzz_part.c tests/fuzz/fuzz_ext.c tests/fuzz/fuzz_unpack.c tests/fuzz/fuzz_lzo.c tests/fuzz/fuzz_image.c
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 

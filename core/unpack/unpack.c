@@ -166,7 +166,7 @@ static struct err next_chunk(struct unpack *u)
 
     TRY(u->source.next(u->source.ctx, &data, &len));
     u->in_end = len == 0;
-    u->after = data;
+    u->after = len > 0 ? data : u->stash; /* never NULL: pointers into it are computed */
     u->after_len = len;
     u->in_bytes += len;
     return OK;

@@ -27,7 +27,7 @@ static const struct format {
     {"lzop -9c", UNPACK_LZO, true, false},
     {"lzop -1c", UNPACK_LZO, true, true},
     {"lzop -c --crc32", UNPACK_LZO, true, false},
-    {"lzop -c -F", UNPACK_LZO, false, false}, /* no checksum */
+    {"lzop -c -F", UNPACK_LZO, false, false}, /* no checksum of the data */
     {"lz4 -qcl -9", UNPACK_LZ4, false, true},
     {"lz4 -qc -1 -BD -B4", UNPACK_LZ4, true, true}, /* linked blocks of 64 KiB */
     {"lz4 -qc -1 -B7 -BX", UNPACK_LZ4, true, true}, /* 4 MiB, block checksums */
