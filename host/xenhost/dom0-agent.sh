@@ -86,6 +86,10 @@ start_guest() {
 	fi
 	t=$(now)
 	domid=$(xl domid "$name")
+	for cd in $(cat "$run/$name.cds" 2>/dev/null); do
+		empty_cd "$domid" "${cd%:*}" "${cd#*:}" >/dev/null 2>&1 4>&- &
+	done
+	rm -f "$run/$name.cds"
 	if ! attach "$name" "$domid" "$con"; then
 		xl destroy "$name"
 		say err "$seq" "the console of $name did not appear"
@@ -93,6 +97,32 @@ start_guest() {
 	fi
 	say ok "$seq" "$domid" "$t"
 	linger "$name"
+}
+
+# empty_cd DOMID VDEV NAME: the backend of a CD drive with nothing in it, as the
+# one in QEMU (qdisk) plays it: it connects, with no sectors. blkback never
+# connects without a device, and a Linux guest would wait five minutes for it.
+empty_cd() {
+	fe=/local/domain/$1/device/vbd/$2
+	be=/local/domain/0/backend/qdisk/$1/$2
+	xenstore-write "$be/frontend" "$fe" "$be/frontend-id" "$1" "$be/online" 1 \
+		"$be/removable" 1 "$be/bootable" 1 "$be/dev" "$3" "$be/type" qdisk "$be/mode" r \
+		"$be/device-type" cdrom "$be/params" "" "$be/info" 5 "$be/sector-size" 512 \
+		"$be/sectors" 0 "$be/state" 2 \
+		"$fe/backend" "$be" "$fe/backend-id" 0 "$fe/virtual-device" "$2" \
+		"$fe/device-type" cdrom "$fe/state" 1
+	xenstore-chmod -r "$be" n0 "r$1"
+	xenstore-chmod -r "$fe" "n$1" r0
+	xenstore-watch "$fe/state" | while read -r _; do
+		case $(xenstore-read "$fe/state" 2>/dev/null) in
+		'') break ;; # the guest is gone
+		1 | 2) xenstore-write "$be/state" 2 ;;
+		3 | 4) xenstore-write "$be/state" 4 ;;
+		5) xenstore-write "$be/state" 5 ;;
+		6) xenstore-write "$be/state" 6 ;;
+		esac
+	done
+	xenstore-rm "/local/domain/0/backend/qdisk/$1"
 }
 
 # quiet NAME: waits until the console has said what it had to say.
@@ -168,10 +198,14 @@ do_file() { # NAME SIZE DEVICE: a file for xl, out of a drive
 	rm -f "$run/$1.log"
 }
 
-do_create() { # CON NAME CONFIG [keep]
+do_create() { # CON NAME CONFIG keep|- [VDEV:NAME of an empty CD drive]...
 	text "$4" >"$run/$3.cfg"
 	rm -f "$run/$3.keep"
-	[ -z "$5" ] || : >"$run/$3.keep"
+	[ "$5" != keep ] || : >"$run/$3.keep"
+	c_seq=$1 c_con=$2 c_name=$3
+	shift 5
+	echo "$*" >"$run/$c_name.cds"
+	set -- "$c_seq" "$c_con" "$c_name"
 	start_guest "$1" "$2" "$3" xl create -e -p "$run/$3.cfg"
 }
 do_restore() { # CON NAME FILE

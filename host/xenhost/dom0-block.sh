@@ -3,9 +3,7 @@
 #
 # dom0-block.sh - the block hotplug script of the embedded host. libxl runs it
 # as "block add|remove" with XENBUS_PATH set to the backend's node. It tells
-# blkback which device it serves. The device "empty" is a drive with nothing in
-# it: libxl would want a QEMU in dom0 for that; here the backend simply waits
-# for a device that never comes, and its "params" are empty.
+# blkback which device it serves.
 . /etc/path
 export PATH
 [ "$1" = add ] || exit 0
@@ -13,8 +11,6 @@ dev=$(xenstore-read "$XENBUS_PATH/params" 2>/dev/null)
 if [ -b "$dev" ]; then
 	xenstore-write "$XENBUS_PATH/physical-device" "$(stat -L -c '%t:%T' "$dev")" \
 		"$XENBUS_PATH/physical-device-path" "$dev"
-elif [ "$dev" = empty ]; then
-	xenstore-write "$XENBUS_PATH/params" ""
 else
 	xenstore-write "$XENBUS_PATH/hotplug-error" "$dev is not a block device" \
 		"$XENBUS_PATH/hotplug-status" error

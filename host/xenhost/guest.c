@@ -93,25 +93,45 @@ static bool vdev_ok(const char *vdev)
     return true;
 }
 
+/* A vbd's number in xenstore, as Xen's docs/man/xen-vbd-interface(7) counts; 0: not a name of
+ * that document. */
+static unsigned vdev_number(const char *vdev)
+{
+    unsigned disk, part = 0;
+    size_t at = strncmp(vdev, "xvd", 3) == 0 ? 3 : 2;
+
+    if ((at == 2 && strncmp(vdev, "sd", 2) != 0 && strncmp(vdev, "hd", 2) != 0) || vdev[at] < 'a' ||
+        vdev[at] > 'z')
+        return 0;
+    disk = (unsigned)(vdev[at] - 'a');
+    if (vdev[at + 1])
+        part = (unsigned)strtoul(vdev + at + 1, NULL, 10);
+    if (part > 15)
+        return 0;
+    if (vdev[0] == 's' && disk < 16)
+        return 8 << 8 | disk << 4 | part;
+    if (vdev[0] == 'h' && disk < 4)
+        return (disk < 2 ? 3u : 22u) << 8 | (disk & 1) << 6 | part;
+    if (vdev[0] == 'x')
+        return disk < 16 ? 202 << 8 | disk << 4 | part : 1 << 28 | disk << 8 | part;
+    return 0;
+}
+
 static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct xh_disk *d)
 {
-    if (!vdev_ok(d->vdev))
+    enum xh_result r;
+
+    if (!vdev_ok(d->vdev) || (!d->drive && !vdev_number(d->vdev)))
         return xh_fail(h, "\"%s\" is not the name of a guest's disk (xvda, xvda1, sda1, hdc ...)",
                        d->vdev);
-    buf_printf(b, "\"vdev=%s, access=%s, script=block", d->vdev,
-               d->readonly || d->cdrom ? "ro" : "rw");
-    if (d->cdrom)
-        buf_puts(b, ", devtype=cdrom");
-    if (d->drive) {
-        enum xh_result r = agent_request(h, "drive", &d->drive, 1, DRIVE_LIMIT_MS);
-
-        if (r != XH_OK)
-            return r;
-        buf_printf(b, ", format=raw, target=%s", h->req.text.text);
-    } else {
-        buf_puts(b, ", format=raw, target=empty"); /* see dom0-block.sh */
-    }
-    buf_puts(b, "\", ");
+    if (!d->drive)
+        return XH_OK; /* xl cannot do it without a QEMU in dom0; the agent does */
+    r = agent_request(h, "drive", &d->drive, 1, DRIVE_LIMIT_MS);
+    if (r != XH_OK)
+        return r;
+    buf_printf(b, "\"vdev=%s, access=%s, script=block%s, format=raw, target=%s\", ", d->vdev,
+               d->readonly || d->cdrom ? "ro" : "rw", d->cdrom ? ", devtype=cdrom" : "",
+               h->req.text.text);
     return XH_OK;
 }
 
@@ -144,15 +164,20 @@ static enum xh_result config_text(struct xenhost *h, struct buf *b,
     return XH_OK;
 }
 
+/* create or restore: the words after the console and the guest's name are the caller's. */
 static enum xh_result begin(struct xenhost *h, struct guest_slot *g, const char *cmd,
-                            const char *third)
+                            const char *const *more, size_t nr_more)
 {
-    char con[8];
-    const char *words[] = {con, g->name, third, g->keep ? "keep" : ""};
+    const char *words[4 + XH_MAX_DRIVES];
     enum xh_result r;
+    char con[8];
 
     snprintf(con, sizeof(con), "%d", (int)(g - h->guest));
-    r = agent_request(h, cmd, words, g->keep ? 4 : 3, ANSWER_LIMIT_MS);
+    words[0] = con;
+    words[1] = g->name;
+    for (size_t i = 0; i < nr_more; i++)
+        words[2 + i] = more[i];
+    r = agent_request(h, cmd, words, 2 + nr_more, ANSWER_LIMIT_MS);
     if (r != XH_OK)
         g->used = false;
     return r;
@@ -160,10 +185,15 @@ static enum xh_result begin(struct xenhost *h, struct guest_slot *g, const char 
 
 enum xh_result xh_create(struct xenhost *h, const struct xh_guest_config *cfg)
 {
+    const char *words[2 + XH_MAX_DRIVES];
+    char cd[XH_MAX_DRIVES][32];
     struct guest_slot *g;
     struct buf b = {0};
+    size_t nr = 2, nr_cds = 0;
     enum xh_result r;
 
+    if (cfg->nr_disks > XH_MAX_DRIVES)
+        return xh_fail(h, "a guest has at most %d disks", XH_MAX_DRIVES);
     if (cfg->memory_mib < XH_MIN_MEMORY_MIB || cfg->memory_mib > XH_MAX_MEMORY_MIB)
         return xh_fail(h, "a guest's memory is %u to %u MiB, not %u", XH_MIN_MEMORY_MIB,
                        XH_MAX_MEMORY_MIB, cfg->memory_mib);
@@ -172,10 +202,19 @@ enum xh_result xh_create(struct xenhost *h, const struct xh_guest_config *cfg)
     r = guest_new(h, cfg->name, &g);
     if (r != XH_OK)
         return r;
-    g->keep = cfg->keep;
     r = config_text(h, &b, cfg);
+    words[0] = b.text;
+    words[1] = cfg->keep ? "keep" : "-";
+    for (size_t i = 0; r == XH_OK && i < cfg->nr_disks; i++) {
+        const struct xh_disk *d = &cfg->disks[i];
+
+        if (d->drive)
+            continue;
+        snprintf(cd[nr_cds], sizeof(cd[0]), "%u:%s", vdev_number(d->vdev), d->vdev);
+        words[nr++] = cd[nr_cds++];
+    }
     if (r == XH_OK)
-        r = begin(h, g, "create", b.text);
+        r = begin(h, g, "create", words, nr);
     else
         g->used = false;
     buf_free(&b);
@@ -254,7 +293,7 @@ enum xh_result xh_restore(struct xenhost *h, const char *guest)
     if (r != XH_OK)
         return r;
     saved_name(file, sizeof(file), guest);
-    return begin(h, g, "restore", file);
+    return begin(h, g, "restore", (const char *const[]){file}, 1);
 }
 
 enum xh_result xh_input(struct xenhost *h, const char *guest, const void *bytes, size_t len)

@@ -34,7 +34,6 @@ struct chan {
 struct guest_slot {
     char name[XH_NAME_MAX + 1];
     bool used; /* the console port belongs to a guest */
-    bool keep;
     bool saving;
     bool stale; /* its input, if any, is for a guest that is gone */
 };

@@ -151,7 +151,7 @@ bin=/usr/lib/xen-$xenver/bin
 for p in xl xenstored xenconsoled libxl-save-helper xen-init-dom0 xenctx; do
 	add "$t_utils" "$bin/$p"
 done
-for p in xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists; do
+for p in xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists xenstore-chmod; do
 	add "$t_store" "/usr/bin/$p"
 done
 cp -L "$t_busy/bin/busybox" bin/busybox 2>/dev/null || cp -L "$t_busy/usr/bin/busybox" bin/busybox

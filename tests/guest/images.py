@@ -93,12 +93,14 @@ class Images:
     def __init__(self, work):
         self.work = Path(work)
         self.work.mkdir(parents=True, exist_ok=True)
+        # what makes the files is a part of their names
+        self.makers = [hashlib.sha256((HERE / f).read_bytes()).hexdigest()
+                       for f in ("init.sh", "images.py")]
+        self.init = (HERE / "init.sh").read_bytes()
         self.manifest = {}  # initrd path -> hash of its manifest
 
     def _path(self, kind, *what):
-        h = hashlib.sha256(repr(what).encode())
-        for f in (HERE / "init.sh", HERE / "images.py"):
-            h.update(f.read_bytes())
+        h = hashlib.sha256(repr((what, self.makers)).encode())
         return self.work / ("%s-%s" % (kind, h.hexdigest()[:16]))
 
     @staticmethod
@@ -123,7 +125,7 @@ class Images:
 
             for d in ("bin", "dev", "modules", "proc", "sys", "mnt"):
                 c.add(d, mode=0o40755)
-            add("init", (HERE / "init.sh").read_bytes())
+            add("init", self.init)
             add("bin/busybox", self.busybox())
             for m in sorted((KERNELS.get(kernel) / "modules").iterdir()):
                 add("modules/" + m.name, m.read_bytes())

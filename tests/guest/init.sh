@@ -52,18 +52,18 @@ given() { # given WORD: its values on the command line
 for r in $(given pv.read); do
 	dev=${r%%:*}
 	settle "$dev"
-	mount -o ro "/dev/$dev" /mnt || echo "T: trouble mount $dev"
+	mount -o ro "/dev/$dev" /mnt || { echo "T: trouble mount $dev"; continue; }
 	echo "T: read $r $(sha256sum <"/mnt/${r#*:}" | cut -d ' ' -f 1)"
 	umount /mnt
 done
 for dev in $(given pv.write); do
 	settle "$dev"
-	mount "/dev/$dev" /mnt || echo "T: trouble mount $dev"
+	mount "/dev/$dev" /mnt || { echo "T: trouble mount $dev"; continue; }
 	head -c 1000003 /dev/urandom >/tmp.bin
 	cp /tmp.bin /mnt/written.bin
 	umount /mnt
 	echo 3 >/proc/sys/vm/drop_caches
-	mount "/dev/$dev" /mnt
+	mount "/dev/$dev" /mnt || { echo "T: trouble mount $dev again"; continue; }
 	cmp /tmp.bin /mnt/written.bin && echo "T: written $dev"
 	umount /mnt
 done
