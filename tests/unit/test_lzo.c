@@ -12,15 +12,16 @@
 #include "tests/unit/packed.h"
 
 #define END "\x11\0\0" /* a far match of distance 16384 */
+static const char end_mark[] = {0x11, 0, 0};
 
 /* Run a stream, given and read in blocks of exactly their size. */
 static enum lzo1x_result run(const char *stream, size_t len, size_t cap, uint8_t **out,
                              size_t *out_len)
 {
-    uint8_t *in = malloc(len);
+    uint8_t *in = malloc(len > 0 ? len : 1);
 
     memcpy(in, stream, len);
-    *out = malloc(cap);
+    *out = malloc(cap > 0 ? cap : 1);
     enum lzo1x_result r = lzo1x_unpack(in, len, *out, cap, out_len);
 
     free(in);
@@ -77,13 +78,14 @@ static void long_literals(void)
 static void zero_bytes_lengthen(void)
 {
     enum { LEN = 3 + 15 + 2 * 255 + 7 };
-    char stream[4 + LEN + 3];
+    static const char head[] = {0, 0, 0, 7}; /* 3 + 15 + 2 * 255 + 7 */
+    char stream[sizeof(head) + LEN + 3];
     uint8_t *out;
     size_t len;
 
-    memcpy(stream, "\0\0\0\x07", 4);
+    memcpy(stream, head, sizeof(head));
     memset(stream + 4, 'q', LEN);
-    memcpy(stream + 4 + LEN, END, 3);
+    memcpy(stream + 4 + LEN, end_mark, sizeof(end_mark));
     CHECK_U64(run(stream, sizeof(stream), LEN, &out, &len), LZO1X_OK);
     CHECK_U64(len, LEN);
     CHECK(out[0] == 'q' && out[LEN - 1] == 'q');
@@ -158,7 +160,7 @@ static void match_after_a_run_is_2_kib_back(void)
         stream[at++] = (char)(i * 31 + i / 256);
     stream[at++] = 0x04; /* D = 1 */
     stream[at++] = 2;    /* distance 8 + 1 + 2049 */
-    memcpy(stream + at, END, 3);
+    memcpy(stream + at, end_mark, sizeof(end_mark));
     CHECK_U64(run(stream, sizeof(stream), RUN_LEN + 3, &out, &len), LZO1X_OK);
     CHECK_U64(len, RUN_LEN + 3);
     CHECK(memcmp(out + RUN_LEN, out + RUN_LEN - 2058, 3) == 0);
@@ -188,7 +190,7 @@ static void far_matches(void)
     stream[at++] = 9; /* L = 0: 2 + 7 + 9 = 18 bytes, H = 1 */
     stream[at++] = (char)0x04;
     stream[at++] = 0x00; /* distance 32769 */
-    memcpy(stream + at, END, 3);
+    memcpy(stream + at, end_mark, sizeof(end_mark));
     at += 3;
     CHECK_U64(run(stream, at, plain - 2 + 18, &out, &len), LZO1X_OK);
     CHECK_U64(len, plain - 2 + 18);

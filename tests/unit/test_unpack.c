@@ -75,7 +75,8 @@ static struct err unpack_all(enum unpack_format format, struct bytes in, size_t 
 
 static bool same(struct bytes a, struct bytes b)
 {
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+    return a.len == b.len &&
+           (a.len == 0 || (a.data != NULL && b.data != NULL && memcmp(a.data, b.data, a.len) == 0));
 }
 
 static void check_unpacks(const struct format *f, struct bytes packed, struct bytes plain,
