@@ -25,7 +25,7 @@ endif
 
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c

@@ -16,14 +16,14 @@
 /* Incompatible features that are read, or that do not touch what is read. */
 #define INCOMPAT_READ                                                                              \
     (EXT_INCOMPAT_FILETYPE | EXT_INCOMPAT_META_BG | EXT_INCOMPAT_EXTENTS | EXT_INCOMPAT_64BIT |    \
-     EXT_INCOMPAT_FLEX_BG | EXT_INCOMPAT_CSUM_SEED | EXT_INCOMPAT_LARGEDIR)
+     EXT_INCOMPAT_FLEX_BG | EXT_INCOMPAT_CSUM_SEED | EXT_INCOMPAT_LARGEDIR |                       \
+     EXT_INCOMPAT_INLINE_DATA)
 #define INCOMPAT_IGNORED                                                                           \
-    (EXT_INCOMPAT_RECOVER       /* reported, see fs.c */                                           \
-     | EXT_INCOMPAT_MMP         /* guards against two writers; nothing is written */               \
-     | EXT_INCOMPAT_EA_INODE    /* where extended attributes lie; none is read */                  \
-     | EXT_INCOMPAT_INLINE_DATA /* refused at the inode that has it */                             \
-     | EXT_INCOMPAT_ENCRYPT     /* the same */                                                     \
-     | EXT_INCOMPAT_CASEFOLD)   /* an exact name is found in any directory */
+    (EXT_INCOMPAT_RECOVER     /* reported, see fs.c */                                             \
+     | EXT_INCOMPAT_MMP       /* guards against two writers; nothing is written */                 \
+     | EXT_INCOMPAT_EA_INODE  /* where extended attributes lie; none is read */                    \
+     | EXT_INCOMPAT_ENCRYPT   /* refused at the inode that has it */                               \
+     | EXT_INCOMPAT_CASEFOLD) /* an exact name is found in any directory */
 
 /*
  * Read-only compatible features are by their definition safe to ignore for a reader. Those of

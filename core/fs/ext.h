@@ -6,6 +6,7 @@
  *     ext_inode.c  inodes and symbolic links
  *     ext_map.c    file byte -> run: extent trees and indirect blocks
  *     ext_dir.c    directories
+ *     ext_inline.c content that lies in the inode
  */
 #ifndef PVBOOT_FS_EXT_H
 #define PVBOOT_FS_EXT_H
@@ -38,10 +39,13 @@ struct ext_level {
 #define EXT_LEVELS EXT_EXTENT_DEPTH_MAX
 
 struct ext_node {
+    uint64_t where; /* of the inode on the disk */
     uint32_t flags;
     uint32_t csum_seed; /* of what belongs to this inode */
     bool fast_symlink;
     uint8_t block[60];
+    uint8_t *inline_bytes; /* the content, as far as it lies in the inode; NULL: not there */
+    size_t inline_len;
     struct arena *arena; /* for the levels' buffers */
     struct ext_level levels[EXT_LEVELS];
 };
@@ -72,6 +76,10 @@ struct err ext_inode_table(struct fs *fs, uint64_t group, uint64_t *block);
 
 struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
 struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
+
+/* Bring inline content into the node, from the raw inode (which lies at `where`). */
+struct err ext_inline_load(const struct ext *x, const uint8_t *raw, uint64_t where,
+                           struct ext_node *en);
 
 struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
 

@@ -9,9 +9,10 @@
 #include "core/fs/crc.h"
 #include "core/fs/ext.h"
 
-#define DIR_BLOCKS_MAX  ((uint64_t)1 << 19) /* read of one directory; 2 GiB with 4 KiB blocks */
-#define DIR_PIECE_BYTES ((uint64_t)65536)   /* read at once */
-#define REC_LEN_MIN     12u
+#define DIR_BLOCKS_MAX      ((uint64_t)1 << 19) /* read of one directory; 2 GiB with 4 KiB blocks */
+#define DIR_PIECE_BYTES     ((uint64_t)65536)   /* read at once */
+#define REC_LEN_MIN         12u
+#define INLINE_PARENT_BYTES 4u
 
 struct dir_walk {
     struct fs *fs;
@@ -94,8 +95,11 @@ static struct err check_csum(const struct ext *x, const struct ext_node *en, con
     return got == want ? OK : csum_error(where, want, got);
 }
 
-/* Check the entry at `at` and give its length; the name is good to use when ino is not 0. */
-static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_t at,
+/*
+ * Check the entry at `at` of block[0..size) and give its length; the name is good to use when ino
+ * is not 0.
+ */
+static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_t size, uint32_t at,
                               uint64_t where, uint32_t *len, uint32_t *ino)
 {
     const struct ext_disk_dirent *de = (const struct ext_disk_dirent *)(block + at);
@@ -103,7 +107,7 @@ static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_
 
     *len = rec_len(x, de);
     *ino = le32(de->inode);
-    if (*len < REC_LEN_MIN || *len % 4 != 0 || *len > x->block_bytes - at)
+    if (*len < REC_LEN_MIN || *len % 4 != 0 || *len > size - at)
         return ERR_AT(ERR_FS_DAMAGED, where + at, "a directory entry of %a bytes", *len, 0);
     if (*ino == 0)
         return OK;
@@ -118,23 +122,47 @@ static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_
     return OK;
 }
 
-static struct err walk_block(struct dir_walk *w, const uint8_t *block, uint64_t where)
+/* A row of entries: a block, or a part of an inode; it lies at `where` or nearby. */
+static struct err walk_entries(struct dir_walk *w, const uint8_t *block, uint32_t size,
+                               uint64_t where)
 {
     struct ext *x = ext_of(w->fs);
     uint32_t len, ino;
 
-    TRY(check_csum(x, ext_node_of(w->dir), block, where));
     /* Each entry is at least REC_LEN_MIN long, so this ends. The rest is too short for one. */
-    for (uint32_t at = 0; x->block_bytes - at >= REC_LEN_MIN; at += len) {
-        TRY(check_entry(x, block, at, where, &len, &ino));
+    for (uint32_t at = 0; size - at >= REC_LEN_MIN && !w->stopped; at += len) {
+        TRY(check_entry(x, block, size, at, where, &len, &ino));
         const struct ext_disk_dirent *de = (const struct ext_disk_dirent *)(block + at);
 
-        if (ino != 0 && !w->fn(w->ctx, (const char *)(de + 1), de->name_len[0], ino)) {
+        if (ino != 0 && !w->fn(w->ctx, (const char *)(de + 1), de->name_len[0], ino))
             w->stopped = true;
-            return OK;
-        }
     }
     return OK;
+}
+
+/*
+ * A directory in its inode: the parent's number in place of "." and "..", then entries; those in
+ * the attribute are a row of their own.
+ */
+static struct err walk_inline(struct dir_walk *w)
+{
+    const struct ext_node *en = ext_node_of(w->dir);
+    uint64_t size = min_u64(w->dir->size_bytes, en->inline_len);
+    uint32_t first = sizeof(en->block) - INLINE_PARENT_BYTES;
+
+    if (size < sizeof(en->block))
+        return ERR2(ERR_FS_DAMAGED, "inode %a is a directory of %b bytes", w->dir->ino, size);
+    TRY(walk_entries(w, en->inline_bytes + INLINE_PARENT_BYTES, first, en->where));
+    return walk_entries(w, en->inline_bytes + sizeof(en->block),
+                        (uint32_t)(size - sizeof(en->block)), en->where);
+}
+
+static struct err walk_block(struct dir_walk *w, const uint8_t *block, uint64_t where)
+{
+    struct ext *x = ext_of(w->fs);
+
+    TRY(check_csum(x, ext_node_of(w->dir), block, where));
+    return walk_entries(w, block, x->block_bytes, where);
 }
 
 static struct err walk_run(struct dir_walk *w, const struct run *run, uint64_t skip, uint64_t len,
@@ -189,6 +217,8 @@ struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ct
 
     if (ext_node_of(dir)->flags & EXT_INODE_ENCRYPT)
         return ERR1(ERR_REFUSED, "inode %a is an encrypted directory", dir->ino);
+    if (ext_node_of(dir)->inline_bytes != NULL)
+        return walk_inline(&w);
     if (dir->size_bytes == 0 || dir->size_bytes % x->block_bytes != 0)
         return ERR2(ERR_FS_DAMAGED, "inode %a is a directory of %b bytes", dir->ino,
                     dir->size_bytes);

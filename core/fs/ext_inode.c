@@ -129,10 +129,13 @@ struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct nod
         return arena_exhausted("an inode of %a bytes", sizeof(*en));
     *out = (struct node){.ino = ino, .priv = en};
     en->arena = a;
+    en->where = off;
     if (ext_has_metadata_csum(x)) {
         en->csum_seed = node_seed(x, ino, di);
         TRY(check_csum(x, di, en->csum_seed, off));
     }
+    if (le32(di->flags) & EXT_INODE_INLINE_DATA)
+        TRY(ext_inline_load(x, raw, off, en));
     return fill(x, di, off, out, en);
 }
 
@@ -152,9 +155,12 @@ struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, si
         memcpy(buf, en->block, *len);
     } else {
         TRY(ext_map(fs, n, 0, &run));
-        if (run.kind != RUN_DISK)
+        if (run.kind == RUN_INLINE && *len <= run.len_bytes)
+            memcpy(buf, run.inline_bytes, *len);
+        else if (run.kind == RUN_DISK)
+            TRY(disk_read(fs->disk, run.disk_off_bytes, buf, *len));
+        else
             return ERR1(ERR_FS_DAMAGED, "inode %a is a symbolic link without a target", n->ino);
-        TRY(disk_read(fs->disk, run.disk_off_bytes, buf, *len));
     }
     /* Linux ends a target at its first NUL. */
     const char *nul = memchr(buf, '\0', *len);

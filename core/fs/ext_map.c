@@ -269,11 +269,19 @@ struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run
     uint64_t block = off_bytes / x->block_bytes;
     struct span span;
 
-    if (en->flags & EXT_INODE_INLINE_DATA)
-        return ERR1(ERR_REFUSED, "inode %a uses the ext feature inline_data, which is not read",
-                    n->ino);
     if ((en->flags & EXT_INODE_ENCRYPT) && n->type != NODE_DIR)
         return ERR1(ERR_REFUSED, "inode %a is encrypted", n->ino);
+    if (en->inline_bytes != NULL) {
+        /* What lies behind the inline content was never written. */
+        if (off_bytes < en->inline_len)
+            *out = (struct run){
+                .kind = RUN_INLINE, .len_bytes = en->inline_len, .inline_bytes = en->inline_bytes};
+        else
+            *out = (struct run){.kind = RUN_HOLE,
+                                .file_off_bytes = en->inline_len,
+                                .len_bytes = UINT64_MAX - en->inline_len};
+        return OK;
+    }
     if (en->flags & EXT_INODE_EXTENTS)
         TRY(map_extents(fs, en, block, &span));
     else

@@ -26,6 +26,7 @@ static const char *const kinds[] = {
     "-t ext4 -b 1024 -O ^metadata_csum,^64bit,^has_journal -I 128",
     "-t ext4 -b 2048 -O ^metadata_csum,64bit,^has_journal -I 256",
     "-t ext4 -b 1024 -O metadata_csum,64bit,^has_journal",
+    "-t ext4 -b 1024 -O ^metadata_csum,inline_data,^has_journal -I 256",
     "-t ext4 -b 1024 -g 256 -O ^metadata_csum,^uninit_bg,meta_bg,^resize_inode,^has_journal",
 };
 #define NR_KINDS ARRAY_LEN(kinds)

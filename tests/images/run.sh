@@ -46,6 +46,8 @@ ext4-super2     r       -t ext4 -b 1024 -g 2048 -O meta_bg,^resize_inode,sparse_
 ext4-nosparse   r       -t ext4 -b 1024 -O ^sparse_super,^resize_inode
 ext4-bigalloc   r       -t ext4 -b 4096 -C 65536 -O bigalloc
 ext4-more       r       -t ext4 -b 4096 -O mmp,quota,project,ea_inode,large_dir,stable_inodes
+ext4-inline     r       -t ext4 -b 4096 -O inline_data
+ext4-inline1k   r       -t ext4 -b 1024 -I 512 -O inline_data,^metadata_csum
 ext4-casefold   r       -t ext4 -b 4096 -O casefold -E encoding=utf8
 k-ext2-1k       w-3000  -t ext2 -b 1024 -I 128
 k-ext3-2k       w-6000  -t ext3 -b 2048
@@ -53,6 +55,7 @@ k-ext4-1k       w-20000 -t ext4 -b 1024
 k-ext4-4k       w-6000  -t ext4 -b 4096
 k-ext4-2010     w-3000  -t ext4 -b 1024 -I 128 -O ^64bit,^metadata_csum,uninit_bg
 k-ext4-metabg   w-3000  -t ext4 -b 1024 -g 2048 -O meta_bg,^resize_inode
+k-ext4-inline   w-3000  -t ext4 -b 4096 -O inline_data
 k-ext4-bigalloc w-3000  -t ext4 -b 1024 -C 8192 -O bigalloc
 k-ext4-largedir w-12000 -t ext4 -b 1024 -O large_dir
 END
