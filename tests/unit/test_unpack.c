@@ -20,8 +20,8 @@ static const struct format {
     {"cat", UNPACK_NONE, false, false},
     {"gzip -9c", UNPACK_GZIP, true, false},
     {"gzip -1nc", UNPACK_GZIP, true, true},
-    {"bzip2 -c", UNPACK_BZIP2, true, false},
-    {"xz -c --format=lzma -6", UNPACK_LZMA, false, false},
+    {"bzip2 -1c", UNPACK_BZIP2, true, false},
+    {"xz -c --format=lzma -1", UNPACK_LZMA, false, false},
     {"xz -c --check=crc32 --x86 --lzma2=preset=1,dict=1MiB", UNPACK_XZ, true, true},
     {"xz -c --check=sha256 -1 --block-size=65536", UNPACK_XZ, true, false},
     {"lzop -9c", UNPACK_LZO, true, false},
@@ -32,7 +32,7 @@ static const struct format {
     {"lz4 -qc -1 -BD -B4", UNPACK_LZ4, true, true}, /* linked blocks of 64 KiB */
     {"lz4 -qc -1 -B7 -BX", UNPACK_LZ4, true, true}, /* 4 MiB, block checksums */
     {"lz4 -qc -9 --content-size -B5", UNPACK_LZ4, true, false},
-    {"zstd -qc -19 --check", UNPACK_ZSTD, true, true},
+    {"zstd -qc -9 --check", UNPACK_ZSTD, true, true},
     {"zstd -qc -1 --long=27 --no-check", UNPACK_ZSTD, false, false},
 };
 
