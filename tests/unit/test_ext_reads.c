@@ -52,7 +52,8 @@ static void complete(struct late_disk *l, size_t i)
         memcpy(r->buf, l->data + r->off_bytes, (size_t)r->len_bytes);
     r->done = true;
     l->nr_waiting--;
-    memmove(&l->waiting[i], &l->waiting[i + 1], (l->nr_waiting - i) * sizeof(l->waiting[0]));
+    for (; i < l->nr_waiting; i++)
+        l->waiting[i] = l->waiting[i + 1];
 }
 
 static void late_wait(struct disk *d, struct disk_req *req)
