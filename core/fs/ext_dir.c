@@ -196,14 +196,16 @@ static struct err walk_dir(struct dir_walk *w, struct arena *scratch)
         uint64_t skip = pos - run.file_off_bytes;
         uint64_t len = min_u64(run.len_bytes - skip, size - pos);
 
-        /* Linux passes over the holes of a directory, too. */
-        if (run.kind == RUN_DISK) {
-            if (len > budget)
-                return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b blocks",
-                            w->dir->ino, DIR_BLOCKS_MAX);
-            budget -= len;
+        /* Linux passes over the holes of a directory, too. One counts as a block, so that a tree
+         * of nothing but holes ends as well. */
+        uint64_t cost = run.kind == RUN_DISK ? len : x->block_bytes;
+
+        if (cost > budget)
+            return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b blocks", w->dir->ino,
+                        DIR_BLOCKS_MAX);
+        budget -= cost;
+        if (run.kind == RUN_DISK)
             TRY(walk_run(w, &run, skip, len, buf));
-        }
         pos += len;
     }
     return OK;
