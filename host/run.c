@@ -166,8 +166,10 @@ static void on_event(void *ctx, const struct xh_event *ev)
     case XH_EV_TROUBLE:
         say(r, "trouble in the host: %s", ev->text);
         break;
-    case XH_EV_CREATING:
     case XH_EV_UNPAUSING:
+        json_event(r, "started", "");
+        break;
+    case XH_EV_CREATING:
         break;
     }
 }
@@ -261,10 +263,7 @@ static enum xh_result create_guest(struct run *r)
         return res;
     }
     json_event(r, "created", "");
-    res = xh_unpause(r->h, "guest", NULL);
-    if (res == XH_OK)
-        json_event(r, "started", "");
-    return res;
+    return xh_unpause(r->h, "guest", NULL);
 }
 
 /* Waits for the guest's end. */

@@ -13,8 +13,12 @@ run: deps all demo
 demo:
 	host/demo/mkdemo.sh $(BUILD)/demo
 
+# CASES="NAME..." runs only these of the rig's cases
 check-guest: host images
-	$(PYTHON) -B tests/guest/run.py $(CASES)
+	@status=0; \
+	$(PYTHON) -B tests/guest/run.py $(CASES) || status=1; \
+	[ -n "$(CASES)" ] || $(PYTHON) -B tests/guest/cli.py || status=1; \
+	exit $$status
 
 ## make bench        times against GRUB's Xen image and direct boot, as a table
 bench: deps host images
