@@ -25,7 +25,8 @@ endif
 
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c part.c mbr.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c \
+               ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
@@ -46,17 +47,22 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
-HOST_CMD     := main.c machine.c filedisk.c qcow2.c files.c listing.c run.c run_options.c run_tty.c hostcmd.c filedisk.c qcow2.c json.c inspect.c inspect_look.c \
-                inspect_kernel.c inspect_initrd.c inspect_doubts.c inspect_text.c inspect_json.c
+HOST_CMD     := main.c machine.c filedisk.c qcow2.c json.c files.c listing.c \
+                run.c run_options.c run_tty.c hostcmd.c \
+                inspect.c inspect_look.c inspect_kernel.c inspect_initrd.c inspect_doubts.c \
+                inspect_text.c inspect_json.c
 
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := tests/unit/test_lzo.c tests/unit/test_image.c tests/unit/test_image_refuse.c tests/unit/test_guest_libc.c tests/unit/test_unpack.c tests/unit/test_plan.c tests/unit/test_menu.c tests/unit/test_menu_locate.c tests/unit/test_session.c tests/unit/test_disk.c tests/unit/test_part.c tests/unit/test_ext.c tests/unit/test_ext_reads.c tests/unit/test_base.c tests/unit/test_vols.c
+UNIT := $(addprefix tests/unit/,test_base.c test_disk.c test_part.c test_ext.c test_ext_reads.c \
+          test_vols.c test_lzo.c test_unpack.c test_image.c test_image_refuse.c test_menu.c \
+          test_menu_locate.c test_session.c test_plan.c test_guest_libc.c)
 UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
-FUZZ := tests/fuzz/fuzz_menu.c tests/fuzz/fuzz_part.c tests/fuzz/fuzz_ext.c tests/fuzz/fuzz_unpack.c tests/fuzz/fuzz_lzo.c tests/fuzz/fuzz_image.c
+FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_ext.c fuzz_unpack.c fuzz_lzo.c fuzz_image.c \
+          fuzz_menu.c)
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 

@@ -14,7 +14,7 @@ SUITES = 'unit64=$(UNIT_RUN64)' \
 .PHONY: check lint ci check-build
 ## make check        all tests; installs what they need
 check: deps
-	$(MAKE) --no-print-directory check-build
+	$(MAKE) --no-print-directory -j2 check-build
 	tests/check.sh $(BUILD)/check $(SUITES)
 
 check-build: all unit64 unit32 fuzz-build
@@ -24,5 +24,6 @@ lint: deps
 	tests/lint.sh
 
 # For .ci/run: everything, one closing line of counts.
-ci: check-build
+ci:
+	$(MAKE) --no-print-directory -j2 check-build
 	tests/check.sh $(BUILD)/check 'lint=tests/lint.sh' $(SUITES)
