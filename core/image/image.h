@@ -102,4 +102,12 @@ struct err image_load(struct image *img, void *dst, uint32_t offered_features);
 /* Ends the stream of an image that will not be loaded (or was). More than once is allowed. */
 void image_close(struct image *img);
 
+/*
+ * Do the nr_bytes (0 counts as 1) of virtual memory at va belong to a 64-bit PV guest? They do when
+ * the range does not wrap, and lies wholly in one canonical half, and not in Xen's own part of the
+ * upper half, 0xffff800000000000 to 0xffff87ffffffffff: slots 256 to 271 of the level-4 table.
+ * Source: Xen, xen/include/public/arch-x86/xen-x86_64.h (__HYPERVISOR_VIRT_START and _END).
+ */
+bool image_va_is_guests(uint64_t va, uint64_t nr_bytes);
+
 #endif

@@ -302,12 +302,20 @@ static struct err check_features(const struct xen_notes *n, uint32_t offered)
     return OK;
 }
 
-/* Is [start, end) of virtual memory the guest's to use? */
-static bool guests_own(uint64_t start, uint64_t end, enum image_width width)
+bool image_va_is_guests(uint64_t va, uint64_t nr_bytes)
+{
+    uint64_t last;
+
+    if (!add_u64(va, nr_bytes == 0 ? 0 : nr_bytes - 1, &last))
+        return false;
+    return last < CANONICAL_LO || va >= HV_END_64;
+}
+
+static bool guests_own(uint64_t va, uint64_t nr_bytes, enum image_width width)
 {
     if (width == IMAGE_32)
-        return end <= HV_START_32;
-    return end <= CANONICAL_LO || start >= HV_END_64;
+        return in_range(va, nr_bytes, HV_START_32);
+    return image_va_is_guests(va, nr_bytes);
 }
 
 static struct err check_addresses(struct image *img)
@@ -319,12 +327,17 @@ static struct err check_addresses(struct image *img)
 
     if (n->has_paddr_offset && !n->has_virt_base)
         return ERR(ERR_EXEC_FORMAT, "its notes have PADDR_OFFSET, but no VIRT_BASE");
+    if (n->paddr_offset % PAGE_BYTES != 0)
+        return ERR1(ERR_EXEC_FORMAT,
+                    "its PADDR_OFFSET note %A is not on a page boundary: no page of it could be "
+                    "mapped",
+                    n->paddr_offset);
     if (end <= start || start < n->virt_base)
         return ERR2(ERR_EXEC_FORMAT,
                     "its segments do not fit its VIRT_BASE note: they would lie "
                     "at %A, the base is %B",
                     start, n->virt_base);
-    if (!guests_own(start, end, img->width))
+    if (!guests_own(start, end - start, img->width))
         return ERR2(ERR_EXEC_FORMAT,
                     "its segments would lie at %A to %B, which is not the guest's "
                     "to use",
@@ -346,6 +359,12 @@ static struct err check_addresses(struct image *img)
                     "its INIT_P2M note %A lies inside of the kernel, which begins "
                     "at %B",
                     n->init_p2m, start);
+    /* How long the list is depends on the guest's memory: whoever places it checks all of it. */
+    if (n->has_init_p2m && !guests_own(n->init_p2m, PAGE_BYTES, img->width))
+        return ERR1(ERR_EXEC_FORMAT,
+                    "its INIT_P2M note asks for the page list at %A, which is not the guest's to "
+                    "use",
+                    n->init_p2m);
     return OK;
 }
 

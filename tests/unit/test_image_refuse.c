@@ -140,6 +140,31 @@ static void refuses_bad_notes(void)
     REFUSE_EXEC(gen_note(&g, 2)->number = 0xffffffff81001800u, "hypercall page");
     REFUSE_EXEC(gen_note(&g, 2)->number = 0xffffffff8100d000u, "hypercall page");
     REFUSE_EXEC(gen_note(&g, 15)->number = 0xffffffff81000000u, "INIT_P2M note");
+    REFUSE_EXEC(gen_note(&g, 15)->number = 0xffff800000000000u,
+                "page list at 0xffff800000000000, which is not the guest's to use");
+    REFUSE_EXEC(gen_note(&g, 15)->number = 0x800000000000u, "not the guest's to use");
+    REFUSE_EXEC(gen_note(&g, 15)->number = 0xfffffffffffff001u, "not the guest's to use");
+    REFUSE_EXEC(gen_note(&g, 4)->number = 0x800,
+                "PADDR_OFFSET note 0x800 is not on a page boundary");
+}
+
+static void knows_the_guests_addresses(void)
+{
+    CHECK(image_va_is_guests(0, 0x800000000000u));
+    CHECK(!image_va_is_guests(0, 0x800000000001u));
+    CHECK(image_va_is_guests(0x7fffffffffffu, 1));
+    CHECK(!image_va_is_guests(0x7fffffffffffu, 2));
+    CHECK(!image_va_is_guests(0x800000000000u, 0));
+    CHECK(!image_va_is_guests(0x900000000000u, 0x1000));
+    CHECK(!image_va_is_guests(0xffff7ffffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(0xffff800000000000u, 0x1000));
+    CHECK(!image_va_is_guests(0xffff87fffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(0xffff87fffffff000u, 0x2000));
+    CHECK(image_va_is_guests(0xffff880000000000u, 0x780000000000u));
+    CHECK(image_va_is_guests(0xfffffffffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(0xfffffffffffff000u, 0x1001));
+    CHECK(!image_va_is_guests(0x1000, UINT64_MAX)); /* around, and through Xen's part */
+    CHECK(!image_va_is_guests(0x1000, 0xffffffff00000000u));
 }
 
 static void refuses_32_bit_without_pae(void)
@@ -285,6 +310,7 @@ int main(void)
     RUN(refuses_the_wrong_machine);
     RUN(refuses_bad_segments);
     RUN(refuses_bad_notes);
+    RUN(knows_the_guests_addresses);
     RUN(refuses_32_bit_without_pae);
     RUN(names_missing_features);
     RUN(refuses_bad_bzimages);
