@@ -36,34 +36,10 @@ static inline MUST_CHECK long hypercall_set_trap_table(const struct trap_info *t
     return hypercall1(__HYPERVISOR_set_trap_table, (unsigned long)traps);
 }
 
-/* frames: mfns of nr_entries/512 (rounded up) pages. 0 entries: Xen's own GDT only. */
-static inline MUST_CHECK long hypercall_set_gdt(const xen_pfn_t *frames, unsigned nr_entries)
-{
-    return hypercall2(__HYPERVISOR_set_gdt, (unsigned long)frames, nr_entries);
-}
-
 /* The stack for traps that come out of user mode. */
 static inline MUST_CHECK long hypercall_stack_switch(unsigned long ss, unsigned long sp)
 {
     return hypercall2(__HYPERVISOR_stack_switch, ss, sp);
-}
-
-/* set: the next use of the FPU traps. */
-static inline MUST_CHECK long hypercall_fpu_taskswitch(int set)
-{
-    return hypercall1(__HYPERVISOR_fpu_taskswitch, (unsigned long)set);
-}
-
-/* cmd: VMASST_CMD_*, type: VMASST_TYPE_*. */
-static inline MUST_CHECK long hypercall_vm_assist(unsigned cmd, unsigned type)
-{
-    return hypercall2(__HYPERVISOR_vm_assist, cmd, type);
-}
-
-/* cmd: VCPUOP_*. */
-static inline MUST_CHECK long hypercall_vcpu_op(unsigned cmd, unsigned vcpu, void *arg)
-{
-    return hypercall3(__HYPERVISOR_vcpu_op, cmd, vcpu, (unsigned long)arg);
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -81,20 +57,6 @@ static inline MUST_CHECK long hypercall_mmuext_op(const struct mmuext_op *ops, u
 {
     return hypercall4(__HYPERVISOR_mmuext_op, (unsigned long)ops, count, (unsigned long)done,
                       foreign_dom);
-}
-
-/* cmd: XENMEM_*. Some commands give a count that is not an error. */
-static inline MUST_CHECK long hypercall_memory_op(unsigned cmd, void *arg)
-{
-    return hypercall2(__HYPERVISOR_memory_op, cmd, (unsigned long)arg);
-}
-
-/* ---- several at once ------------------------------------------------------------------------- */
-
-/* The result says only whether the list was taken; each entry has a result of its own. */
-static inline MUST_CHECK long hypercall_multicall(struct multicall_entry *calls, unsigned count)
-{
-    return hypercall2(__HYPERVISOR_multicall, (unsigned long)calls, count);
 }
 
 /* ---- the hypervisor and its services --------------------------------------------------------- */

@@ -75,22 +75,10 @@ static inline MUST_CHECK long hypercall_update_va_mapping(unsigned long va, uint
     return hypercall3(__HYPERVISOR_update_va_mapping, va, pte, flags);
 }
 
-/* A VIRQ_TIMER event at this system time in ns; 0 stops the timer. */
-static inline MUST_CHECK long hypercall_set_timer_op(uint64_t system_time_ns)
-{
-    return hypercall1(__HYPERVISOR_set_timer_op, system_time_ns);
-}
-
 /* which: SEGBASE_FS, SEGBASE_GS_USER, SEGBASE_GS_KERNEL, SEGBASE_GS_USER_SEL. */
 static inline MUST_CHECK long hypercall_set_segment_base(unsigned which, unsigned long base)
 {
     return hypercall2(__HYPERVISOR_set_segment_base, which, base);
-}
-
-/* pa: machine address of the descriptor. */
-static inline MUST_CHECK long hypercall_update_descriptor(uint64_t pa, uint64_t desc)
-{
-    return hypercall2(__HYPERVISOR_update_descriptor, pa, desc);
 }
 
 #endif

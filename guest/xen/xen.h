@@ -17,9 +17,7 @@
 #include <xen/event_channel.h>
 #include <xen/features.h>
 #include <xen/grant_table.h>
-#include <xen/memory.h>
 #include <xen/sched.h>
-#include <xen/vcpu.h>
 #include <xen/version.h>
 
 /* The other side of a ring is another processor, and Xen promises no more than x86 does: stores
