@@ -12,8 +12,6 @@ static const char *const kind_names[LEDGER_NR_KINDS] = {
     [LEDGER_WATCH] = "xenstore watch",
     [LEDGER_FRONTEND] = "connected front end",
     [LEDGER_FOREIGN_FRAME] = "mapped foreign frame",
-    [LEDGER_PAGE_TABLE_PIN] = "pinned page table",
-    [LEDGER_DESCRIPTORS] = "descriptor page",
 };
 
 void ledger_take(enum ledger_kind kind, uint64_t n)

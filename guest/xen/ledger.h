@@ -3,6 +3,11 @@
  * The ledger: what this guest has taken from the hypervisor and from backends and must give back
  * before another kernel takes over. Who takes something enters it here, who gives it back strikes
  * it out, and the hand-over refuses to happen while anything is open.
+ *
+ * What can never be open has no kind here. This guest hands Xen no GDT or LDT and pins no page
+ * table before the last step. The pages of Xen's that stay mapped to the end (shared info, console,
+ * xenstore) are held by this guest's page tables alone: these die with the old address space, which
+ * unmaps the frames.
  */
 #ifndef PVBOOT_XEN_LEDGER_H
 #define PVBOOT_XEN_LEDGER_H
@@ -13,13 +18,11 @@
 #include "core/base/text.h"
 
 enum ledger_kind {
-    LEDGER_GRANTED_PAGE,   /* a page that another domain may use: grants.c */
-    LEDGER_EVENT_CHANNEL,  /* a port that we opened: events.c */
-    LEDGER_WATCH,          /* a xenstore watch: xenstore.c */
-    LEDGER_FRONTEND,       /* a device that is not as the toolstack left it: blkfront.c */
-    LEDGER_FOREIGN_FRAME,  /* a frame that is not ours, mapped: grants.c, guest/pv */
-    LEDGER_PAGE_TABLE_PIN, /* a page table that we pinned: guest/pv */
-    LEDGER_DESCRIPTORS,    /* GDT or LDT pages that we handed to Xen: guest/pv */
+    LEDGER_GRANTED_PAGE,  /* a page that another domain may use: grants.c */
+    LEDGER_EVENT_CHANNEL, /* a port that we opened: events.c */
+    LEDGER_WATCH,         /* a xenstore watch: xenstore.c */
+    LEDGER_FRONTEND,      /* a device that is not as the toolstack left it: blkfront.c */
+    LEDGER_FOREIGN_FRAME, /* a frame of the grant table, mapped: grants.c */
     LEDGER_NR_KINDS
 };
 
