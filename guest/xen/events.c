@@ -30,6 +30,11 @@ void events_fini(void)
     shared_page = NULL;
 }
 
+bool events_ready(void)
+{
+    return shared_page != NULL;
+}
+
 struct err events_alloc(domid_t remote, evtchn_port_t *port)
 {
     struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = remote};
@@ -92,13 +97,16 @@ static bool is_pending(evtchn_port_t port)
 
 struct err events_wait(evtchn_port_t *ports, unsigned nr_ports, uint64_t deadline_ns)
 {
+    if (nr_ports > EVENTS_WAIT_MAX)
+        return ERR2(ERR_LIMIT, "waiting for %a event channels at once (at most %b)", nr_ports,
+                    EVENTS_WAIT_MAX);
     for (;;) {
+        if (clock_ns() >= deadline_ns)
+            return ERR(ERR_TIMEOUT, "no event arrived in time");
         for (unsigned i = 0; i < nr_ports; i++) {
             if (is_pending(ports[i]))
                 return OK;
         }
-        if (clock_ns() >= deadline_ns)
-            return ERR(ERR_TIMEOUT, "no event arrived in time");
         TRY(hypercall_err(__HYPERVISOR_sched_op, hypercall_sched_poll(ports, nr_ports, deadline_ns),
                           "waiting for an event failed" HYPERCALL_FAILED));
     }

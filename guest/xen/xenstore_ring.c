@@ -63,24 +63,24 @@ static struct err receivable(uint32_t *nr)
     return OK;
 }
 
-/* Wait until `ready` gives a number above 0. */
+/* Wait until `ready` gives a number above 0: at the deadline it has a last chance to. */
 static struct err wait_for(struct err (*ready)(uint32_t *nr), uint32_t *nr, uint64_t deadline_ns)
 {
-    for (;;) {
-        struct err e;
+    struct err e = OK;
 
+    for (;;) {
         events_take(store_port);
         TRY(ready(nr));
         if (*nr > 0) {
             xen_barrier_full(); /* the index was read before the bytes are touched */
             return OK;
         }
-        /* The daemon is told of what we did since when we have to wait, so once for many bytes. */
-        TRY(events_notify(store_port));
-        e = events_wait(&store_port, 1, deadline_ns);
         if (e.code == ERR_TIMEOUT)
             return ERR(ERR_TIMEOUT, "xenstore does not answer");
         TRY(e);
+        /* The daemon is told of what we did since when we have to wait, so once for many bytes. */
+        TRY(events_notify(store_port));
+        e = events_wait(&store_port, 1, deadline_ns);
     }
 }
 
