@@ -86,6 +86,24 @@ static struct plan_piece take(struct cursor *c, uint64_t nr_pages)
     return p;
 }
 
+/* Move *end up until the last page before it is not one of the loader's. */
+static struct err keep_out(uint64_t *end, const struct plan_input *in)
+{
+    /* Each range can push it once, and onto another one at most once more. */
+    for (unsigned round = 0; round <= in->nr_avoid; round++) {
+        for (unsigned i = 0; i < in->nr_avoid; i++) {
+            uint64_t passage = *end - PLAN_PAGE_BYTES;
+
+            if (passage < in->avoid[i].start || passage >= in->avoid[i].end)
+                continue;
+            if (!add_u64(in->avoid[i].end, 2 * PLAN_MAPPING_ALIGN - 1, end))
+                return ERR(ERR_EXEC_FORMAT, "its addresses are those of the boot loader");
+            *end = align_down(*end, PLAN_MAPPING_ALIGN);
+        }
+    }
+    return OK;
+}
+
 /*
  * Tables, stack and slack end the mapping: how many tables there are depends on where it ends,
  * which depends on how many tables there are. Grow until it fits.
@@ -105,13 +123,11 @@ static struct err close_mapping(struct plan_layout *l, struct cursor *c,
                         "its virtual base %A leaves no room for the initial mapping", l->virt_base,
                         0);
         end = align_down(end, PLAN_MAPPING_ALIGN);
-        uint64_t passage = end - PLAN_PAGE_BYTES;
-
-        while (passage >= in->avoid_va_start && passage < in->avoid_va_end) {
-            if (!add_u64(end, PLAN_MAPPING_ALIGN, &end))
-                return ERR(ERR_EXEC_FORMAT, "its addresses are those of the boot loader");
-            passage = end - PLAN_PAGE_BYTES;
-        }
+        TRY(keep_out(&end, in));
+        if ((end - l->virt_base) / PLAN_PAGE_BYTES > in->nr_pages)
+            return ERR2(ERR_WONT_FIT,
+                        "the guest has %a MiB of memory; its first mapping takes %b MiB",
+                        in->nr_pages >> 8, (end - l->virt_base) >> 20);
         span->va = l->virt_base & VA_MASK;
         span->first = 0;
         span->nr_pages = (end - l->virt_base) / PLAN_PAGE_BYTES;
@@ -151,14 +167,30 @@ static void place_p2m_outside(struct plan_layout *l, struct cursor *c, uint64_t 
     span->first = l->p2m.first;
 }
 
+/* Both spans must lie in addresses that are a guest's, and apart from each other. */
+static struct err check_spans(const struct plan_layout *l)
+{
+    uint64_t nr_bytes = l->v_end - l->virt_base;
+    uint64_t p2m_bytes = l->p2m.nr_pages * PLAN_PAGE_BYTES;
+
+    if (!image_va_is_guests(l->virt_base, nr_bytes))
+        return ERR2(ERR_EXEC_FORMAT, "its %b MiB from virtual base %A are not a guest's to map",
+                    l->virt_base, nr_bytes >> 20);
+    if (l->nr_spans == 2 &&
+        (!image_va_is_guests(l->p2m.va, p2m_bytes) || p2m_bytes > l->virt_base - l->p2m.va))
+        return ERR2(ERR_EXEC_FORMAT, "its P2M list of %b bytes cannot lie where it wants it, at %A",
+                    l->p2m.va, p2m_bytes);
+    return OK;
+}
+
 struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
 {
     const struct xen_notes *n = in->notes;
     uint64_t nr_p2m_pages = pages_of(in->nr_pages * sizeof(uint64_t));
     struct plan_layout l = {.virt_base = n->virt_base, .entry = n->entry};
 
-    if (n->virt_base % PLAN_PAGE_BYTES != 0 || in->pend <= in->pstart ||
-        in->pstart < n->paddr_offset)
+    if (n->virt_base % PLAN_PAGE_BYTES != 0 || n->paddr_offset % PLAN_PAGE_BYTES != 0 ||
+        in->pend <= in->pstart || in->pstart < n->paddr_offset)
         return ERR2(ERR_EXEC_FORMAT, "its addresses make no sense: virtual base %A, loaded at %B",
                     n->virt_base, in->pstart);
     uint64_t start = in->pstart - n->paddr_offset, end = in->pend - n->paddr_offset;
@@ -187,6 +219,7 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
     }
     if (p2m_outside)
         place_p2m_outside(&l, &c, n->init_p2m, nr_p2m_pages);
+    TRY(check_spans(&l));
     l.nr_pages_used = c.next;
     if (c.next > in->nr_pages || in->nr_old_tables > in->nr_pages - c.next)
         return ERR2(ERR_WONT_FIT,

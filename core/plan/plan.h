@@ -23,6 +23,7 @@
 #define PLAN_LEVELS        4
 #define PLAN_TABLE_ENTRIES 512
 #define PLAN_SPAN_MAX      2
+#define PLAN_AVOID_MAX     2
 #define PLAN_SLACK_BYTES   ((uint64_t)512 * 1024)      /* mapped and free, behind the boot stack */
 #define PLAN_MAPPING_ALIGN ((uint64_t)4 * 1024 * 1024) /* the mapping ends on this boundary */
 #define PLAN_CMDLINE_MAX   1024                        /* MAX_GUEST_CMDLINE, terminator included */
@@ -36,8 +37,12 @@ struct plan_input {
     uint64_t pstart, pend; /* the image's span, struct image */
     const struct xen_notes *notes;
     uint64_t initrd_bytes; /* 0: none */
-    /* Virtual addresses that the running loader occupies: the page of passage keeps out of them. */
-    uint64_t avoid_va_start, avoid_va_end;
+    /* Virtual addresses that the running loader occupies, [start, end) each: the page of passage
+     * keeps out of them. */
+    struct {
+        uint64_t start, end;
+    } avoid[PLAN_AVOID_MAX];
+    unsigned nr_avoid;
     uint64_t nr_old_tables; /* page tables of the loader: they must find room behind the layout */
 };
 

@@ -27,8 +27,8 @@ static struct plan_input linux_input(const struct xen_notes *n, uint64_t memory_
                                .pend = MIB(60) + 123,
                                .notes = n,
                                .initrd_bytes = MIB(32) + 1,
-                               .avoid_va_start = 0x60000000,
-                               .avoid_va_end = 0x60400000,
+                               .avoid = {{0x60000000, 0x60400000}},
+                               .nr_avoid = 1,
                                .nr_old_tables = 40};
 }
 
@@ -146,8 +146,8 @@ static void minios_layout(void)
                             .pend = 700000,
                             .notes = &n,
                             .initrd_bytes = 5000,
-                            .avoid_va_start = 0x60000000,
-                            .avoid_va_end = 0x60400000};
+                            .avoid = {{0x60000000, 0x60400000}},
+                            .nr_avoid = 1};
     struct plan_layout l;
 
     CHECK_OK(plan_layout(&l, &in));
@@ -173,8 +173,8 @@ static void passage_keeps_out(void)
                             .pstart = 0x60000000,
                             .pend = 0x600a0000,
                             .notes = &n,
-                            .avoid_va_start = 0x60000000,
-                            .avoid_va_end = 0x60800000};
+                            .avoid = {{0x60000000, 0x60800000}},
+                            .nr_avoid = 1};
     struct plan_layout l;
 
     CHECK_OK(plan_layout(&l, &in));
@@ -206,6 +206,30 @@ static void senseless_addresses(void)
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
     n.virt_base = 0xfffffffffff00000; /* no room behind */
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.virt_base = 0xffff7ffffff00000; /* runs out of the lower half */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.virt_base = 0xffff800000000000; /* Xen's own */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.virt_base = 0x7fffff000000; /* crosses into the hole */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n = linux_notes();
+    n.init_p2m = 0xffff800000000000; /* Xen's own */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.init_p2m = 0x900000000000; /* no address at all */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.init_p2m = n.virt_base - 4096; /* runs into the mapping */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n = linux_notes();
+    n.paddr_offset = 0x800;
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n = linux_notes();
+    n.virt_base = (uint64_t)1 << 44; /* where the loader's own memory is mapped */
+    in.avoid[1].start = (uint64_t)1 << 44;
+    in.avoid[1].end = in.avoid[1].start + ((uint64_t)1 << 39);
+    in.nr_avoid = 2;
+    n.init_p2m = 0x8000000000;
+    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+    in.nr_avoid = 1;
     n = linux_notes();
     n.paddr_offset = MIB(17);
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
