@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The domain's ends: a shutdown with a reason, and the panic that says why first. */
 #include "guest/panic.h"
 
 #include <string.h>
@@ -8,10 +9,8 @@
 #include "guest/xen/console.h"
 #include "guest/xen/hypercall.h"
 
-_Noreturn void guest_shutdown(unsigned reason)
+static _Noreturn void shut_down(unsigned reason)
 {
-    if (clock_ready())
-        (void)xen_console_flush(clock_ns() + 2 * NS_PER_S);
     for (;;) {
         long rc = hypercall_sched_shutdown(reason);
 
@@ -19,6 +18,13 @@ _Noreturn void guest_shutdown(unsigned reason)
         if (rc != 0)
             rc = hypercall_sched_block();
     }
+}
+
+_Noreturn void guest_shutdown(unsigned reason)
+{
+    if (clock_ready())
+        (void)xen_console_flush(clock_ns() + 2 * NS_PER_S);
+    shut_down(reason);
 }
 
 _Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b)
@@ -34,9 +40,10 @@ _Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b)
     text_str(&t, ", ");
     text_hex(&t, b);
     text_str(&t, ")\n");
-    if (!again) {
-        again = true;
-        xen_console_panic_write(line, t.len);
-    }
+    /* A panic on the way out of a panic: what it used is broken, so use nothing. */
+    if (again)
+        shut_down(SHUTDOWN_crash);
+    again = true;
+    xen_console_panic_write(line, t.len);
     guest_shutdown(SHUTDOWN_crash);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Messages go where the Xen console is. */
 #include "guest/print.h"
 
 #include <string.h>

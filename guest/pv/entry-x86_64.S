@@ -27,9 +27,9 @@ hypercall_page:
 
         .section .bss
         .balign 4096
+        .globl  boot_stack, boot_stack_top
 boot_stack:
-        .skip   65536
-        .globl  boot_stack_top
+        .skip   65536 + 4096    /* the lowest page gets unmapped, as a guard */
 boot_stack_top:
 
 /*

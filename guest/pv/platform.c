@@ -40,7 +40,15 @@ void platform_init(const void *start)
     const struct start_info *si = start;
 
     pv_init(si);
+    /* The console before all else, so that what goes wrong is seen. */
+    void *console = pv_boot_address(pv_mfn_to_pfn(si->console.domU.mfn));
+
+    if (console != NULL)
+        xen_console_init(console, si->console.domU.evtchn);
     traps_init();
+    /* An overrun of the stack faults instead of running on into the image. */
+    if (hypercall_update_va_mapping((unsigned long)boot_stack, 0, UVMF_INVLPG) != 0)
+        guest_panic("unmapping the page below the stack failed", (uint64_t)boot_stack, 0);
     mm_init();
     thread_block[5] = 0x5ca1ab1e0ff1ce00;
     if (hypercall_set_segment_base(SEGBASE_FS, (unsigned long)thread_block) != 0)
@@ -48,7 +56,8 @@ void platform_init(const void *start)
     pv_set_shared_info(map_frame(si->shared_info >> PAGE_SHIFT));
     events_init(pv_shared_info());
     clock_init(pv_shared_info());
-    xen_console_init(map_frame(si->console.domU.mfn), si->console.domU.evtchn);
+    if (console == NULL)
+        xen_console_init(map_frame(si->console.domU.mfn), si->console.domU.evtchn);
 }
 
 void platform_describe(struct text *t)
@@ -136,7 +145,6 @@ void devices_close(const struct log *log)
     if (grants_up)
         grants_fini();
     (void)xen_console_flush(clock_ns() + CONSOLE_FLUSH_NS);
-    events_fini();
 }
 
 void platform_put(const char *s, size_t len)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What start_info says about this domain, and where the builder's initial mapping ends. */
 #include "guest/pv/pv.h"
 
 #include "core/base/bytes.h"
@@ -69,27 +70,29 @@ static pfn_t later(pfn_t a, pfn_t b)
     return a > b ? a : b;
 }
 
-/* Follow the boot page tables from the end of what is in use to the end of what is mapped. */
-static pfn_t find_mapped_end(void)
+/* The level-1 entry of the initial mapping for this pfn's address; 0 when there is none. */
+static uint64_t boot_entry(pfn_t pfn)
 {
-    pfn_t pfn = boot_end;
+    uint64_t va = PV_VIRT_BASE + (pfn << PAGE_SHIFT);
+    const uint64_t *table = (const uint64_t *)info->pt_base;
 
-    for (; pfn < info->nr_pages; pfn++) {
-        uint64_t va = PV_VIRT_BASE + (pfn << PAGE_SHIFT);
-        const uint64_t *table = (const uint64_t *)info->pt_base;
+    for (unsigned level = 4; level >= 1; level--) {
+        uint64_t entry = table[(va >> (12 + 9 * (level - 1))) & 511];
 
-        for (unsigned level = 4; level >= 1 && table != NULL; level--) {
-            uint64_t entry = table[(va >> (12 + 9 * (level - 1))) & 511];
-
-            if (!(entry & PTE_PRESENT))
-                return pfn;
-            if (level > 1)
-                table = pv_boot_frame((entry & PTE_ADDRESS) >> PAGE_SHIFT);
-        }
+        if (!(entry & PTE_PRESENT) || level == 1)
+            return entry & PTE_PRESENT ? entry : 0;
+        table = pv_boot_frame((entry & PTE_ADDRESS) >> PAGE_SHIFT);
         if (table == NULL)
-            return pfn;
+            return 0;
     }
-    return pfn;
+    return 0;
+}
+
+void *pv_boot_address(pfn_t pfn)
+{
+    return pfn < boot_mapped_end && boot_entry(pfn) != 0
+               ? (void *)(PV_VIRT_BASE + (pfn << PAGE_SHIFT))
+               : NULL;
 }
 
 void pv_init(const struct start_info *si)
@@ -104,5 +107,7 @@ void pv_init(const struct start_info *si)
         boot_end = later(boot_end, end_of(si->mod_start, si->mod_len));
     boot_end = later(boot_end, pv_mfn_to_pfn(si->console.domU.mfn) + 1);
     boot_end = later(boot_end, pv_mfn_to_pfn(si->store_mfn) + 1);
-    boot_mapped_end = find_mapped_end();
+    boot_mapped_end = boot_end;
+    while (boot_mapped_end < si->nr_pages && boot_entry(boot_mapped_end) != 0)
+        boot_mapped_end++;
 }

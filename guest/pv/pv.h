@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What guest/pv knows about its own domain: start_info, the P2M list, the initial mapping. Private
- * to guest/pv and main.c.
+ * to guest/pv.
  *
  * Words: a pfn is the guest's own page number, an mfn the machine's. Under PV the page tables hold
  * mfns, and which mfn stands behind which pfn is the guest's to choose.
@@ -21,14 +21,14 @@
 #define PFN_ANYWHERE UINT64_MAX
 
 /* The linker script's pvboot_virt_base: pfn N of the initial mapping lies at base + N * 4096. */
-extern char pvboot_virt_base[], image_end[];
+extern char pvboot_virt_base[], image_end[], boot_stack[];
 #define PV_VIRT_BASE ((uint64_t)pvboot_virt_base)
 
 /* Keep start_info; the first call of all. */
 void pv_init(const struct start_info *si);
 const struct start_info *pv_start_info(void);
 
-/* Flag of start_info->flags and the like are Xen's; this is the shared info page, mapped. */
+/* The page that Xen shares with the domain, once platform.c has mapped it; NULL before. */
 struct shared_info *pv_shared_info(void);
 void pv_set_shared_info(struct shared_info *shared);
 
@@ -40,6 +40,9 @@ pfn_t pv_boot_end(void);
 /* First pfn that the initial mapping does not map. */
 pfn_t pv_boot_mapped_end(void);
 
+/* Where the initial mapping shows the page of this pfn, or NULL when it does not. */
+void *pv_boot_address(pfn_t pfn);
+
 /* Where the initial mapping shows this frame, if it is a page table of the initial mapping. */
 const uint64_t *pv_boot_frame(mfn_t mfn);
 
@@ -47,7 +50,11 @@ const uint64_t *pv_boot_frame(mfn_t mfn);
 void pv_write_table(mfn_t page, const uint64_t *entries);
 void pv_set_entry(mfn_t table, unsigned index, uint64_t value);
 void pv_map_one(uint64_t va, mfn_t frame);
+unsigned pv_nr_own_tables(void);
 unsigned pv_own_tables(pfn_t *out, unsigned max);
+
+/* Addresses of mm_alloc and mm_map_frames lie in [start, end). */
+void mm_addresses(uint64_t *start, uint64_t *end);
 
 /* Unmap a region but keep its pages: they become page tables or belong to the next kernel. */
 void mm_unmap_keep(void *p);

@@ -49,6 +49,12 @@ static const char *trap_name(uint64_t vector)
     return "unknown trap";
 }
 
+/* The address of a page fault; traps before the shared info page is mapped do not have it. */
+static uint64_t fault_address(void)
+{
+    return pv_shared_info() != NULL ? pv_shared_info()->vcpu_info[0].arch.cr2 : 0;
+}
+
 static void print_pair(const char *a, uint64_t va, const char *b, uint64_t vb)
 {
     char line[96];
@@ -81,13 +87,13 @@ _Noreturn void trap_report(const struct trap_frame *f)
     print_pair("r9  ", f->r9, "r10 ", f->r10);
     print_pair("r11 ", f->r11, "r12 ", f->r12);
     print_pair("r13 ", f->r13, "r14 ", f->r14);
-    print_pair("r15 ", f->r15, "cr2 ", pv_shared_info()->vcpu_info[0].arch.cr2);
+    print_pair("r15 ", f->r15, "cr2 ", fault_address());
     /* The stack may be what is broken: only its own page. */
     uint64_t end = (f->rsp | (PAGE_BYTES - 1)) + 1;
 
     for (uint64_t sp = f->rsp & ~(uint64_t)7; sp + 16 <= end && sp < f->rsp + 128; sp += 16)
         print_pair("stack ", ((const uint64_t *)sp)[0], "", ((const uint64_t *)sp)[1]);
-    guest_panic(trap_name(f->vector), f->rip, pv_shared_info()->vcpu_info[0].arch.cr2);
+    guest_panic(trap_name(f->vector), f->rip, fault_address());
 }
 
 void traps_init(void)
