@@ -5,8 +5,6 @@
  */
 #include <string.h>
 
-#include "core/base/bytes.h"
-#include "guest/panic.h"
 #include "guest/platform.h"
 #include "guest/print.h"
 

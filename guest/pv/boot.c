@@ -14,8 +14,11 @@
 #include "guest/pv/pv.h"
 #include "guest/xen/ledger.h"
 
-/* Linux unpacks one initramfs after the other where each starts at a multiple of 4. */
-#define INITRD_ALIGN 4
+/*
+ * Each initrd starts on a page, so that it is read straight into its place. Linux wants a multiple
+ * of 4 and skips zeros between one archive and the next.
+ */
+#define INITRD_ALIGN PAGE_BYTES
 
 static size_t pages_of(uint64_t nr_bytes)
 {
@@ -31,14 +34,17 @@ static void set_subject(char *subject, size_t cap, const char *name)
 {
     struct text t = text_on(subject, cap);
 
-    text_str(&t, name);
+    text_name(&t, name, strlen(name));
 }
 
-static uint32_t xen_features(void)
+static struct err xen_features(uint32_t *features)
 {
     struct xen_feature_info info = {.submap_idx = 0};
+    long rc = hypercall_xen_version(XENVER_get_features, &info);
 
-    return hypercall_xen_version(XENVER_get_features, &info) == 0 ? info.submap : 0;
+    *features = info.submap;
+    return hypercall_err(__HYPERVISOR_xen_version, rc,
+                         "asking for Xen's features failed" HYPERCALL_FAILED);
 }
 
 static void log_kernel(const struct image *img, const struct log *log)
@@ -75,8 +81,11 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
         return no_memory("the kernel takes %a MiB of memory, %b MiB are free", h->nr_kernel_pages);
     size_t skew = img->pstart & (PAGE_BYTES - 1);
 
+    uint32_t features;
+
     memset(h->kernel, 0, skew);
-    TRY(image_load(img, (char *)h->kernel + skew, xen_features()));
+    TRY(xen_features(&features));
+    TRY(image_load(img, (char *)h->kernel + skew, features));
     /* The rest of the last page is the kernel's too. */
     uint64_t used = img->pend - (first << PAGE_SHIFT);
 
@@ -91,6 +100,8 @@ static struct err load_initrds(struct handover *h, struct boot_request *req, con
     struct plan_layout layout;
     uint64_t off = 0;
 
+    if (req->nr_initrds != 0)
+        set_subject(subject, subject_cap, req->initrd_names[0]);
     for (uint32_t i = 0; i < req->nr_initrds; i++) {
         off = align_up(off, INITRD_ALIGN);
         if (!add_u64(off, req->initrds[i].node.size_bytes, &off) || off > UINT64_MAX / 2)

@@ -11,11 +11,13 @@
 #include "core/base/bytes.h"
 #include "guest/panic.h"
 #include "guest/pv/pv.h"
+#include "guest/xen/events.h"
 
-#define MOVE_MAX       4096
-#define TABLE_MAX      4096
-#define PASSAGE_TABLES 3 /* that mapping the page of passage may add */
-#define M2P_BATCH      512
+#define MOVE_MAX            4096
+#define TABLE_MAX           4096
+#define PASSAGE_TABLES      3 /* that mapping the page of passage may add */
+#define REGIONS_OF_A_LAYOUT 5 /* that handover_prepare allocates */
+#define M2P_BATCH           512
 
 extern char passage_code[], passage_code_end[];
 _Noreturn void passage_jump(void *ops, void *shutdown, uint64_t entry, uint64_t stack_top,
@@ -24,16 +26,15 @@ _Noreturn void passage_jump(void *ops, void *shutdown, uint64_t entry, uint64_t 
 /* Layout of the page of passage: the code, then what it points to. */
 #define PASSAGE_OPS_OFF      2048
 #define PASSAGE_SHUTDOWN_OFF 3072
-STATIC_ASSERT(2 * sizeof(struct mmuext_op) == 48, "passage-x86_64.S: PASSAGE_OPS_BYTES");
+STATIC_ASSERT(PAGE_BYTES - PASSAGE_OPS_OFF == 2048, "passage-x86_64.S: PASSAGE_DATA_BYTES");
 STATIC_ASSERT(SCHEDOP_shutdown == 2, "passage-x86_64.S: PASSAGE_SCHEDOP_SHUTDOWN");
 
 static uint64_t nr_old_tables(void)
 {
-    static pfn_t own[TABLE_MAX];
-
-    return pv_start_info()->nr_pt_frames + pv_own_tables(own, TABLE_MAX) + PASSAGE_TABLES;
+    return pv_start_info()->nr_pt_frames + pv_nr_own_tables() + PASSAGE_TABLES;
 }
 
+/* more_tables: page tables of the old world that are still to come. */
 static struct err layout_for(const struct handover *h, uint64_t more_tables,
                              struct plan_layout *out)
 {
@@ -43,11 +44,12 @@ static struct err layout_for(const struct handover *h, uint64_t more_tables,
         .pend = h->image->pend,
         .notes = &h->image->notes,
         .initrd_bytes = h->initrd_bytes,
-        .avoid_va_start = PV_VIRT_BASE,
-        .avoid_va_end = PV_VIRT_BASE + (pv_boot_mapped_end() << PAGE_SHIFT),
+        .avoid = {{PV_VIRT_BASE, PV_VIRT_BASE + (pv_boot_mapped_end() << PAGE_SHIFT)}},
+        .nr_avoid = 2,
         .nr_old_tables = nr_old_tables() + more_tables,
     };
 
+    mm_addresses(&in.avoid[1].start, &in.avoid[1].end);
     return plan_layout(out, &in);
 }
 
@@ -66,6 +68,8 @@ struct err handover_prepare(struct handover *h)
     struct plan_layout *l = &h->layout;
 
     TRY(layout_for(h, 0, l));
+    /* What is allocated below brings tables of its own: they must find room as well. */
+    TRY(layout_for(h, (l->p2m.nr_pages + plan_nr_tables(l)) / 512 + 2 * REGIONS_OF_A_LAYOUT, l));
     TRY(plan_start_info(&h->start_info, (const struct plan_start_info *)pv_start_info(), l,
                         h->initrd_bytes, h->cmdline));
     h->p2m = alloc_for(&l->p2m);
@@ -113,7 +117,7 @@ static void add_move(struct moves *m, pfn_t from, pfn_t to, uint64_t nr)
     m->list[m->nr++] = (struct plan_move){.from = from, .to = to, .nr = nr};
 }
 
-/* The pages of a region become the pages from `to` on; `skip` pages into the region. */
+/* nr_pages from va, within one region, become the pages from `to` on. */
 static void move_region(struct moves *m, const void *va, uint64_t nr_pages, pfn_t to)
 {
     uint64_t done = 0;
@@ -282,18 +286,18 @@ static void must(long rc, const char *what)
 }
 
 /* The processor as the domain builder would have started it. */
-static void reset_processor(void)
+static void reset_processor(uint64_t stack_top)
 {
     struct shared_info *s = pv_shared_info();
 
+    events_fini();
     traps_remove();
     must(hypercall_set_callbacks(0, 0, 0), "removing the callbacks failed");
     must(hypercall_set_segment_base(SEGBASE_FS, 0), "resetting the FS base failed");
+    must(hypercall_stack_switch(FLAT_KERNEL_SS, stack_top), "setting the kernel stack failed");
     s->vcpu_info[0].evtchn_upcall_mask = 1;
     s->vcpu_info[0].evtchn_upcall_pending = 0;
     s->vcpu_info[0].evtchn_pending_sel = 0;
-    memset(s->evtchn_pending, 0, sizeof(s->evtchn_pending));
-    memset(s->evtchn_mask, 0, sizeof(s->evtchn_mask));
     __asm__ volatile("fninit");
 }
 
@@ -321,7 +325,7 @@ _Noreturn void handover_go(struct handover *h)
     memcpy(page, passage_code, (size_t)(passage_code_end - passage_code));
     memcpy(page + PASSAGE_OPS_OFF, ops, sizeof(ops));
     memcpy(page + PASSAGE_SHUTDOWN_OFF, &crash, sizeof(crash));
-    reset_processor();
+    reset_processor(l->stack_top);
     passage_jump((void *)(l->passage.va + PASSAGE_OPS_OFF),
                  (void *)(l->passage.va + PASSAGE_SHUTDOWN_OFF), l->entry, l->stack_top,
                  l->start_info.va, l->passage.va);

@@ -20,6 +20,7 @@
 
 #define MM_SLOT ((uint64_t)32)
 #define MM_BASE (MM_SLOT << 39)
+#define MM_END  ((MM_SLOT + 1) << 39)
 
 #define ENTRIES     ((size_t)512)
 #define CHUNK_BYTES (ENTRIES * PAGE_BYTES)
@@ -111,10 +112,15 @@ static void cut_out(unsigned i, pfn_t first, uint64_t nr)
         extents_remove(i);
 }
 
-/* The last pages of the highest extent, at most nr. */
+/* Pages for anything: from the highest extent that holds all nr, else the largest there is. */
 static struct extent take_top(uint64_t nr)
 {
-    unsigned i = mm.nr_free_extents - 1;
+    unsigned i = 0;
+
+    for (unsigned e = 0; e < mm.nr_free_extents; e++) {
+        if (mm.free[e].nr >= nr || mm.free[e].nr > mm.free[i].nr)
+            i = e;
+    }
     uint64_t take = min_u64(nr, mm.free[i].nr);
     struct extent got = {.first = mm.free[i].first + mm.free[i].nr - take, .nr = take};
 
@@ -190,6 +196,11 @@ static void give_back_table_page(mfn_t table)
         }
     }
     guest_panic("a page table page that is not ours", table, 0);
+}
+
+unsigned pv_nr_own_tables(void)
+{
+    return mm.nr_tables;
 }
 
 unsigned pv_own_tables(pfn_t *out, unsigned max)
@@ -348,15 +359,20 @@ static void unmap_region(const struct region *r)
         guest_panic("flushing the TLB failed", (uint64_t)-rc, 0);
 }
 
-/* Tables that mapping nr_pages may need. */
-static uint64_t nr_tables_for(size_t nr_pages)
+/* Can nr_pages be mapped with what is left: tables, their pages beside `data` pages, addresses? */
+static bool can_map(uint64_t nr_pages, uint64_t data)
 {
-    return nr_pages / ENTRIES + 4;
+    /* Level 1, and level 2 with one more at each end. */
+    uint64_t nr_tables = nr_pages / ENTRIES + 1 + nr_pages / (ENTRIES * ENTRIES) + 2;
+
+    return nr_pages != 0 && in_range(mm.nr_tables, nr_tables, TABLE_MAX) && data <= mm.nr_free &&
+           nr_tables <= mm.nr_free - data &&
+           nr_pages < (MM_END - mm.next_va - 2 * CHUNK_BYTES) >> PAGE_SHIFT;
 }
 
 void *mm_alloc_near(size_t nr_pages, pfn_t first)
 {
-    if (nr_pages == 0 || nr_pages > mm.nr_free || nr_tables_for(nr_pages) > mm.nr_free - nr_pages)
+    if (!can_map(nr_pages, nr_pages))
         return NULL;
     struct region *r = new_region(nr_pages);
     uint64_t left = nr_pages;
@@ -408,7 +424,7 @@ void mm_unmap_keep(void *p)
 
 void *mm_map_frames(const mfn_t *mfns, size_t nr)
 {
-    if (nr == 0 || nr_tables_for(nr) > mm.nr_free)
+    if (!can_map(nr, 0))
         return NULL;
     struct region *r = new_region(nr);
 
@@ -442,6 +458,12 @@ pfn_t mm_virt_to_pfn(const void *va)
 mfn_t mm_virt_to_mfn(const void *va)
 {
     return pv_pfn_to_mfn(mm_virt_to_pfn(va));
+}
+
+void mm_addresses(uint64_t *start, uint64_t *end)
+{
+    *start = MM_BASE;
+    *end = MM_END;
 }
 
 uint64_t mm_nr_free(void)

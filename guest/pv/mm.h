@@ -19,7 +19,7 @@
 typedef uint64_t pfn_t;
 typedef uint64_t mfn_t;
 
-/* Called once, first of all. */
+/* Called once, after pv_init and before anything is allocated. */
 void mm_init(void);
 
 /*

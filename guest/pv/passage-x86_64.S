@@ -13,7 +13,7 @@
 
 /* Not for assemblers in Xen's header; handover.c asserts both. */
 #define PASSAGE_SCHEDOP_SHUTDOWN 2
-#define PASSAGE_OPS_BYTES        48
+#define PASSAGE_DATA_BYTES       2048
 
         .text
         .globl  passage_jump
@@ -37,7 +37,7 @@ passage_code:
         jnz     1f
 
         movq    %rbx, %rdi
-        movl    $PASSAGE_OPS_BYTES, %ecx
+        movl    $PASSAGE_DATA_BYTES, %ecx
         rep stosb
 
         movq    %r13, %rsp

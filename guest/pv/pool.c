@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Slabs: 2 MiB each, a byte a page says which are taken; first fit. The contract is in pool.h. */
 #include "guest/pv/pool.h"
 
 #include <string.h>
