@@ -82,19 +82,68 @@ void text_size(struct text *t, uint64_t bytes)
     text_str(t, units[unit]);
 }
 
+/*
+ * The length of the character that s[0..len) begins with, when it may be shown; 0 when its first
+ * byte has to be escaped. Well-formed UTF-8 is table 3-7 of the Unicode Standard: the second byte
+ * is what rules out overlong forms, surrogates and numbers above 0x10ffff.
+ */
+static size_t shown_char(const unsigned char *s, size_t len)
+{
+    unsigned char lead = s[0];
+    size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+    if (n == 1)
+        return lead >= 0x20 && lead != 0x7f ? 1 : 0;
+    if (lead < 0xc2 || lead > 0xf4 || len < n)
+        return 0;
+    unsigned char low = 0x80, high = 0xbf;
+
+    if (lead == 0xe0 || lead == 0xc2) /* 0xc2 0x80 to 0xc2 0x9f are the C1 controls */
+        low = 0xa0;
+    else if (lead == 0xf0)
+        low = 0x90;
+    else if (lead == 0xed)
+        high = 0x9f;
+    else if (lead == 0xf4)
+        high = 0x8f;
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++) {
+        if (s[i] < 0x80 || s[i] > 0xbf)
+            return 0;
+    }
+    return n;
+}
+
 void text_name(struct text *t, const char *s, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)s[i];
+    size_t n;
 
-        if (c >= 0x20 && c != 0x7f) {
-            text_char(t, s[i]);
-        } else {
-            text_str(t, "\\x");
-            text_char(t, "0123456789abcdef"[c >> 4]);
-            text_char(t, "0123456789abcdef"[c & 15]);
-        }
+    for (size_t i = 0; i < len && !t->cut; i += n) {
+        unsigned char c = (unsigned char)s[i];
+        const char escaped[4] = {'\\', 'x', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]};
+        size_t as_is = shown_char((const unsigned char *)s + i, len - i);
+        size_t written = as_is > 0 ? as_is : sizeof(escaped);
+
+        n = as_is > 0 ? as_is : 1;
+        if (t->cap == 0 || written > t->cap - 1 - t->len)
+            t->cut = true;
+        else
+            text_mem(t, as_is > 0 ? s + i : escaped, written);
     }
+}
+
+size_t text_name_len(const char *s, size_t len)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < len;) {
+        size_t as_is = shown_char((const unsigned char *)s + i, len - i);
+
+        total += as_is > 0 ? as_is : 4;
+        i += as_is > 0 ? as_is : 1;
+    }
+    return total;
 }
 
 bool text_parse_u64(const char *s, size_t len, uint64_t *out)

@@ -30,9 +30,15 @@ void text_hex(struct text *t, uint64_t v); /* 0x..., lower case, no leading zero
 /* A size for people: "512 B", "4 KiB", "8.2 MiB", "2 TiB"; one decimal where it is not whole. */
 void text_size(struct text *t, uint64_t bytes);
 
-/* As text_mem, but control bytes appear as \xNN, so that names from a disk cannot steer a terminal.
+/*
+ * As text_mem, for names from a disk, which must not steer a terminal: printable ASCII and
+ * well-formed UTF-8 pass; controls (C0, DEL, and C1 whether encoded or as a lone byte) and bytes
+ * that are no UTF-8 appear as \xNN each. What does not fit is cut between characters.
  */
 void text_name(struct text *t, const char *s, size_t len);
+
+/* How many bytes text_name writes for it. */
+size_t text_name_len(const char *s, size_t len);
 
 static inline size_t text_len(const struct text *t)
 {

@@ -128,12 +128,8 @@ static bool list_entry(void *ctx, const char *name, size_t len, uint64_t ino)
     if ((len == 1 && name[0] == '.') || (len == 2 && name[0] == '.' && name[1] == '.') ||
         is_alike(l->w, name, len) != l->alike)
         return true;
-    /* text_name writes control bytes as 4 characters; keep room for the dots. */
-    size_t shown = len;
-
-    for (size_t i = 0; i < len; i++)
-        shown += (unsigned char)name[i] < 0x20 || name[i] == 0x7f ? 3 : 0;
-    if (shown + 2 + sizeof(more) > l->text.cap - l->text.len) {
+    /* Keep room for the dots. */
+    if (text_name_len(name, len) + 2 + sizeof(more) > l->text.cap - l->text.len) {
         text_str(&l->text, text_len(&l->text) == 0 ? "..." : more);
         l->text.cut = true;
         return false;

@@ -112,11 +112,7 @@ static void show_entry(struct screen *sc, const struct menu *m, uint32_t i, bool
     const char *title = m->entries[i].title;
 
     text_name(&t, title, strlen(title));
-    if (t.cut) { /* say that it goes on, and do not end inside a UTF-8 character */
-        while (t.len > 0 && ((unsigned char)buf[t.len - 1] & 0xc0) == 0x80)
-            t.len--;
-        if (t.len > 0 && (unsigned char)buf[t.len - 1] >= 0xc0)
-            t.len--;
+    if (t.cut) { /* say that it goes on */
         t.cap = sizeof(buf);
         text_str(&t, "...");
     }

@@ -96,6 +96,55 @@ static void shows_sizes_and_names(void)
     CHECK_STR(buf, "a\\x1b[2J\\x0a\\x7f \xc3\xa9");
 }
 
+static void check_name(const char *name, size_t len, const char *want)
+{
+    char buf[128];
+    struct text t = text_on(buf, sizeof(buf));
+
+    text_name(&t, name, len);
+    CHECK_STR(buf, want);
+    CHECK(!t.cut);
+    CHECK_U64(text_name_len(name, len), strlen(want));
+}
+
+#define CHECK_NAME(name, want) check_name(name, sizeof(name) - 1, want)
+
+/* Only well-formed UTF-8 passes, and no control, however it is written. */
+static void escapes_what_steers_terminals(void)
+{
+    static const char cut[] = "ab\xe2\x82\xac\x9b";
+    char buf[16];
+
+    CHECK_NAME("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7",
+               "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7");
+    CHECK_NAME("\xc2\xa0\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf",
+               "\xc2\xa0\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf");
+    CHECK_NAME("\x9b"
+               "31m",
+               "\\x9b31m"); /* CSI as one byte */
+    CHECK_NAME("\xc2\x9b"
+               "31m",
+               "\\xc2\\x9b31m");                            /* and encoded */
+    CHECK_NAME("\xc2\x80\xc2\x9f", "\\xc2\\x80\\xc2\\x9f"); /* the ends of C1 */
+    CHECK_NAME("\xc1\x9b\xc0\x80", "\\xc1\\x9b\\xc0\\x80"); /* overlong */
+    CHECK_NAME("\xe0\x82\x9b", "\\xe0\\x82\\x9b");
+    CHECK_NAME("\xf0\x80\x82\x9b", "\\xf0\\x80\\x82\\x9b");
+    CHECK_NAME("\xed\xa0\x80", "\\xed\\xa0\\x80");          /* a surrogate */
+    CHECK_NAME("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"); /* past 0x10ffff */
+    CHECK_NAME("\xf5\x80\x80\x80\xff", "\\xf5\\x80\\x80\\x80\\xff");
+    CHECK_NAME("M\xfcller", "M\\xfcller"); /* Latin-1 */
+    CHECK_NAME("\xe2\x82", "\\xe2\\x82");  /* ends inside a character */
+    CHECK_NAME("\xe2\x82z\xf0\x9f\x90", "\\xe2\\x82z\\xf0\\x9f\\x90");
+
+    for (size_t cap = 0; cap < sizeof(buf); cap++) { /* cut between characters only */
+        struct text t = text_on(buf, cap);
+
+        text_name(&t, cut, sizeof(cut) - 1);
+        CHECK_U64(t.len, cap <= 1 ? 0 : cap == 2 ? 1 : cap < 6 ? 2 : cap < 10 ? 5 : 9);
+        CHECK(t.cut == (cap < 10));
+    }
+}
+
 static void parses_numbers(void)
 {
     uint64_t v = 7;
@@ -249,6 +298,7 @@ int main(void)
     RUN(ranges_do_not_wrap);
     RUN(builds_text);
     RUN(shows_sizes_and_names);
+    RUN(escapes_what_steers_terminals);
     RUN(parses_numbers);
     RUN(formats_errors);
     RUN(arenas_give_everything_back);
