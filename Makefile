@@ -57,7 +57,7 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c test_disk.c test_part.c test_ext.c test_ext_reads.c \
           test_vols.c test_lzo.c test_unpack.c test_image.c test_image_refuse.c test_menu.c \
-          test_menu_locate.c test_session.c test_plan.c test_guest_libc.c)
+          test_menu_locate.c test_session.c test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
