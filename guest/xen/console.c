@@ -12,8 +12,8 @@
 #include "guest/xen/hypercall.h"
 
 #define WRITE_PATIENCE_NS (1 * NS_PER_S)
-#define PANIC_NAP_NS      (5 * NS_PER_MS)
-#define PANIC_NAPS        200 /* this often, before the text of a panic is given up */
+#define NAP_NS            (5 * NS_PER_MS)
+#define MAX_NAPS          200 /* where no clock ends the waiting; and in a panic */
 
 static struct xencons_interface *console;
 static evtchn_port_t console_port;
@@ -42,42 +42,71 @@ static void notify_daemon(void)
         backend_stuck = true;
 }
 
+static bool nap(void)
+{
+    if (!clock_ready())
+        return hypercall_sched_yield() >= 0;
+    clock_sleep_until(clock_ns() + NAP_NS);
+    return true;
+}
+
+/*
+ * Let the daemon work until it sends an event; false when the deadline has come, or without a clock
+ * the last nap. The console is there longer than the event channel layer: without that, naps.
+ */
+static bool wait_for_daemon(uint64_t deadline_ns, unsigned *naps)
+{
+    if (clock_ready() ? clock_ns() >= deadline_ns : ++*naps > MAX_NAPS)
+        return false;
+    if (clock_ready() && events_ready())
+        return !failed(events_wait(&console_port, 1, deadline_ns));
+    return nap();
+}
+
+/* Before looking at the ring: what happens from here on makes the next wait end. */
+static void take_event(void)
+{
+    if (events_ready())
+        events_take(console_port);
+}
+
 /* Wait for room; false when the daemon does not make any. */
 static bool wait_for_room(void)
 {
-    uint64_t deadline_ns;
+    uint64_t deadline_ns = clock_ns() + WRITE_PATIENCE_NS;
+    unsigned naps = 0;
 
     if (out_room() != 0) {
         backend_stuck = false;
         return true;
     }
-    if (backend_stuck || !clock_ready())
+    if (backend_stuck)
         return false;
 
     notify_daemon();
-    deadline_ns = clock_ns() + WRITE_PATIENCE_NS;
-    for (;;) {
-        events_take(console_port);
-        if (out_room() != 0)
-            return true;
-        if (failed(events_wait(&console_port, 1, deadline_ns))) {
-            backend_stuck = out_room() == 0;
-            return !backend_stuck;
-        }
-    }
+    do {
+        take_event();
+    } while (out_room() == 0 && wait_for_daemon(deadline_ns, &naps));
+    backend_stuck = out_room() == 0;
+    return !backend_stuck;
 }
 
-static bool put_byte(char c)
+/* There must be room. */
+static void store_byte(char c)
 {
-    uint32_t prod;
+    uint32_t prod = console->out_prod;
 
-    if (out_room() == 0 && !wait_for_room())
-        return false;
-    prod = console->out_prod;
     xen_barrier_full(); /* the slot was read before it is overwritten */
     console->out[MASK_XENCONS_IDX(prod, console->out)] = c;
     xen_barrier_compiler(); /* the byte is there before the index says so */
     XEN_WRITE_ONCE(console->out_prod, prod + 1);
+}
+
+static bool put_byte(char c)
+{
+    if (out_room() == 0 && !wait_for_room())
+        return false;
+    store_byte(c);
     return true;
 }
 
@@ -108,28 +137,27 @@ void xen_console_write(const char *text, size_t len)
 
 bool xen_console_flush(uint64_t deadline_ns)
 {
+    unsigned naps = 0;
+
     if (console == NULL)
         return true;
-    for (;;) {
-        if (clock_ready())
-            events_take(console_port);
-        if (out_room() == sizeof(console->out))
-            return true;
-        if (!clock_ready() || failed(events_wait(&console_port, 1, deadline_ns)))
-            return out_room() == sizeof(console->out);
-    }
+    do {
+        take_event();
+    } while (out_room() != sizeof(console->out) && wait_for_daemon(deadline_ns, &naps));
+    return out_room() == sizeof(console->out);
 }
 
 int xen_console_read(uint64_t deadline_ns)
 {
+    unsigned naps = 0;
+
     if (console == NULL)
         return -1;
     for (;;) {
         uint32_t cons = console->in_cons;
         uint32_t waiting;
 
-        if (clock_ready())
-            events_take(console_port);
+        take_event();
         waiting = XEN_READ_ONCE(console->in_prod) - cons;
         if (waiting != 0 && waiting <= sizeof(console->in)) {
             char c;
@@ -141,23 +169,23 @@ int xen_console_read(uint64_t deadline_ns)
             notify_daemon();
             return (unsigned char)c;
         }
-        if (deadline_ns == 0 || !clock_ready() ||
-            failed(events_wait(&console_port, 1, deadline_ns)))
+        if (deadline_ns == 0 || !wait_for_daemon(deadline_ns, &naps))
             return -1;
     }
 }
 
-/* Without the event channel layer, whose panic this may be. */
+/* Without the event channel layer even while it is up: this may be its own panic. */
 static bool panic_put(char c)
 {
-    for (unsigned naps = 0; out_room() == 0 && naps < PANIC_NAPS; naps++) {
+    for (unsigned naps = 0; out_room() == 0 && naps < MAX_NAPS; naps++) {
         notify_daemon();
-        if (clock_ready())
-            clock_sleep_until(clock_ns() + PANIC_NAP_NS);
-        else if (hypercall_sched_yield() < 0)
+        if (!nap())
             return false;
     }
-    return out_room() != 0 && put_byte(c);
+    if (out_room() == 0)
+        return false;
+    store_byte(c);
+    return true;
 }
 
 void xen_console_panic_write(const char *text, size_t len)

@@ -3,6 +3,9 @@
  * The console of a Xen guest: a page with a ring of bytes in each direction and an event channel.
  * Before it is known, and in a panic, text also goes to the hypervisor's own console, which shows
  * it where it is built or told to (a debug build, or guest_loglvl).
+ *
+ * Nothing here panics, and all of it works before events_init and after events_fini: a panic ends
+ * with a flush, whatever is still up by then. Without a clock, waits are short and deadlines void.
  */
 #ifndef PVBOOT_XEN_CONSOLE_H
 #define PVBOOT_XEN_CONSOLE_H
