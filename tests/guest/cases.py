@@ -7,8 +7,9 @@ returns it, `check*()` compare. Raise Missing to skip.
 """
 
 import hashlib
+from pathlib import Path
 
-from images import KERNELS, block_sectors, random_bytes
+from images import KERNELS, Missing, block_sectors, random_bytes
 
 XZ, LZ4, ZSTD = "debian12-amd64", "debian12-cloud-amd64", "debian13-cloud-amd64"
 MARKER = random_bytes(100000, "marker")
@@ -378,3 +379,20 @@ def two_at_once(t):
     t.finish(b)
     booted(t, a, LZ4)
     booted(t, b, XZ)
+
+
+GRUB = Path("/usr/lib/grub-xen/grub-x86_64-xen.bin")
+
+
+@case
+def started_by_grub(t):
+    """Debian's GRUB image for Xen starts pvboot from the disk, /boot/xen/pvboot-x86_64.elf"""
+    if not GRUB.exists():
+        raise Missing("%s is missing; package grub-xen-host has it" % GRUB)
+    # GRUB 2.06 cannot read a file system with metadata_csum_seed.
+    d = system(t, LZ4, "pv.read=xvda:etc/marker", options=("-O", "^metadata_csum_seed"),
+               files={"/boot/xen/pvboot-x86_64.elf": t.image})
+    g = t.boot(disks=[(d, "xvda")], kernel=GRUB)
+    t.check("Chainloading" in g.console, "GRUB was there first")
+    r = booted(t, g, LZ4)
+    t.equal(r["read"], ["xvda:etc/marker " + MARKER_HASH], "file read by the guest")
