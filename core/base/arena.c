@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Memory that is given back as a whole: small blocks are cut from chunks of pages and stay; large
+ * ones have pages of their own, which arena_drop can return early.
+ */
 #include "core/base/arena.h"
 
 #include <stdbool.h>

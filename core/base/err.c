@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The words of errors: each code's title (below 100 GRUB 0.97's, stage2/common.c, because people
+ * search for them) and the one line that a person sees.
+ */
 #include "core/base/err.h"
 #include "core/base/text.h"
 

@@ -2,15 +2,15 @@
 /*
  * The one error type of core/.
  *
- * An error is a value of 48 bytes: a code, where it happened, and a sentence that describes what
- * was found, with at most two numbers in it. It owns no memory, so it can be returned from
- * anywhere and kept for any time. Names that only the caller knows (the file, the disk) are added
- * by the layer that knows them, when the error is shown.
+ * An error is a value of 40 bytes (32 in a 32-bit build): a code, where it happened, and a sentence
+ * that describes what was found, with at most two numbers in it. It owns no memory, so it can be
+ * returned from anywhere and kept for any time. Names that only the caller knows (the file, the
+ * disk) are added by the layer that knows them, when the error is shown.
  *
  * Three things are never mixed:
  *   ERR_NOT_MINE      the bytes are not in this format; try the next reader
- *   ERR_FS_DAMAGED,
- *   ERR_BAD_KERNEL... this format, but damaged; stop and say so
+ *   ERR_FS_DAMAGED, ERR_BAD_PART_TABLE, ERR_BAD_GZIP_DATA, ERR_EXEC_FORMAT
+ *                     this format, but damaged; stop and say so
  *   ERR_REFUSED       this format, undamaged, with a feature that we do not read; name the feature
  *
  * Codes below 100 are GRUB 0.97's, number and text, because people search for them.

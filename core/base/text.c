@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Building text in a buffer: numbers, sizes for people, and names from a disk, which are made fit
+ * for a terminal here and nowhere else. UTF-8: The Unicode Standard, table 3-7.
+ */
 #include "core/base/text.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The ELF file as one pass of bytes. A compressed one is unpacked on the way, so what lies before
+ * the stream's place is gone; one that lies in the file as it is can be read at any place.
+ */
 #include "core/image/stream.h"
 
 #include <string.h>
