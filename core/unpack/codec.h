@@ -84,4 +84,10 @@ struct err unpack_no_memory(const struct unpack *u);
 void *unpack_alloc(struct unpack *u, uint64_t nr, uint64_t size);
 void unpack_free(struct unpack *u, void *p);
 
+/*
+ * Make *buf, which holds *cap bytes (0: none yet), hold at least need. Its bytes are lost when it
+ * grows. After an error it holds none, and unpack_free may still be called on *buf.
+ */
+struct err unpack_grow(struct unpack *u, uint8_t **buf, uint32_t *cap, uint32_t need);
+
 #endif

@@ -63,19 +63,6 @@ static struct err lz4_open(struct unpack *u)
     return u->priv != NULL ? OK : unpack_no_memory(u);
 }
 
-static struct err grow(struct unpack *u, uint8_t **buf, uint32_t *cap, uint32_t need)
-{
-    if (*cap >= need)
-        return OK;
-    unpack_free(u, *buf);
-    *cap = 0;
-    *buf = unpack_alloc(u, need, 1);
-    if (*buf == NULL)
-        return unpack_no_memory(u);
-    *cap = need;
-    return OK;
-}
-
 static struct err modern_header(struct unpack *u, struct lz4_frames *f)
 {
     uint8_t h[2 + 8 + 4], sum;
@@ -226,7 +213,7 @@ static struct err packed_bytes(struct unpack *u, struct lz4_frames *f, uint32_t 
     *data = u->in;
     if (!*taken)
         return OK;
-    TRY(grow(u, &f->packed, &f->packed_cap, len));
+    TRY(unpack_grow(u, &f->packed, &f->packed_cap, len));
     TRY(unpack_take(u, f->packed, len));
     *data = f->packed;
     return OK;
@@ -286,7 +273,7 @@ static struct err lz4_read(struct unpack *u, uint8_t *buf, size_t len, size_t *g
             return OK;
         if (len >= f->block_max)
             return unpack_block(u, f, packed_len, buf, got);
-        TRY(grow(u, &f->block, &f->block_cap, f->block_max));
+        TRY(unpack_grow(u, &f->block, &f->block_cap, f->block_max));
         TRY(unpack_block(u, f, packed_len, f->block, &f->block_len));
         f->block_off = 0;
     }

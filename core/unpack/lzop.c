@@ -125,20 +125,6 @@ static struct err lzop_open(struct unpack *u)
     return u->priv != NULL ? OK : unpack_no_memory(u);
 }
 
-/* Make *buf hold need bytes; what was in it is lost. */
-static struct err grow(struct unpack *u, uint8_t **buf, uint32_t *cap, uint32_t need)
-{
-    if (*cap >= need)
-        return OK;
-    unpack_free(u, *buf);
-    *cap = 0;
-    *buf = unpack_alloc(u, need, 1);
-    if (*buf == NULL)
-        return unpack_no_memory(u);
-    *cap = need;
-    return OK;
-}
-
 struct block {
     uint32_t len, packed_len;
     bool adler_d, crc_d, adler_c, crc_c;
@@ -201,7 +187,7 @@ static struct err unpack_block(struct unpack *u, struct lzop *l, const struct bl
         if (in_place) {
             packed = u->in;
         } else {
-            TRY(grow(u, &l->packed, &l->packed_cap, b->packed_len));
+            TRY(unpack_grow(u, &l->packed, &l->packed_cap, b->packed_len));
             TRY(unpack_take(u, l->packed, b->packed_len));
             packed = l->packed;
         }
@@ -238,7 +224,7 @@ static struct err lzop_read(struct unpack *u, uint8_t *buf, size_t len, size_t *
             *got = b.len;
             return OK;
         }
-        TRY(grow(u, &l->block, &l->block_cap, b.len));
+        TRY(unpack_grow(u, &l->block, &l->block_cap, b.len));
         TRY(unpack_block(u, l, &b, l->block));
         l->block_len = b.len;
         l->block_off = 0;

@@ -148,6 +148,22 @@ void unpack_free(struct unpack *u, void *p)
         arena_drop(u->arena, p); /* does nothing for a small block */
 }
 
+struct err unpack_grow(struct unpack *u, uint8_t **buf, uint32_t *cap, uint32_t need)
+{
+    if (*cap >= need)
+        return OK;
+    unpack_free(u, *buf);
+    *cap = 0;
+    /* A block below LARGE_BLOCK could not be given back when it is outgrown. */
+    uint64_t room = align_up(need, LARGE_BLOCK);
+
+    *buf = unpack_alloc(u, room, 1);
+    if (*buf == NULL)
+        return unpack_no_memory(u);
+    *cap = (uint32_t)min_u64(room, UINT32_MAX);
+    return OK;
+}
+
 /* ---- input
  * --------------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/base/bytes.h"
+#include "core/unpack/codec.h"
 #include "tests/unit/packed.h"
 #include "tests/unit/support.h"
 
@@ -342,6 +343,30 @@ static void says_when_memory_is_short(void)
     bytes_free(&plain);
 }
 
+/* A stream whose blocks grow byte by byte must not leave a trail of outgrown buffers. */
+static void growing_gives_back(void)
+{
+    struct budget b = {.limit = SIZE_MAX};
+    struct mem_source source = {.ctx = &b, .get = budget_get, .put = budget_put};
+    struct arena a;
+    struct unpack u = {.arena = &a};
+    uint8_t *buf = NULL;
+    uint32_t cap = 0;
+
+    arena_init(&a, &source);
+    for (uint32_t need = 1; need < 100000; need += 7) {
+        CHECK_OK(unpack_grow(&u, &buf, &cap, need));
+        CHECK(cap >= need);
+        buf[need - 1] = 1;
+    }
+    CHECK(b.most <= 3 * ARENA_CHUNK);
+    b.limit = b.used;
+    CHECK_ERR(unpack_grow(&u, &buf, &cap, 300000), ERR_NO_MEMORY);
+    CHECK(buf == NULL && cap == 0);
+    arena_reset(&a);
+    CHECK_U64(b.used, 0);
+}
+
 /* The window that a frame asks for is bounded by the size that the container tells. */
 static void zstd_needs_no_more_than_the_data(void)
 {
@@ -436,6 +461,7 @@ int main(void)
     RUN(notices_bit_flips);
     RUN(passes_on_the_sources_error);
     RUN(says_when_memory_is_short);
+    RUN(growing_gives_back);
     RUN(zstd_needs_no_more_than_the_data);
     RUN(xz_takes_its_dictionary);
     RUN(refuses_what_it_must);
