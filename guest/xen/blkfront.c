@@ -19,34 +19,36 @@ static struct blkfront *fronts;
 static size_t nr_fronts, fronts_pages;
 
 /* What an error cannot hold: the node that it is about. */
-static void say_path(const struct blkfront *b)
+static void say_node(struct blkfront *b)
 {
     char line[LINE_MAX];
     struct text t = text_on(line, sizeof(line));
 
-    if (xenstore_failed_path()[0] == '\0')
+    if (b->bad_node[0] == '\0')
         return;
     text_str(&t, b->vbd.disk.name);
-    text_str(&t, ": the next error is about the xenstore node ");
-    text_name(&t, xenstore_failed_path(), strlen(xenstore_failed_path()));
+    text_str(&t, ": cannot be used because of its xenstore node ");
+    text_name(&t, b->bad_node, strlen(b->bad_node));
     log_line(b->log, line);
+    b->bad_node[0] = '\0';
 }
 
-static void say(const struct blkfront *b, struct err e)
+static void say(struct blkfront *b, struct err e)
 {
     char line[LINE_MAX];
 
+    say_node(b);
     err_format(e, b->vbd.disk.name, line, sizeof(line));
     log_line(b->log, line);
 }
 
-static void fail(struct blkfront *b, struct err e)
+void blk_fail(struct blkfront *b, struct err e)
 {
     b->vbd.kind = VBD_FAILED;
     b->vbd.why = e;
     b->dead = e;
     b->settled = true;
-    say_path(b);
+    say_node(b);
 }
 
 static struct err offer_ring(struct blkfront *b)
@@ -144,7 +146,7 @@ static struct err drive(uint64_t deadline_ns)
                 before = b->phase;
                 e = b->settled ? OK : step(b);
                 if (failed(e))
-                    fail(b, e);
+                    blk_fail(b, e);
             } while (!b->settled && b->phase != before);
             nr_open += b->settled ? 0 : 1;
         }
@@ -179,6 +181,10 @@ static struct err find_devices(const struct blkfront_options *options)
     size_t nr = 0;
 
     TRY(xenstore_run(&list, 1));
+    if (failed(list.result)) {
+        log_line(options->log, "the xenstore node device/vbd, the list of disks, cannot be read");
+        return list.result;
+    }
     for (size_t i = 0; i < list.len; i++)
         nr += names[i] == '\0';
     if (nr == 0)
@@ -199,7 +205,7 @@ static struct err find_devices(const struct blkfront_options *options)
         b->offer_persistent = options->persistent;
         e = blk_read_device(b, name);
         if (failed(e))
-            fail(b, e);
+            blk_fail(b, e);
     }
     sort_fronts();
     return OK;
@@ -212,7 +218,7 @@ static void begin_closing(struct blkfront *b)
     b->settled = false;
     b->phase = BLK_WAIT_CLOSING;
     if (failed(e))
-        fail(b, e);
+        blk_fail(b, e);
 }
 
 struct err blkfront_init(const struct blkfront_options *options)
@@ -245,9 +251,9 @@ struct err blkfront_init(const struct blkfront_options *options)
         struct blkfront *b = &fronts[i];
 
         if (!b->settled) {
-            fail(b,
-                 ERR2(ERR_TIMEOUT, "the back end did not connect within %a seconds (its state: %b)",
-                      BLK_CONNECT_PATIENCE_NS / NS_PER_S, b->state));
+            blk_fail(b, ERR2(ERR_TIMEOUT,
+                             "the back end did not connect within %a seconds (its state: %b)",
+                             BLK_CONNECT_PATIENCE_NS / NS_PER_S, b->state));
         }
     }
     return blk_watch(fronts, nr_fronts, false);
@@ -262,8 +268,7 @@ struct vbd *blkfront_vbd(size_t i)
 static struct err close_alone(struct blkfront *b)
 {
     TRY(give_back(b));
-    b->settled = false;
-    TRY(blk_read_states(b, 1));
+    TRY(blk_read_state(b));
     if (b->state != XenbusStateInitWait && b->state != b->back_state)
         return ERR1(ERR_TIMEOUT, "the back end is not ready for the kernel (its state: %a)",
                     b->state);

@@ -17,6 +17,8 @@
 #define BLK_CLOSE_PATIENCE_NS   (5 * NS_PER_S)  /* for a back end to be ready again */
 #define BLK_REPLY_PATIENCE_NS   (30 * NS_PER_S) /* without any response, while some are due */
 
+#define BLK_PATH_MAX (XENSTORE_PATH_MAX + 64) /* a directory, and a name in it that we know */
+
 /* The unit of the ring and of the node `sectors`, whatever the disk's own sectors are. */
 #define BLK_UNIT_BYTES ((uint32_t)512)
 
@@ -100,6 +102,7 @@ struct blkfront {
     /* From xenstore. */
     char front[XENSTORE_PATH_MAX];
     char back[XENSTORE_PATH_MAX];
+    char bad_node[BLK_PATH_MAX]; /* that the last list of requests failed at, or empty */
     domid_t backend;
     uint64_t front_state; /* ours, as the toolstack or an earlier stage left it, */
     uint64_t back_state;  /* and the back end's */
@@ -130,12 +133,21 @@ struct blkfront {
     struct err dead;                     /* failed: the device takes no requests any more */
 };
 
+/* ---- blkfront.c ---- */
+/* The device cannot be used: it is settled, and its vbd says why. */
+void blk_fail(struct blkfront *b, struct err e);
+
 /* ---- blkfront_store.c: nodes ---- */
 struct err blk_read_device(struct blkfront *b, const char *name);
 struct err blk_read_properties(struct blkfront *b); /* once the back end is connected */
 struct err blk_publish(struct blkfront *b);
 struct err blk_unpublish(struct blkfront *b); /* and state Initialising */
 struct err blk_set_state(struct blkfront *b, unsigned state);
+struct err blk_read_state(struct blkfront *b); /* the back end's */
+/*
+ * For many at once. Errors are the connection's; a device whose own node cannot be read or watched
+ * has failed, and the others go on.
+ */
 /* Of all that are not settled: the back end's state. */
 struct err blk_read_states(struct blkfront *fronts, size_t nr);
 /* Watch the back ends of all that are not settled; or none any more. */

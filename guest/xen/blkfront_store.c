@@ -3,7 +3,8 @@
  * Block devices in xenstore: what the toolstack says of a device, what the back end offers, what we
  * publish, and the states of both (xen/io/blkif.h and xen/io/xenbus.h have the protocol).
  *
- * Nodes are read and written in lists, one round trip each: list_begin, some list_*, list_run.
+ * Nodes are read and written in lists, one round trip each: list_begin, some list_*, list_run. A
+ * list may be about several devices: then list_run_each, and each has its own failures only.
  */
 #include "guest/xen/blkfront_priv.h"
 
@@ -21,7 +22,8 @@ static struct {
     struct err error; /* a path did not fit, ... */
     struct xs_op op[LIST_MAX];
     struct {
-        char path[XENSTORE_PATH_MAX];
+        struct blkfront *owner; /* the device that the request is about */
+        char path[BLK_PATH_MAX];
         char digits[NUMBER_MAX];
         uint64_t *number; /* where a number that is read goes */
         uint64_t absent;  /* and what it is when there is no such node */
@@ -35,7 +37,8 @@ static void list_begin(void)
 }
 
 /* A request about dir/name, or about dir itself when name is NULL. */
-static struct xs_op *list_add(enum xsd_sockmsg_type type, const char *dir, const char *name)
+static struct xs_op *list_add(struct blkfront *b, enum xsd_sockmsg_type type, const char *dir,
+                              const char *name)
 {
     static struct xs_op nowhere;
     struct xs_op *op = &nowhere;
@@ -45,14 +48,15 @@ static struct xs_op *list_add(enum xsd_sockmsg_type type, const char *dir, const
         list.error = ERR1(ERR_LIMIT, "more than %a xenstore requests in a list", LIST_MAX);
         return op;
     }
-    t = text_on(list.item[list.nr].path, XENSTORE_PATH_MAX);
+    list.item[list.nr].owner = b;
+    t = text_on(list.item[list.nr].path, BLK_PATH_MAX);
     text_str(&t, dir);
     if (name != NULL) {
         text_char(&t, '/');
         text_str(&t, name);
     }
     if (t.cut)
-        list.error = ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", XENSTORE_PATH_MAX);
+        list.error = ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", BLK_PATH_MAX);
     list.item[list.nr].number = NULL;
     op = &list.op[list.nr];
     *op = (struct xs_op){.type = type, .path = list.item[list.nr].path};
@@ -60,18 +64,19 @@ static struct xs_op *list_add(enum xsd_sockmsg_type type, const char *dir, const
     return op;
 }
 
-static void list_text(const char *dir, const char *name, char *buf, size_t cap)
+static void list_text(struct blkfront *b, const char *dir, const char *name, char *buf, size_t cap)
 {
-    struct xs_op *op = list_add(XS_READ, dir, name);
+    struct xs_op *op = list_add(b, XS_READ, dir, name);
 
     op->buf = buf;
     op->cap = cap;
 }
 
-static void list_number(const char *dir, const char *name, uint64_t *value, uint64_t absent)
+static void list_number(struct blkfront *b, const char *dir, const char *name, uint64_t *value,
+                        uint64_t absent)
 {
     size_t i = list.nr;
-    struct xs_op *op = list_add(XS_READ, dir, name);
+    struct xs_op *op = list_add(b, XS_READ, dir, name);
 
     if (list.nr == i)
         return;
@@ -81,15 +86,15 @@ static void list_number(const char *dir, const char *name, uint64_t *value, uint
     list.item[i].absent = absent;
 }
 
-static void list_write(const char *dir, const char *name, const char *value)
+static void list_write(struct blkfront *b, const char *dir, const char *name, const char *value)
 {
-    list_add(XS_WRITE, dir, name)->value = value;
+    list_add(b, XS_WRITE, dir, name)->value = value;
 }
 
-static void list_write_number(const char *dir, const char *name, uint64_t value)
+static void list_write_number(struct blkfront *b, const char *dir, const char *name, uint64_t value)
 {
     size_t i = list.nr;
-    struct xs_op *op = list_add(XS_WRITE, dir, name);
+    struct xs_op *op = list_add(b, XS_WRITE, dir, name);
     struct text t;
 
     if (list.nr == i)
@@ -99,20 +104,48 @@ static void list_write_number(const char *dir, const char *name, uint64_t value)
     op->value = list.item[i].digits;
 }
 
-static struct err list_run(void)
+/* Numbers where they go; one that is none is the failure of its request. */
+static void take_number(size_t i)
+{
+    struct xs_op *op = &list.op[i];
+    uint64_t *number = list.item[i].number;
+
+    if (number == NULL)
+        return;
+    *number = list.item[i].absent;
+    if (failed(op->result) || !op->found || text_parse_u64(op->buf, op->len, number))
+        return;
+    *number = list.item[i].absent;
+    op->result = ERR(ERR_PEER, "a xenstore node of the device should hold a number");
+}
+
+/* Errors from here are the connection's, and nobody's request was answered. */
+static struct err list_run_each(void)
 {
     TRY(list.error);
     TRY(xenstore_run(list.op, list.nr));
-    for (size_t i = 0; i < list.nr; i++) {
-        const struct xs_op *op = &list.op[i];
-        uint64_t *number = list.item[i].number;
+    for (size_t i = 0; i < list.nr; i++)
+        take_number(i);
+    return OK;
+}
 
-        if (number == NULL)
-            continue;
-        *number = list.item[i].absent;
-        if (op->found && !text_parse_u64(op->buf, op->len, number))
-            return ERR(ERR_PEER, "a xenstore node of the device should hold a number");
-    }
+/* The failure of a request; its owner remembers which node it was about. */
+static struct err result_of(size_t i)
+{
+    struct blkfront *b = list.item[i].owner;
+    struct text t = text_on(b->bad_node, sizeof(b->bad_node));
+
+    if (failed(list.op[i].result))
+        text_str(&t, list.op[i].path);
+    return list.op[i].result;
+}
+
+/* All of the list must have succeeded. */
+static struct err list_run(void)
+{
+    TRY(list_run_each());
+    for (size_t i = 0; i < list.nr; i++)
+        TRY(result_of(i));
     return OK;
 }
 
@@ -134,10 +167,10 @@ static struct err read_back(struct blkfront *b)
     uint64_t order, segments;
 
     list_begin();
-    list_text(b->back, "params", params, sizeof(params));
-    list_number(b->back, "state", &b->back_state, XenbusStateUnknown);
-    list_number(b->back, "max-ring-page-order", &order, 0);
-    list_number(b->back, "feature-max-indirect-segments", &segments, 0);
+    list_text(b, b->back, "params", params, sizeof(params));
+    list_number(b, b->back, "state", &b->back_state, XenbusStateUnknown);
+    list_number(b, b->back, "max-ring-page-order", &order, 0);
+    list_number(b, b->back, "feature-max-indirect-segments", &segments, 0);
     TRY(list_run());
     b->empty = b->cdrom && names_no_disk(&list.op[0]);
     /* Where a part can be large, the entries of one page are enough. */
@@ -156,19 +189,22 @@ struct err blk_read_device(struct blkfront *b, const char *name)
 
     text_str(&front, "device/vbd/");
     text_str(&front, name);
-    text_str(&t, "vbd ");
-    text_name(&t, name, strlen(name));
+    if (text_parse_u64(name, strlen(name), &number)) {
+        vdev_name(number, &t);
+    } else {
+        text_str(&t, "vbd ");
+        text_name(&t, name, strlen(name));
+    }
     if (front.cut)
         return ERR1(ERR_LIMIT, "a xenstore path of more than %a bytes", XENSTORE_PATH_MAX);
-    (void)text_parse_u64(name, strlen(name), &number);
 
     list_begin();
-    list_number(b->front, "virtual-device", &b->vbd.vdev, number);
-    list_text(b->front, "backend", b->back, sizeof(b->back));
-    list_number(b->front, "backend-id", &backend, 0);
-    list_text(b->front, "device-type", type, sizeof(type));
-    list_number(b->front, "state", &b->front_state, XenbusStateUnknown);
-    list_text(b->front, "protocol", protocol, sizeof(protocol));
+    list_number(b, b->front, "virtual-device", &b->vbd.vdev, number);
+    list_text(b, b->front, "backend", b->back, sizeof(b->back));
+    list_number(b, b->front, "backend-id", &backend, 0);
+    list_text(b, b->front, "device-type", type, sizeof(type));
+    list_number(b, b->front, "state", &b->front_state, XenbusStateUnknown);
+    list_text(b, b->front, "protocol", protocol, sizeof(protocol));
     TRY(list_run());
 
     t = text_on(b->vbd.disk.name, sizeof(b->vbd.disk.name));
@@ -190,14 +226,14 @@ struct err blk_read_properties(struct blkfront *b)
     char mode[32];
 
     list_begin();
-    list_number(b->back, "sectors", &units, 0);
-    list_number(b->back, "sector-size", &sector_bytes, BLK_UNIT_BYTES);
-    list_number(b->back, "info", &info, 0);
-    list_text(b->back, "mode", mode, sizeof(mode));
-    list_number(b->back, "feature-max-indirect-segments", &segments, 0);
-    list_number(b->back, "feature-persistent", &persistent, 0);
-    list_number(b->back, "feature-flush-cache", &flush, 0);
-    list_number(b->back, "feature-barrier", &barrier, 0);
+    list_number(b, b->back, "sectors", &units, 0);
+    list_number(b, b->back, "sector-size", &sector_bytes, BLK_UNIT_BYTES);
+    list_number(b, b->back, "info", &info, 0);
+    list_text(b, b->back, "mode", mode, sizeof(mode));
+    list_number(b, b->back, "feature-max-indirect-segments", &segments, 0);
+    list_number(b, b->back, "feature-persistent", &persistent, 0);
+    list_number(b, b->back, "feature-flush-cache", &flush, 0);
+    list_number(b, b->back, "feature-barrier", &barrier, 0);
     TRY(list_run());
 
     /* A larger power of two would need buffers of several pages for one sector. */
@@ -231,7 +267,7 @@ static void list_state(struct blkfront *b, unsigned state)
     if (!b->in_ledger)
         ledger_take(LEDGER_FRONTEND, 1);
     b->in_ledger = true;
-    list_write_number(b->front, "state", state);
+    list_write_number(b, b->front, "state", state);
 }
 
 struct err blk_set_state(struct blkfront *b, unsigned state)
@@ -246,7 +282,7 @@ struct err blk_publish(struct blkfront *b)
 {
     list_begin();
     if (b->ring.nr_pages == 1) {
-        list_write_number(b->front, "ring-ref", b->ring.page_refs[0]);
+        list_write_number(b, b->front, "ring-ref", b->ring.page_refs[0]);
     } else {
         for (uint32_t i = 0; i < b->ring.nr_pages; i++) {
             char name[NUMBER_MAX];
@@ -254,14 +290,14 @@ struct err blk_publish(struct blkfront *b)
 
             text_str(&t, "ring-ref");
             text_u64(&t, i);
-            list_write_number(b->front, name, b->ring.page_refs[i]);
+            list_write_number(b, b->front, name, b->ring.page_refs[i]);
         }
-        list_write_number(b->front, "ring-page-order", b->ring_order);
+        list_write_number(b, b->front, "ring-page-order", b->ring_order);
     }
-    list_write_number(b->front, "event-channel", b->port);
+    list_write_number(b, b->front, "event-channel", b->port);
     if (b->offer_persistent)
-        list_write_number(b->front, "feature-persistent", 1);
-    list_write(b->front, "protocol", XEN_IO_PROTO_ABI_NATIVE);
+        list_write_number(b, b->front, "feature-persistent", 1);
+    list_write(b, b->front, "protocol", XEN_IO_PROTO_ABI_NATIVE);
     list_state(b, XenbusStateInitialised);
     return list_run();
 }
@@ -287,7 +323,7 @@ struct err blk_unpublish(struct blkfront *b)
     size_t len;
 
     list_begin();
-    op = list_add(XS_DIRECTORY, b->front, NULL);
+    op = list_add(b, XS_DIRECTORY, b->front, NULL);
     op->buf = names;
     op->cap = sizeof(names);
     TRY(list_run());
@@ -301,13 +337,35 @@ struct err blk_unpublish(struct blkfront *b)
             TRY(list_run());
             list_begin();
         }
-        (void)list_add(XS_RM, b->front, name);
+        (void)list_add(b, XS_RM, b->front, name);
     }
     TRY(list_run());
     return blk_set_state(b, XenbusStateInitialising);
 }
 
 /* ---- several devices at once ----------------------------------------------------------------- */
+
+/* Run the list; devices whose requests failed have failed, the others have not. */
+static struct err list_run_or_fail_devices(void)
+{
+    TRY(list_run_each());
+    for (size_t i = 0; i < list.nr; i++) {
+        struct err e = result_of(i);
+
+        if (failed(e))
+            blk_fail(list.item[i].owner, e);
+        else if (list.op[i].type == XS_WATCH || list.op[i].type == XS_UNWATCH)
+            list.item[i].owner->watched = list.op[i].type == XS_WATCH;
+    }
+    return OK;
+}
+
+struct err blk_read_state(struct blkfront *b)
+{
+    list_begin();
+    list_number(b, b->back, "state", &b->state, XenbusStateUnknown);
+    return list_run();
+}
 
 struct err blk_read_states(struct blkfront *fronts, size_t nr)
 {
@@ -316,12 +374,12 @@ struct err blk_read_states(struct blkfront *fronts, size_t nr)
         if (fronts[i].settled)
             continue;
         if (list.nr == LIST_MAX) {
-            TRY(list_run());
+            TRY(list_run_or_fail_devices());
             list_begin();
         }
-        list_number(fronts[i].back, "state", &fronts[i].state, XenbusStateUnknown);
+        list_number(&fronts[i], fronts[i].back, "state", &fronts[i].state, XenbusStateUnknown);
     }
-    return list_run();
+    return list_run_or_fail_devices();
 }
 
 struct err blk_watch(struct blkfront *fronts, size_t nr, bool on)
@@ -331,11 +389,10 @@ struct err blk_watch(struct blkfront *fronts, size_t nr, bool on)
         if (fronts[i].watched == on || (on && fronts[i].settled))
             continue;
         if (list.nr == LIST_MAX) {
-            TRY(list_run());
+            TRY(list_run_or_fail_devices());
             list_begin();
         }
-        (void)list_add(on ? XS_WATCH : XS_UNWATCH, fronts[i].back, "state");
-        fronts[i].watched = on;
+        (void)list_add(&fronts[i], on ? XS_WATCH : XS_UNWATCH, fronts[i].back, "state");
     }
-    return list_run();
+    return list_run_or_fail_devices();
 }

@@ -22,7 +22,6 @@
 static uint32_t last_req_id;
 static bool change_reported;
 static char reply[XENSTORE_PAYLOAD_MAX + 1];
-static char failed_path[XENSTORE_PATH_MAX];
 
 /* What xenstored says in words, and what we say. */
 static const struct {
@@ -49,22 +48,6 @@ static struct err refusal(const char *name)
             return ERR(ERR_PEER, refusals[i].msg);
     }
     return ERR(ERR_PEER, "xenstore refused for a reason that pvboot does not know");
-}
-
-const char *xenstore_failed_path(void)
-{
-    return failed_path;
-}
-
-/* Keep the first error and its path. */
-static void note_failure(struct err *first, struct err e, const char *path)
-{
-    struct text t = text_on(failed_path, sizeof(failed_path));
-
-    if (!failed(e) || failed(*first))
-        return;
-    text_str(&t, path);
-    *first = e;
 }
 
 struct err xenstore_init(struct xenstore_domain_interface *ring, evtchn_port_t port)
@@ -104,12 +87,12 @@ static struct err receive_reply(uint32_t req_id, struct xsd_sockmsg *hdr, uint64
             continue;
         }
         if (hdr->req_id != req_id)
-            return ERR2(ERR_PEER, "xenstore answered request %a, expected was %b", hdr->req_id,
-                        req_id);
+            return xs_ring_give_up(ERR2(ERR_PEER, "xenstore answered request %a, expected was %b",
+                                        hdr->req_id, req_id));
         reply[hdr->len] = '\0';
         return OK;
     }
-    return ERR(ERR_PEER, "xenstore floods the guest with watch events");
+    return xs_ring_give_up(ERR(ERR_PEER, "xenstore floods the guest with watch events"));
 }
 
 /* What the reply means for the request. */
@@ -145,17 +128,15 @@ static struct err judge(struct xs_op *op, const struct xsd_sockmsg *hdr)
 
 struct err xenstore_run(struct xs_op *ops, size_t nr)
 {
-    struct err first = OK;
     size_t sent = 0, answered = 0;
+    struct err e = OK;
 
-    failed_path[0] = '\0';
-    while (answered < nr) {
+    while (answered < nr && !failed(e)) {
         uint64_t deadline_ns = clock_ns() + REPLY_PATIENCE_NS;
         uint32_t first_id = last_req_id + 1;
         size_t batch = sent, in_ring = 0;
         struct xs_piece pieces[2];
         struct xsd_sockmsg hdr;
-        struct err e = OK;
 
         /* One at least: what is larger than the ring goes alone, piece by piece. */
         while (sent < nr && !failed(e)) {
@@ -171,15 +152,14 @@ struct err xenstore_run(struct xs_op *ops, size_t nr)
         }
         for (; answered < sent && !failed(e); answered++) {
             e = receive_reply(first_id + (uint32_t)(answered - batch), &hdr, deadline_ns);
-            if (!failed(e))
-                note_failure(&first, judge(&ops[answered], &hdr), ops[answered].path);
+            if (failed(e))
+                break;
+            ops[answered].result = judge(&ops[answered], &hdr);
         }
-        /* The ring itself failed: there will be no further answers. */
-        note_failure(&first, e, ops[answered < nr ? answered : nr - 1].path);
-        if (failed(e))
-            break;
     }
-    return first;
+    for (; answered < nr; answered++)
+        ops[answered].result = e;
+    return e;
 }
 
 struct err xenstore_wait_change(uint64_t deadline_ns)
@@ -190,7 +170,8 @@ struct err xenstore_wait_change(uint64_t deadline_ns)
         TRY(xs_ring_wait(deadline_ns));
         TRY(xs_ring_receive(&hdr, reply, clock_ns() + REPLY_PATIENCE_NS));
         if (hdr.type != XS_WATCH_EVENT)
-            return ERR1(ERR_PEER, "xenstore sent a message of type %a unasked", hdr.type);
+            return xs_ring_give_up(
+                ERR1(ERR_PEER, "xenstore sent a message of type %a unasked", hdr.type));
         change_reported = true;
     }
     change_reported = false;

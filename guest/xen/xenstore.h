@@ -36,12 +36,17 @@ struct xs_op {
     size_t cap;
     size_t len;
     bool found;
+    struct err result; /* of this one alone */
 };
 
 /* ring: the page that start_info names, mapped. */
 MUST_CHECK struct err xenstore_init(struct xenstore_domain_interface *ring, evtchn_port_t port);
 
-/* Carry out all of them; the result is the first error, the others were still carried out. */
+/*
+ * Carry out all of them. What xenstored refuses, or answers too long, is the result of that request
+ * and hinders no other. An error from here means that the connection itself failed: it is final,
+ * and the result of all requests that were not answered.
+ */
 MUST_CHECK struct err xenstore_run(struct xs_op *ops, size_t nr);
 
 /*
@@ -50,11 +55,5 @@ MUST_CHECK struct err xenstore_run(struct xs_op *ops, size_t nr);
  * waited for.
  */
 MUST_CHECK struct err xenstore_wait_change(uint64_t deadline_ns);
-
-/*
- * An error's sentence cannot hold a path: here is the one that the last xenstore_run failed with;
- * empty when it did not fail.
- */
-const char *xenstore_failed_path(void);
 
 #endif

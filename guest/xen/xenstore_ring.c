@@ -17,7 +17,7 @@ static evtchn_port_t store_port;
 static uint32_t req_prod, rsp_cons;
 static struct err broken;
 
-static struct err give_up(struct err e)
+struct err xs_ring_give_up(struct err e)
 {
     broken = e;
     return e;
@@ -35,9 +35,9 @@ struct err xs_ring_init(struct xenstore_domain_interface *ring, evtchn_port_t po
     unsent = req_prod - XEN_READ_ONCE(ring->req_cons);
     unread = XEN_READ_ONCE(ring->rsp_prod) - rsp_cons;
     if (unsent != 0 || unread > XENSTORE_RING_SIZE)
-        return give_up(ERR2(ERR_PEER,
-                            "xenstore's ring is in use at start (%a bytes unsent, %b unread)",
-                            unsent, unread));
+        return xs_ring_give_up(
+            ERR2(ERR_PEER, "xenstore's ring is in use at start (%a bytes unsent, %b unread)",
+                 unsent, unread));
     /* A first stage before us may have left a watch event unread: it is not ours. */
     rsp_cons += unread;
     XEN_WRITE_ONCE(ring->rsp_cons, rsp_cons);
@@ -50,7 +50,7 @@ static struct err sendable(uint32_t *nr)
     uint32_t used = req_prod - XEN_READ_ONCE(store->req_cons);
 
     if (used > XENSTORE_RING_SIZE)
-        return give_up(ERR1(ERR_PEER, "xenstore's request index is off by %a", used));
+        return xs_ring_give_up(ERR1(ERR_PEER, "xenstore's request index is off by %a", used));
     *nr = XENSTORE_RING_SIZE - used;
     return OK;
 }
@@ -59,7 +59,7 @@ static struct err receivable(uint32_t *nr)
 {
     *nr = XEN_READ_ONCE(store->rsp_prod) - rsp_cons;
     if (*nr > XENSTORE_RING_SIZE)
-        return give_up(ERR1(ERR_PEER, "xenstore's reply index is off by %a", *nr));
+        return xs_ring_give_up(ERR1(ERR_PEER, "xenstore's reply index is off by %a", *nr));
     return OK;
 }
 
@@ -133,12 +133,12 @@ struct err xs_ring_send(const struct xsd_sockmsg *hdr, const struct xs_piece *pi
 
     TRY(broken);
     if (hdr->len > XENSTORE_PAYLOAD_MAX)
-        return ERR2(ERR_LIMIT, "a xenstore request of %a bytes (at most %b)", hdr->len,
-                    XENSTORE_PAYLOAD_MAX);
+        return xs_ring_give_up(ERR2(ERR_LIMIT, "a xenstore request of %a bytes (at most %b)",
+                                    hdr->len, XENSTORE_PAYLOAD_MAX));
     e = send_bytes(hdr, sizeof(*hdr), deadline_ns);
     for (size_t i = 0; i < nr_pieces && !failed(e); i++)
         e = send_bytes(pieces[i].bytes, pieces[i].len, deadline_ns);
-    return failed(e) ? give_up(e) : OK;
+    return failed(e) ? xs_ring_give_up(e) : OK;
 }
 
 struct err xs_ring_wait(uint64_t deadline_ns)
@@ -163,10 +163,11 @@ struct err xs_ring_receive(struct xsd_sockmsg *hdr, void *buf, uint64_t deadline
     TRY(broken);
     e = receive_bytes(hdr, sizeof(*hdr), deadline_ns);
     if (failed(e))
-        return give_up(e);
+        return xs_ring_give_up(e);
     if (hdr->len > XENSTORE_PAYLOAD_MAX)
-        return give_up(ERR2(ERR_PEER, "xenstore announced a message of %a bytes (at most %b)",
-                            hdr->len, XENSTORE_PAYLOAD_MAX));
+        return xs_ring_give_up(ERR2(ERR_PEER,
+                                    "xenstore announced a message of %a bytes (at most %b)",
+                                    hdr->len, XENSTORE_PAYLOAD_MAX));
     e = receive_bytes(buf, hdr->len, deadline_ns);
-    return failed(e) ? give_up(e) : OK;
+    return failed(e) ? xs_ring_give_up(e) : OK;
 }

@@ -19,6 +19,9 @@ struct xs_piece {
     size_t len;
 };
 
+/* For errors that the messages show: the connection is of no use any more. Returns the error. */
+struct err xs_ring_give_up(struct err e);
+
 MUST_CHECK struct err xs_ring_init(struct xenstore_domain_interface *ring, evtchn_port_t port);
 
 /* Send header and pieces; hdr->len is the length of all pieces. The daemon is told when next we
