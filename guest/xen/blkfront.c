@@ -130,10 +130,14 @@ static struct err step(struct blkfront *b)
     return OK;
 }
 
-/* Step all devices that are not settled yet until they are, or until the deadline. */
+/*
+ * Step all devices that are not settled yet until they are, or until the deadline. Changes may be
+ * reported faster than they are looked at, so the clock is asked each time; what has happened by
+ * the deadline still counts, in one last step.
+ */
 static struct err drive(uint64_t deadline_ns)
 {
-    for (;;) {
+    for (bool last = false;; last = clock_ns() >= deadline_ns) {
         size_t nr_open = 0;
         struct err e;
 
@@ -150,12 +154,11 @@ static struct err drive(uint64_t deadline_ns)
             } while (!b->settled && b->phase != before);
             nr_open += b->settled ? 0 : 1;
         }
-        if (nr_open == 0)
+        if (nr_open == 0 || last)
             return OK;
         e = xenstore_wait_change(deadline_ns);
-        if (e.code == ERR_TIMEOUT)
-            return OK;
-        TRY(e);
+        if (failed(e) && e.code != ERR_TIMEOUT)
+            return e;
         TRY(blk_read_states(fronts, nr_fronts));
     }
 }
