@@ -64,7 +64,7 @@ static struct err find_unpacked_size(struct image *img)
         return OK;
     TRY(file_read(img->stream->file, img->payload_off_bytes + img->payload_bytes - sizeof(trailer),
                   trailer, sizeof(trailer)));
-    if (le32(trailer) <= 2 * IMAGE_UNPACKED_MAX)
+    if (le32(trailer) <= STREAM_MAX)
         img->unpacked_bytes = le32(trailer);
     return OK;
 }
@@ -75,6 +75,9 @@ static struct err start_stream(struct image *img)
 
     if (img->compression == UNPACK_NONE)
         return OK;
+    if (img->payload_bytes > STREAM_MAX)
+        return ERR2(ERR_LIMIT, "a compressed kernel of %a bytes; %b is the most that is read",
+                    img->payload_bytes, STREAM_MAX);
     TRY(file_stream_open(&s->input, s->file, s->arena, img->payload_off_bytes, img->payload_bytes));
     struct unpack_source source = {.ctx = s->input, .next = next_input};
 

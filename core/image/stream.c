@@ -62,6 +62,11 @@ struct err stream_read_piece(struct image *img, const struct stream_piece *p)
     }
     if (done == p->len)
         return OK;
+    if (s->unpack != NULL && !in_range(p->off, p->len, STREAM_MAX))
+        return ERR2(ERR_LIMIT,
+                    "its ELF headers name %A bytes at offset %B of what is compressed in it, where "
+                    "nothing is read",
+                    p->len, p->off);
     size_t got, len = (size_t)(p->len - done);
 
     TRY(go_to(img, p->off + done));
@@ -76,7 +81,12 @@ struct err stream_drain(struct image *img)
 
     if (s->unpack == NULL)
         return OK;
-    TRY(unpack_skip(s->unpack, UINT64_MAX - s->pos, &got));
+    /* One byte more than there may be: it tells a stream that is too long from one that fits. */
+    TRY(unpack_skip(s->unpack, STREAM_MAX + 1 - s->pos, &got));
     s->pos += got;
+    if (s->pos > STREAM_MAX)
+        return ERR1(ERR_LIMIT,
+                    "the kernel unpacks to more than %a bytes, which is the most that is read",
+                    STREAM_MAX);
     return OK;
 }

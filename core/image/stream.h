@@ -9,6 +9,12 @@
 #include "core/image/elf.h"
 #include "core/image/image.h"
 
+/*
+ * A compressed kernel is read no further than this, packed and unpacked: twice what its segments
+ * may span leaves room for debug sections. A few MiB of packed zeros would go on for hours.
+ */
+#define STREAM_MAX (2 * IMAGE_UNPACKED_MAX)
+
 struct image_stream {
     struct file *file;
     struct arena *arena;
@@ -32,10 +38,13 @@ struct stream_piece {
 /* Read up to len bytes from the stream's place on; *got < len only at the end. */
 struct err stream_read(struct image *img, void *buf, size_t len, size_t *got);
 
-/* Read a range at or behind the stream's place, or inside the head, which was read before. */
+/*
+ * Read a range at or behind the stream's place, or inside the head, which was read before.
+ * ERR_LIMIT when the way there is longer than STREAM_MAX.
+ */
 struct err stream_read_piece(struct image *img, const struct stream_piece *p);
 
-/* Read compressed data to its end, for the checksum that is there. */
+/* Read compressed data to its end, for the checksum that is there. ERR_LIMIT past STREAM_MAX. */
 struct err stream_drain(struct image *img);
 
 /* ERR_FILELENGTH: the ELF file ends where the stream is, and should reach `needed`. */

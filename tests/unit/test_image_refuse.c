@@ -117,9 +117,75 @@ static void refuses_bad_segments(void)
     g.segments[0].file_off_bytes = 0x100000000u;
     struct bytes file = gen_file(&g), packed = through_command("gzip -c", file);
 
+    check_refused(load(packed, IMAGE_64, 0), ERR_LIMIT,
+                  "name 0x3000 bytes at offset 0x100000000 of what is compressed");
+    bytes_free(&file);
+    bytes_free(&packed);
+    g.segments[0].file_off_bytes = 0x40000000;
+    file = gen_file(&g);
+    packed = through_command("gzip -c", file);
     check_refused(load(packed, IMAGE_64, 0), ERR_FILELENGTH, "compressed in it ends after");
     bytes_free(&file);
     bytes_free(&packed);
+}
+
+/* Where program header `index` of a 64-bit file says that its bytes lie. */
+static void set_phdr_off(struct bytes file, size_t index, uint64_t off)
+{
+    for (size_t i = 0; i < 8; i++)
+        file.data[64 + index * 56 + 8 + i] = (uint8_t)(off >> 8 * i);
+}
+
+/* Little that unpacks to very much must end with a sentence, not after hours. */
+static void unpacks_no_bombs(void)
+{
+    struct gen_elf g = gen_default(true);
+    struct bytes elf = gen_file(&g);
+
+    /* The elf, then zeros: exactly as many as are allowed, and one more. */
+    for (unsigned over = 0; over < 2; over++) {
+        char command[128];
+
+        snprintf(command, sizeof(command), "{ { cat; head -c %llu /dev/zero; } | zstd -qc1; }",
+                 (unsigned long long)(2 * IMAGE_UNPACKED_MAX - elf.len + over));
+        struct bytes bomb = through_command(command, elf);
+        struct err e = load(bomb, IMAGE_64, 0);
+
+        CHECK(bomb.len < 1 << 20);
+        if (over == 0)
+            CHECK_OK(e);
+        else
+            check_refused(e, ERR_LIMIT, "unpacks to more than 2147483648 bytes");
+        bytes_free(&bomb);
+    }
+    /* A note far out: refused before anything is unpacked on the way there. */
+    set_phdr_off(elf, 2, (uint64_t)1 << 60);
+    struct bytes packed = through_command("{ { cat; head -c 100M /dev/zero; } | xz -c0; }", elf);
+
+    check_refused(load(packed, IMAGE_64, 0), ERR_LIMIT, "at offset 0x1000000000000000");
+    bytes_free(&packed);
+    bytes_free(&elf);
+}
+
+/* Packed data may be large without unpacking to anything, as empty streams and padding. */
+static void reads_no_endless_payload(void)
+{
+    struct gen_elf g = gen_default(true);
+    struct bytes elf = gen_file(&g),
+                 packed = through_command("{ xz -c; head -c 32768 /dev/zero; }", elf);
+    struct mem_file m;
+    struct arena a;
+    struct image img;
+
+    mem_file_init(&m, packed.data, packed.len);
+    m.file.node.size_bytes = 2 * IMAGE_UNPACKED_MAX + 1;
+    arena_init(&a, &test_memory);
+    check_refused(image_open(&img, &m.file, &a, IMAGE_64, NULL), ERR_LIMIT,
+                  "a compressed kernel of 2147483649 bytes");
+    arena_reset(&a);
+    mem_file_free(&m);
+    bytes_free(&packed);
+    bytes_free(&elf);
 }
 
 static void refuses_bad_notes(void)
@@ -309,6 +375,8 @@ int main(void)
 {
     RUN(refuses_the_wrong_machine);
     RUN(refuses_bad_segments);
+    RUN(unpacks_no_bombs);
+    RUN(reads_no_endless_payload);
     RUN(refuses_bad_notes);
     RUN(knows_the_guests_addresses);
     RUN(refuses_32_bit_without_pae);
