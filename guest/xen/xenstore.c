@@ -16,6 +16,7 @@
 #include "guest/xen/xenstore_ring.h"
 
 #define REPLY_PATIENCE_NS  (30 * NS_PER_S)
+#define IDLE_PATIENCE_NS   (2 * NS_PER_S) /* for xenstored to take our last request */
 #define MAX_EVENTS_A_REPLY 10000u /* watch events before a reply, before we call it a flood */
 #define WATCH_TOKEN        "pvboot"
 
@@ -159,6 +160,34 @@ struct err xenstore_run(struct xs_op *ops, size_t nr)
     }
     for (; answered < nr; answered++)
         ops[answered].result = e;
+    return e;
+}
+
+static struct err drain(void)
+{
+    uint64_t deadline_ns = clock_ns() + IDLE_PATIENCE_NS;
+    struct xsd_sockmsg hdr;
+
+    for (;;) {
+        bool idle;
+
+        TRY(xs_ring_idle(deadline_ns, &idle));
+        if (idle)
+            return OK;
+        if (clock_ns() >= deadline_ns)
+            return ERR(ERR_TIMEOUT, "watch events keep coming though nothing is watched");
+        TRY(xs_ring_receive(&hdr, reply, deadline_ns));
+        if (hdr.type != XS_WATCH_EVENT)
+            return ERR1(ERR_PEER, "xenstore sent a message of type %a unasked", hdr.type);
+    }
+}
+
+struct err xenstore_fini(void)
+{
+    struct err e = xs_ring_is_open() ? drain() : OK;
+
+    xs_ring_fini();
+    change_reported = false;
     return e;
 }
 

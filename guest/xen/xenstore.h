@@ -50,6 +50,13 @@ MUST_CHECK struct err xenstore_init(struct xenstore_domain_interface *ring, evtc
 MUST_CHECK struct err xenstore_run(struct xs_op *ops, size_t nr);
 
 /*
+ * The end of the connection: take the reports that are still under way, check that neither side has
+ * bytes in the ring, and forget it. An error when it is not idle: the next kernel would find the
+ * rest of our conversation. Fine when there is no connection.
+ */
+MUST_CHECK struct err xenstore_fini(void);
+
+/*
  * Wait for a report of a watch since the last call, OK, or the deadline, ERR_TIMEOUT. Xenstored
  * reports once right after a watch is set. Watches are not told apart: look at everything that was
  * waited for.

@@ -44,6 +44,21 @@ struct err xs_ring_init(struct xenstore_domain_interface *ring, evtchn_port_t po
     return OK;
 }
 
+bool xs_ring_is_open(void)
+{
+    return store != NULL;
+}
+
+void xs_ring_fini(void)
+{
+    store = NULL;
+}
+
+static struct err usable(void)
+{
+    return store != NULL ? broken : ERR(ERR_PEER, "there is no connection to xenstore");
+}
+
 /* Bytes that can be sent, or received, now. */
 static struct err sendable(uint32_t *nr)
 {
@@ -60,6 +75,14 @@ static struct err receivable(uint32_t *nr)
     *nr = XEN_READ_ONCE(store->rsp_prod) - rsp_cons;
     if (*nr > XENSTORE_RING_SIZE)
         return xs_ring_give_up(ERR1(ERR_PEER, "xenstore's reply index is off by %a", *nr));
+    return OK;
+}
+
+/* As a number to wait for: 1 when the daemon has taken every byte. */
+static struct err all_taken(uint32_t *nr)
+{
+    TRY(sendable(nr));
+    *nr = *nr == XENSTORE_RING_SIZE;
     return OK;
 }
 
@@ -131,7 +154,7 @@ struct err xs_ring_send(const struct xsd_sockmsg *hdr, const struct xs_piece *pi
 {
     struct err e;
 
-    TRY(broken);
+    TRY(usable());
     if (hdr->len > XENSTORE_PAYLOAD_MAX)
         return xs_ring_give_up(ERR2(ERR_LIMIT, "a xenstore request of %a bytes (at most %b)",
                                     hdr->len, XENSTORE_PAYLOAD_MAX));
@@ -141,12 +164,23 @@ struct err xs_ring_send(const struct xsd_sockmsg *hdr, const struct xs_piece *pi
     return failed(e) ? xs_ring_give_up(e) : OK;
 }
 
+struct err xs_ring_idle(uint64_t deadline_ns, bool *idle)
+{
+    uint32_t nr;
+
+    TRY(usable());
+    TRY(wait_for(all_taken, &nr, deadline_ns));
+    TRY(receivable(&nr));
+    *idle = nr == 0;
+    return OK;
+}
+
 struct err xs_ring_wait(uint64_t deadline_ns)
 {
     for (;;) {
         uint32_t waiting;
 
-        TRY(broken);
+        TRY(usable());
         events_take(store_port);
         TRY(receivable(&waiting));
         if (waiting > 0)
@@ -160,7 +194,7 @@ struct err xs_ring_receive(struct xsd_sockmsg *hdr, void *buf, uint64_t deadline
 {
     struct err e;
 
-    TRY(broken);
+    TRY(usable());
     e = receive_bytes(hdr, sizeof(*hdr), deadline_ns);
     if (failed(e))
         return xs_ring_give_up(e);

@@ -2,11 +2,13 @@
 /*
  * The lower half of the xenstore client: messages over the shared ring. Nobody but xenstore.c uses
  * it. After an error in a transfer the stream of bytes may stand in the middle of a message, so the
- * first such error is final: every later call gives it again.
+ * first such error is final: every later call gives it again. Without a ring every call is an
+ * error.
  */
 #ifndef PVBOOT_XEN_XENSTORE_RING_H
 #define PVBOOT_XEN_XENSTORE_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/err.h"
@@ -23,6 +25,14 @@ struct xs_piece {
 struct err xs_ring_give_up(struct err e);
 
 MUST_CHECK struct err xs_ring_init(struct xenstore_domain_interface *ring, evtchn_port_t port);
+
+bool xs_ring_is_open(void);
+
+/* Forget the ring. */
+void xs_ring_fini(void);
+
+/* Wait until the daemon has taken all requests. *idle: and it has sent nothing that is unread. */
+MUST_CHECK struct err xs_ring_idle(uint64_t deadline_ns, bool *idle);
 
 /* Send header and pieces; hdr->len is the length of all pieces. The daemon is told when next we
  * wait for it, so that a list of requests costs one event. */
