@@ -74,8 +74,16 @@ static struct err take_into_service(struct blkfront *b)
 /* Everything of ours back, and the front end as the toolstack made it. */
 static struct err give_back(struct blkfront *b)
 {
-    TRY(blk_parts_close(b));
-    TRY(blk_ring_close(b));
+    struct err parts = blk_parts_close(b), ring = blk_ring_close(b);
+    uint32_t nr_lent = blk_parts_nr_lent(b) + blk_ring_nr_lent(b);
+
+    if (nr_lent != 0)
+        return ERR1(ERR_PEER,
+                    "its back end does not let go of %a pages of this guest; detach this disk and "
+                    "start the guest again",
+                    nr_lent);
+    TRY(parts);
+    TRY(ring);
     return blk_unpublish(b);
 }
 
@@ -273,7 +281,9 @@ static struct err close_alone(struct blkfront *b)
     TRY(give_back(b));
     TRY(blk_read_state(b));
     if (b->state != XenbusStateInitWait && b->state != b->back_state)
-        return ERR1(ERR_TIMEOUT, "the back end is not ready for the kernel (its state: %a)",
+        return ERR1(ERR_TIMEOUT,
+                    "its back end does not get ready for the kernel (its state: %a); detach this "
+                    "disk and start the guest again",
                     b->state);
     closed(b);
     return OK;

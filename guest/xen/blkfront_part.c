@@ -79,10 +79,24 @@ struct err blk_parts_open(struct blkfront *b)
     return b->indirect ? open_many(b) : OK;
 }
 
+/* End the grants of the pages that can be had back; those that cannot stay in the pool. */
 static struct err close_pool(struct blk_pool *pool)
 {
-    for (; pool->nr_idle > 0; pool->nr_idle--, pool->nr_pages--)
-        TRY(grants_end(pool->idle[pool->nr_idle - 1].ref));
+    struct err first = OK;
+    uint32_t nr_kept = 0;
+
+    for (uint32_t i = 0; i < pool->nr_idle; i++) {
+        struct err e = grants_end(pool->idle[i].ref);
+
+        if (!failed(e)) {
+            pool->nr_pages--;
+            continue;
+        }
+        pool->idle[nr_kept++] = pool->idle[i];
+        first = failed(first) ? first : e;
+    }
+    pool->nr_idle = nr_kept;
+    TRY(first);
     if (pool->nr_pages != 0)
         return ERR1(ERR_PEER, "%a pages are still in a request", pool->nr_pages);
     for (; pool->nr_chunks > 0; pool->nr_chunks--)
@@ -96,16 +110,25 @@ static struct err close_pool(struct blk_pool *pool)
 struct err blk_parts_close(struct blkfront *b)
 {
     struct blk_parts *p = &b->parts;
+    struct err first = OK, e = OK;
 
     for (uint32_t i = 0; p->part != NULL && i < p->nr; i++) {
-        if (p->part[i].busy) {
-            TRY(blk_part_reclaim(b, &p->part[i], false));
+        if (!p->part[i].busy)
+            continue;
+        e = blk_part_reclaim(b, &p->part[i], false);
+        if (!failed(e))
             blk_part_put(b, &p->part[i]);
-        }
+        else if (!failed(first))
+            first = e;
     }
-    for (; p->nr_many_granted > 0; p->nr_many_granted--)
-        TRY(grants_end(p->part[p->nr_many_granted - 1].many_ref));
-    TRY(close_pool(&b->pool));
+    for (e = OK; p->nr_many_granted > 0 && !failed(e);) {
+        e = grants_end(p->part[p->nr_many_granted - 1].many_ref);
+        if (!failed(e))
+            p->nr_many_granted--;
+    }
+    first = failed(first) ? first : e;
+    e = close_pool(&b->pool);
+    TRY(failed(first) ? first : e);
     if (p->many != NULL)
         mm_free(p->many, p->nr);
     if (p->lists != NULL)
@@ -114,6 +137,16 @@ struct err blk_parts_close(struct blkfront *b)
         mm_free(p->part, p->part_pages);
     *p = (struct blk_parts){0};
     return OK;
+}
+
+uint32_t blk_parts_nr_lent(const struct blkfront *b)
+{
+    const struct blk_parts *p = &b->parts;
+    uint32_t nr = p->nr_many_granted + b->pool.nr_pages;
+
+    for (uint32_t i = 0; p->part != NULL && !b->persistent && i < p->nr; i++)
+        nr += p->part[i].busy ? p->part[i].nr_lent : 0;
+    return nr;
 }
 
 struct blk_part *blk_part_take(struct blkfront *b)

@@ -157,6 +157,7 @@ struct err blk_watch(struct blkfront *fronts, size_t nr, bool on);
 struct err blk_ring_open(struct blkfront *b);
 /* Also after a failed open. What could not be taken back stays open and is tried again later. */
 struct err blk_ring_close(struct blkfront *b);
+uint32_t blk_ring_nr_lent(const struct blkfront *b); /* pages that it has not given back */
 /* Write one entry; it counts when pushed. */
 void blk_ring_put(struct blkfront *b, const union blkif_sring_entry *entry);
 struct err blk_ring_push(struct blkfront *b);
@@ -167,7 +168,8 @@ bool blk_ring_arm(struct blkfront *b);
 
 /* ---- blkfront_part.c: parts and the pages that they lend ---- */
 struct err blk_parts_open(struct blkfront *b);
-struct err blk_parts_close(struct blkfront *b);
+struct err blk_parts_close(struct blkfront *b); /* as far as possible, and again later */
+uint32_t blk_parts_nr_lent(const struct blkfront *b);
 /* An idle part, or NULL; it is busy now. */
 struct blk_part *blk_part_take(struct blkfront *b);
 void blk_part_put(struct blkfront *b, struct blk_part *part);

@@ -69,6 +69,11 @@ struct err blk_ring_close(struct blkfront *b)
     return OK;
 }
 
+uint32_t blk_ring_nr_lent(const struct blkfront *b)
+{
+    return b->ring.nr_granted;
+}
+
 void blk_ring_put(struct blkfront *b, const union blkif_sring_entry *entry)
 {
     struct blk_ring *r = &b->ring;

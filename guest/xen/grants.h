@@ -17,7 +17,10 @@
 /* Map the table. Needs mm. */
 MUST_CHECK struct err grants_init(void);
 
-/* Leave the table as the domain builder did and unmap it. All grants must have ended. */
+/*
+ * Leave the table as the domain builder did and unmap it. While another domain still has a page,
+ * nothing happens: the grants stay in the ledger, and so do the table's frames.
+ */
 void grants_fini(void);
 
 /* How many more grants are possible now. */
