@@ -67,9 +67,12 @@ static struct err list_pieces(struct image *img, uint8_t *dst, struct stream_pie
         const struct elf_note_range *r = &s->notes[i];
 
         note_at[i] = loaded_at(img, dst, r);
-        if (note_at[i] != NULL || r->len == 0 || r->len > LOOSE_NOTE_MAX ||
-            r->off > UINT64_MAX - r->len)
+        if (note_at[i] != NULL || r->len == 0)
             continue;
+        if (r->len > LOOSE_NOTE_MAX || r->off > UINT64_MAX - r->len) {
+            log_line(s->log, "kernel: ELF notes of more than 64 KiB were left out");
+            continue;
+        }
         uint8_t *to = arena_alloc(s->arena, (size_t)r->len);
 
         if (to == NULL)

@@ -12,6 +12,7 @@
 #include "core/base/text.h"
 
 enum {
+    NOTE_INFO = 0,
     NOTE_ENTRY = 1,
     NOTE_HYPERCALL_PAGE = 2,
     NOTE_VIRT_BASE = 3,
@@ -22,12 +23,15 @@ enum {
     NOTE_LOADER = 8,
     NOTE_PAE_MODE = 9,
     NOTE_FEATURES = 10,
+    NOTE_BSD_SYMTAB = 11,
     NOTE_HV_START_LOW = 12,
+    NOTE_L1_MFN_VALID = 13,
     NOTE_SUSPEND_CANCEL = 14,
     NOTE_INIT_P2M = 15,
     NOTE_MOD_START_PFN = 16,
     NOTE_SUPPORTED_FEATURES = 17,
     NOTE_PHYS32_ENTRY = 18,
+    NOTE_PHYS32_RELOC = 19,
 };
 
 #define NOTE_HEADER_BYTES 12
@@ -176,7 +180,20 @@ static bool text_note(struct xen_notes *n, uint32_t type, const uint8_t *desc, s
     }
 }
 
-static void number_note(struct xen_notes *n, uint32_t type, uint64_t v)
+/* One line a note that is passed over, so that nobody has to guess. */
+static void log_passed_over(const struct log *log, const char *what, uint64_t number)
+{
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "kernel: passed over ");
+    text_str(&t, what);
+    text_u64(&t, number);
+    log_line(log, line);
+}
+
+/* False when a note of this type is not known. */
+static bool number_note(struct xen_notes *n, uint32_t type, uint64_t v)
 {
     switch (type) {
     case NOTE_ENTRY:
@@ -215,9 +232,10 @@ static void number_note(struct xen_notes *n, uint32_t type, uint64_t v)
     case NOTE_PHYS32_ENTRY:
         n->pvh = true;
         break;
-    default: /* nothing that a PV start needs */
-        break;
+    default:
+        return false;
     }
+    return true;
 }
 
 static size_t text_length(const uint8_t *desc, size_t len)
@@ -239,8 +257,18 @@ static struct err add_note(struct xen_notes *n, uint32_t type, const uint8_t *de
         TRY(parse_features(n, (const char *)desc, text_length(desc, len), log));
     if (text_note(n, type, desc, len))
         return OK;
-    if (get_number(desc, len, &v))
-        number_note(n, type, v);
+    if (type == NOTE_INFO || type == NOTE_L1_MFN_VALID || type == NOTE_PHYS32_RELOC)
+        return OK; /* words for people, save and restore, PVH: nothing that a PV start needs */
+    if (type == NOTE_BSD_SYMTAB) {
+        if (name_is((const char *)desc, text_length(desc, len), "yes"))
+            log_line(log, "kernel: its BSD_SYMTAB note asks for its symbol table in memory, which "
+                          "is not done: its debugger will show no names");
+        return OK;
+    }
+    if (!get_number(desc, len, &v))
+        log_passed_over(log, "a Xen note whose number has no size that is known: type ", type);
+    else if (!number_note(n, type, v))
+        log_passed_over(log, "a Xen note of a type that is not known: ", type);
     return OK;
 }
 

@@ -279,6 +279,41 @@ static void defaults_are_libelfs(void)
     bytes_free(&elf);
 }
 
+/* Notes that ask for what is not done load, with a line each; those that ask for nothing do not. */
+static void says_which_notes_it_passes_over(void)
+{
+    static const struct gen_note more[] = {
+        {.type = 0, .text = "built on a Monday"},
+        {.type = 13, .text = "sixteen bytes.."},
+        {.type = 11, .text = "yes"},
+        {.type = 4096, .number = 1},
+        {.type = 14, .text = "four+"},
+    };
+    struct gen_elf g = gen_default(true);
+
+    memcpy(g.notes + g.nr_notes, more, sizeof(more));
+    g.nr_notes += (uint32_t)ARRAY_LEN(more);
+    struct bytes elf = gen_file(&g);
+    struct loaded l;
+
+    CHECK_OK(load(&l, elf, IMAGE_64, 0));
+    CHECK_STR(l.said,
+              "kernel: its BSD_SYMTAB note asks for its symbol table in memory, which is not done: "
+              "its debugger will show no names\n"
+              "kernel: passed over a Xen note of a type that is not known: 4096\n"
+              "kernel: passed over a Xen note whose number has no size that is known: type 14\n");
+    check_default_notes(&l.img.notes, true);
+    unload(&l);
+    bytes_free(&elf);
+    g = gen_default(true);
+    g.notes[g.nr_notes++] = (struct gen_note){.type = 11, .text = "no"};
+    elf = gen_file(&g);
+    CHECK_OK(load(&l, elf, IMAGE_64, 0));
+    CHECK_STR(l.said, "");
+    unload(&l);
+    bytes_free(&elf);
+}
+
 /* Old kernels wrote virtual addresses into p_paddr and said so. */
 static void honours_paddr_offset(void)
 {
@@ -326,6 +361,7 @@ static void check_real(const char *path, const char *unpacker)
     }
     CHECK_OK(load(&l, file, IMAGE_64, 0));
     CHECK(l.img.notes.found && l.img.notes.mod_start_pfn && l.img.version[0] != '\0');
+    CHECK_STR(l.said, "");
     CHECK_U64(l.img.notes.virt_base, 0xffffffff80000000u);
     struct bytes payload = {file.data + l.img.payload_off_bytes, (size_t)l.img.payload_bytes - 4};
     struct bytes elf = through_command(unpacker, payload);
@@ -373,6 +409,7 @@ int main(void)
     RUN(finds_notes_wherever_they_lie);
     RUN(sorts_segments);
     RUN(defaults_are_libelfs);
+    RUN(says_which_notes_it_passes_over);
     RUN(honours_paddr_offset);
     RUN(loads_distribution_kernels);
     return test_done();
