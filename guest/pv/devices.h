@@ -6,7 +6,7 @@
 #include "core/base/log.h"
 
 /*
- * Close every front end and the grant table, flush the console. What
+ * Close every front end, xenstore and the grant table, flush the console. What
  * could not be closed stays open in the ledger and is said in the log.
  */
 void devices_close(const struct log *log);

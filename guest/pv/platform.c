@@ -142,6 +142,7 @@ static void log_failure(const struct log *log, struct err e, const char *what)
 void devices_close(const struct log *log)
 {
     log_failure(log, blkfront_close(), "closing the disks");
+    log_failure(log, xenstore_fini(), "leaving xenstore");
     if (grants_up)
         grants_fini();
     (void)xen_console_flush(clock_ns() + CONSOLE_FLUSH_NS);
