@@ -79,8 +79,8 @@ static struct err give_back(struct blkfront *b)
 
     if (nr_lent != 0)
         return ERR1(ERR_PEER,
-                    "its back end does not let go of %a pages of this guest; detach this disk and "
-                    "start the guest again",
+                    "its back end does not let go of this guest's memory, pages: %a; detach this "
+                    "disk and start the guest again",
                     nr_lent);
     TRY(parts);
     TRY(ring);
