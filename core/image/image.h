@@ -53,7 +53,8 @@ struct xen_notes {
     bool mod_start_pfn;                             /* the initrd may lie by pfn, unmapped */
     uint32_t features_supported, features_required; /* bits XENFEAT_*, submap 0 */
     bool suspend_cancel;
-    bool pvh; /* PHYS32_ENTRY: could also start as PVH */
+    bool guest_section; /* no notes; but the __xen_guest section that kernels had before them */
+    bool pvh;           /* PHYS32_ENTRY: could also start as PVH */
 };
 
 struct image_stream;

@@ -161,8 +161,14 @@ struct err image_load(struct image *img, void *dst, uint32_t offered_features)
         if (note_at[i] != NULL)
             TRY(notes_parse(&img->notes, note_at[i], (size_t)s->notes[i].len, s->log));
     }
-    if (!img->notes.found)
+    if (!img->notes.found) {
+        uint64_t behind = s->pos;
+
+        stream_watch(img);
         TRY(search_sections(img, dst));
+        if (s->unpack == NULL)
+            s->pos = behind; /* it was read there and back */
+    }
     TRY(stream_drain(img));
     return notes_check(img, offered_features);
 }

@@ -302,6 +302,9 @@ static struct err check_kind(const struct xen_notes *n, enum image_width width)
     bool generic = strncmp(n->loader, "generic", 7) == 0;
     bool linux_guest = strncmp(n->guest_os, "linux", 5) == 0;
 
+    if (!n->found && n->guest_section)
+        return ERR(ERR_EXEC_FORMAT, "an old Xen kernel with a __xen_guest section in place of "
+                                    "notes, which is not read yet");
     if (!n->found)
         return ERR(ERR_EXEC_FORMAT, "no Xen notes: not built as a Xen PV kernel (Linux: "
                                     "CONFIG_XEN_PV)");

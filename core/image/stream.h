@@ -24,6 +24,7 @@ struct image_stream {
     uint8_t *head;             /* the first head_len bytes of the ELF file */
     size_t head_len;
     uint64_t pos; /* how far the unpacked stream has been read */
+    bool watch;   /* look out for a __xen_guest section in what is passed over */
     struct elf_header elf;
     struct elf_note_range notes[ELF_NOTE_MAX];
     uint32_t nr_notes;
@@ -43,6 +44,13 @@ struct err stream_read(struct image *img, void *buf, size_t len, size_t *got);
  * ERR_LIMIT when the way there is longer than STREAM_MAX.
  */
 struct err stream_read_piece(struct image *img, const struct stream_piece *p);
+
+/*
+ * From here on, what is passed over is searched for a __xen_guest section, which lies in no segment
+ * and is sure to hold XEN_VER; notes.guest_section tells. An image that lies in the file as it is
+ * is then drained too.
+ */
+void stream_watch(struct image *img);
 
 /* Read compressed data to its end, for the checksum that is there. ERR_LIMIT past STREAM_MAX. */
 struct err stream_drain(struct image *img);

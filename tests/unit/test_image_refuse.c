@@ -147,7 +147,7 @@ static void unpacks_no_bombs(void)
         char command[128];
 
         snprintf(command, sizeof(command), "{ { cat; head -c %llu /dev/zero; } | zstd -qc1; }",
-                 (unsigned long long)(2 * IMAGE_UNPACKED_MAX - elf.len + over));
+                 2 * (unsigned long long)IMAGE_UNPACKED_MAX - elf.len + over);
         struct bytes bomb = through_command(command, elf);
         struct err e = load(bomb, IMAGE_64, 0);
 
@@ -212,6 +212,45 @@ static void refuses_bad_notes(void)
     REFUSE_EXEC(gen_note(&g, 15)->number = 0xfffffffffffff001u, "not the guest's to use");
     REFUSE_EXEC(gen_note(&g, 4)->number = 0x800,
                 "PADDR_OFFSET note 0x800 is not on a page boundary");
+}
+
+/* Before there were notes, a section outside of the segments said what they say. */
+static void names_a_guest_section(void)
+{
+    static const char section[] = "GUEST_OS=linux,GUEST_VER=2.6,XEN_VER=xen-3.0,VIRT_BASE=0x0";
+    /* Early, across a border of the pieces that are searched, and at the file's end. */
+    struct gen_elf g = gen_default(true);
+
+    g.place = GEN_NOTE_LOOSE; /* none, but room in front of the section headers */
+    g.note_off = 0x7000;
+    g.nr_notes = 0;
+    struct bytes elf = gen_file(&g);
+    size_t behind = 0x5000 + 0x1234, last = elf.len - sizeof(section);
+
+    CHECK(last > behind + 16);
+    for (size_t at = behind; at <= last; at += at == behind ? last - behind : 1) {
+        struct bytes old = joined(elf, "", 0);
+
+        memcpy(old.data + at, section, sizeof(section) - 1);
+        struct bytes packed = through_command("gzip -c", old);
+
+        check_refused(load(old, IMAGE_64, 0), ERR_EXEC_FORMAT, "with a __xen_guest section");
+        check_refused(load(packed, IMAGE_64, 0), ERR_EXEC_FORMAT, "with a __xen_guest section");
+        bytes_free(&packed);
+        bytes_free(&old);
+    }
+    for (size_t pad = 0; pad < 80; pad++) {
+        struct bytes zeros = {calloc(1, 4096 + 200), 4096 + 200};
+
+        memcpy(zeros.data + 4096 - 80 - (elf.len - behind) % 4096 + pad, section,
+               sizeof(section) - 1);
+        struct bytes old = joined(elf, zeros.data, zeros.len);
+
+        check_refused(load(old, IMAGE_64, 0), ERR_EXEC_FORMAT, "with a __xen_guest section");
+        bytes_free(&old);
+        bytes_free(&zeros);
+    }
+    bytes_free(&elf);
 }
 
 static void knows_the_guests_addresses(void)
@@ -378,6 +417,7 @@ int main(void)
     RUN(unpacks_no_bombs);
     RUN(reads_no_endless_payload);
     RUN(refuses_bad_notes);
+    RUN(names_a_guest_section);
     RUN(knows_the_guests_addresses);
     RUN(refuses_32_bit_without_pae);
     RUN(names_missing_features);
