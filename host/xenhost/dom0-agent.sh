@@ -77,7 +77,7 @@ start_guest() {
 	seq=$1 con=$2 name=$3
 	shift 3
 	[ ! -e "$run/$name.id" ] || { say err "$seq" "there is a guest named $name already"; return; }
-	exec 4<>"$(port "pv.con$con")" || { say err "$seq" "console $con is in use"; return; }
+	command exec 4<>"$(port "pv.con$con")" || { say err "$seq" "console $con is in use"; return; }
 	say ev creating "$name" "$(now)"
 	if ! "$@" >"$run/$name.log" 2>&1; then
 		xl destroy "$name" >/dev/null 2>&1
@@ -87,7 +87,7 @@ start_guest() {
 	t=$(now)
 	domid=$(xl domid "$name")
 	for cd in $(cat "$run/$name.cds" 2>/dev/null); do
-		empty_cd "$domid" "${cd%:*}" "${cd#*:}" >/dev/null 2>&1 4>&- &
+		empty_cd "$domid" "${cd%:*}" "${cd#*:}" >/dev/null 2>&1 &
 	done
 	rm -f "$run/$name.cds"
 	if ! attach "$name" "$domid" "$con"; then
@@ -103,6 +103,7 @@ start_guest() {
 # one in QEMU (qdisk) plays it: it connects, with no sectors. blkback never
 # connects without a device, and a Linux guest would wait five minutes for it.
 empty_cd() {
+	exec 4>&- # the guest's console, which must not stay open here
 	fe=/local/domain/$1/device/vbd/$2
 	be=/local/domain/0/backend/qdisk/$1/$2
 	xenstore-write "$be/frontend" "$fe" "$be/frontend-id" "$1" "$be/online" 1 \
@@ -113,7 +114,11 @@ empty_cd() {
 		"$fe/device-type" cdrom "$fe/state" 1
 	xenstore-chmod -r "$be" n0 "r$1"
 	xenstore-chmod -r "$fe" "n$1" r0
-	xenstore-watch "$fe/state" | while read -r _; do
+	pipe=$run/cd.$1.$2
+	mkfifo "$pipe"
+	xenstore-watch "$fe/state" >"$pipe" &
+	watcher=$!
+	while read -r _; do
 		case $(xenstore-read "$fe/state" 2>/dev/null) in
 		'') break ;; # the guest is gone
 		1 | 2) xenstore-write "$be/state" 2 ;;
@@ -121,7 +126,9 @@ empty_cd() {
 		5) xenstore-write "$be/state" 5 ;;
 		6) xenstore-write "$be/state" 6 ;;
 		esac
-	done
+	done <"$pipe"
+	kill "$watcher"
+	rm -f "$pipe"
 	xenstore-rm "/local/domain/0/backend/qdisk/$1"
 }
 

@@ -179,6 +179,9 @@ def main():
             print("not ok %s (%.0f s)" % (what, took))
             for line in ["%s: %s" % (outcome, text)] + trial.evidence():
                 print("# " + line)
+            if outcome == "no answer":
+                for line in ["---- the host's log"] + host.log[-30:]:
+                    print("# " + line)
         if a.verbose:
             for g in trial.guests:
                 print("# times of %s: %s" % (g.name, ", ".join(
@@ -188,6 +191,8 @@ def main():
         sys.stdout.flush()
         counts[outcome if outcome in counts else "fail"] += 1
         try:
+            if outcome == "no answer":
+                raise NoAnswer("it may be in any state")
             host.destroy_all()
         except (NoAnswer, Refused, OSError) as e:
             print("# the host is started anew: %s" % e)
