@@ -127,9 +127,9 @@ _Noreturn void guest_start(const void *start)
             .hd00 = PVBOOT_HD00,
         };
 
-        e = session_run(&env);
+        /* Comes back only when nothing can be booted and nobody is there; it has said why. */
+        if (failed(session_run(&env)))
+            print_line("pvboot: the guest stops here, as crashed");
     }
-    print_line(
-        "pvboot: nothing could be booted and nobody is at the console; the guest stops here");
     platform_give_up();
 }

@@ -12,11 +12,9 @@
 static _Noreturn void shut_down(unsigned reason)
 {
     for (;;) {
-        long rc = hypercall_sched_shutdown(reason);
-
         /* Refused, which Xen never does for one's own domain: nothing is left but to stop. */
-        if (rc != 0)
-            rc = hypercall_sched_block();
+        if (hypercall_sched_shutdown(reason) != 0 && hypercall_sched_block() != 0)
+            continue;
     }
 }
 

@@ -110,7 +110,7 @@ static struct err close_pool(struct blk_pool *pool)
 struct err blk_parts_close(struct blkfront *b)
 {
     struct blk_parts *p = &b->parts;
-    struct err first = OK, e = OK;
+    struct err first = OK, e;
 
     for (uint32_t i = 0; p->part != NULL && i < p->nr; i++) {
         if (!p->part[i].busy)
@@ -121,7 +121,7 @@ struct err blk_parts_close(struct blkfront *b)
         else if (!failed(first))
             first = e;
     }
-    for (e = OK; p->nr_many_granted > 0 && !failed(e);) {
+    for (e = OK; p->part != NULL && p->nr_many_granted > 0 && !failed(e);) {
         e = grants_end(p->part[p->nr_many_granted - 1].many_ref);
         if (!failed(e))
             p->nr_many_granted--;

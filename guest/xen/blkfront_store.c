@@ -36,17 +36,16 @@ static void list_begin(void)
     list.error = OK;
 }
 
-/* A request about dir/name, or about dir itself when name is NULL. */
+/* A request about dir/name, or about dir itself when name is NULL. NULL when the list is full. */
 static struct xs_op *list_add(struct blkfront *b, enum xsd_sockmsg_type type, const char *dir,
                               const char *name)
 {
-    static struct xs_op nowhere;
-    struct xs_op *op = &nowhere;
+    struct xs_op *op;
     struct text t;
 
     if (list.nr == LIST_MAX) {
         list.error = ERR1(ERR_LIMIT, "more than %a xenstore requests in a list", LIST_MAX);
-        return op;
+        return NULL;
     }
     list.item[list.nr].owner = b;
     t = text_on(list.item[list.nr].path, BLK_PATH_MAX);
@@ -68,6 +67,9 @@ static void list_text(struct blkfront *b, const char *dir, const char *name, cha
 {
     struct xs_op *op = list_add(b, XS_READ, dir, name);
 
+    buf[0] = '\0';
+    if (op == NULL)
+        return;
     op->buf = buf;
     op->cap = cap;
 }
@@ -78,7 +80,8 @@ static void list_number(struct blkfront *b, const char *dir, const char *name, u
     size_t i = list.nr;
     struct xs_op *op = list_add(b, XS_READ, dir, name);
 
-    if (list.nr == i)
+    *value = absent;
+    if (op == NULL)
         return;
     op->buf = list.item[i].digits;
     op->cap = NUMBER_MAX;
@@ -88,7 +91,10 @@ static void list_number(struct blkfront *b, const char *dir, const char *name, u
 
 static void list_write(struct blkfront *b, const char *dir, const char *name, const char *value)
 {
-    list_add(b, XS_WRITE, dir, name)->value = value;
+    struct xs_op *op = list_add(b, XS_WRITE, dir, name);
+
+    if (op != NULL)
+        op->value = value;
 }
 
 static void list_write_number(struct blkfront *b, const char *dir, const char *name, uint64_t value)
@@ -97,7 +103,7 @@ static void list_write_number(struct blkfront *b, const char *dir, const char *n
     struct xs_op *op = list_add(b, XS_WRITE, dir, name);
     struct text t;
 
-    if (list.nr == i)
+    if (op == NULL)
         return;
     t = text_on(list.item[i].digits, NUMBER_MAX);
     text_u64(&t, value);

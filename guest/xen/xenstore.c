@@ -10,6 +10,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "guest/panic.h"
 #include "guest/xen/clock.h"
 #include "guest/xen/events.h"
 #include "guest/xen/ledger.h"
@@ -121,6 +122,8 @@ static struct err judge(struct xs_op *op, const struct xsd_sockmsg *hdr)
                     op->cap - 1);
     if (op->type == XS_DIRECTORY && hdr->len > 0 && reply[hdr->len - 1] != '\0')
         return ERR(ERR_PEER, "xenstore's list of names is not terminated");
+    if (op->buf == NULL)
+        guest_panic("a xenstore read without a buffer", op->type, hdr->len);
     memcpy(op->buf, reply, hdr->len + 1);
     op->len = hdr->len;
     op->found = true;

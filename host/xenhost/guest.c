@@ -287,7 +287,7 @@ enum xh_result xh_save(struct xenhost *h, const char *guest)
 enum xh_result xh_restore(struct xenhost *h, const char *guest)
 {
     char file[XH_NAME_MAX + 32];
-    struct guest_slot *g;
+    struct guest_slot *g = NULL;
     enum xh_result r = guest_new(h, guest, &g);
 
     if (r != XH_OK)
