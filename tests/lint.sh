@@ -24,13 +24,10 @@ awk 'FNR == 601 { print FILENAME ": more than 600 lines"; bad = 1 } END { exit b
     $(git ls-files '*.c' '*.h' '*.S' '*.py' '*.sh' Makefile 'mk/*')
 verdict "no file past 600 lines" $?
 
-flags="-std=gnu11 -D_GNU_SOURCE -I. -DPVBOOT_VERSION=\"0\""
-git ls-files 'core/*.c' 'host/*.c' 'tests/unit/*.c' |
-    xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' sh
-verdict "clang-tidy core, host, tests" $?
-git ls-files 'guest/*.c' |
-    xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$@" -- '"$flags"' -ffreestanding 2>/dev/null' sh
-verdict "clang-tidy guest" $?
+# One file a process: several in one confuse the analyser's state of va_lists.
+tidy='clang-tidy --quiet "$@" -- -std=gnu11 -D_GNU_SOURCE -I. "-DPVBOOT_VERSION=\"0\"" 2>/dev/null'
+git ls-files 'core/*.c' 'host/*.c' 'guest/*.c' 'tests/*.c' | xargs -P 2 -n 1 sh -c "$tidy" sh
+verdict "clang-tidy" $?
 
 status=0
 for script in $(git ls-files '*.sh'); do
