@@ -26,6 +26,12 @@ int cmd_inspect(int argc, char **argv); /* its statuses are its own: see its --h
 /* One sentence on standard error, behind "pvboot: "; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);
 
+/*
+ * Write out what standard output still holds. A last write can fail as late as here: a full disk, a
+ * closed pipe. False: the sentence was written.
+ */
+bool flush_stdout(void);
+
 /* A whole number from `min` to `max`, nothing else around it. False: the sentence was written. */
 bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out);
 

@@ -2,7 +2,6 @@
 /* `pvboot ls` and `pvboot cat`: arguments, and a file's content. The listing is in listing.c. */
 #include "host/files.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,14 +102,9 @@ struct err each_piece(struct file *f, void (*fn)(void *ctx, const uint8_t *data,
     return e;
 }
 
-/* A last write can fail as late as here: a full disk, a closed pipe. */
 static int finish(bool good)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "pvboot: writing to standard output failed: %s\n", strerror(errno));
-        return EXIT_FILES_ERROR;
-    }
-    return good ? EXIT_OK : EXIT_FILES_ERROR;
+    return flush_stdout() && good ? EXIT_OK : EXIT_FILES_ERROR;
 }
 
 int cmd_ls(int argc, char **argv)
@@ -124,7 +118,7 @@ int cmd_ls(int argc, char **argv)
     int go = parse(&o, argc, argv, true, ls_help);
 
     if (go <= 0)
-        return go == 0 ? EXIT_OK : EXIT_USAGE;
+        return go == 0 ? finish(true) : EXIT_USAGE;
     if (!machine_open(&m, o.images, o.nr_images))
         return EXIT_FILES_ERROR;
     bool good = machine_find(&m, o.path, &vol, &fs, &path, &node) &&
@@ -151,7 +145,7 @@ int cmd_cat(int argc, char **argv)
     int go = parse(&o, argc, argv, false, cat_help);
 
     if (go <= 0)
-        return go == 0 ? EXIT_OK : EXIT_USAGE;
+        return go == 0 ? finish(true) : EXIT_USAGE;
     if (!machine_open(&m, o.images, o.nr_images))
         return EXIT_FILES_ERROR;
     bool good = machine_find(&m, o.path, &vol, &f.fs, &path, &f.node);

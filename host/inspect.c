@@ -13,7 +13,7 @@
 enum inspect_status {
     INSPECT_BOOTS = 0,
     INSPECT_DOES_NOT_BOOT = 1,
-    INSPECT_UNUSABLE = 2, /* wrong arguments, or an image that cannot be read */
+    INSPECT_UNUSABLE = 2, /* wrong arguments, an image that cannot be read, a failed write */
 };
 
 static const char help_text[] =
@@ -85,7 +85,7 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (opt == OPT_HELP) {
             fputs(help_text, stdout);
-            *status = INSPECT_BOOTS;
+            *status = flush_stdout() ? INSPECT_BOOTS : INSPECT_UNUSABLE;
             return false;
         }
         if (opt == '?')
@@ -144,5 +144,7 @@ int cmd_inspect(int argc, char **argv)
     else
         inspect_print(&r);
     machine_close(&machine);
+    if (!flush_stdout())
+        return INSPECT_UNUSABLE;
     return r.boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
 }

@@ -34,6 +34,14 @@ int usage_error(const char *fmt, ...)
     return EXIT_USAGE;
 }
 
+bool flush_stdout(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    fprintf(stderr, "pvboot: writing to standard output failed: %s\n", strerror(errno));
+    return false;
+}
+
 bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out)
 {
     char *end;
@@ -61,7 +69,7 @@ static int help(FILE *f)
     fputs(
         "\npvboot COMMAND --help tells more about a command; pvboot --version names the version.\n",
         f);
-    return f == stdout ? EXIT_OK : EXIT_USAGE;
+    return f == stdout && flush_stdout() ? EXIT_OK : EXIT_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -73,7 +81,7 @@ int main(int argc, char **argv)
         return help(stdout);
     if (strcmp(argv[1], "--version") == 0) {
         puts("pvboot " PVBOOT_VERSION);
-        return EXIT_OK;
+        return flush_stdout() ? EXIT_OK : EXIT_USAGE;
     }
     for (size_t i = 0; i < NR_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)

@@ -304,6 +304,17 @@ def wrong_use_is_one_sentence(box):
     check((r.returncode, r.stdout.startswith(b"usage: pvboot inspect")), (0, True))
 
 
+def a_failed_write_is_an_error(box):
+    image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/k root=/dev/a\n"))
+    for args in (["inspect", image], ["inspect", "--json", image], ["inspect", "--help"],
+                 ["ls", image, "/boot"], ["ls", "--help"], ["cat", image, "/boot/k"],
+                 ["cat", "--help"]):
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run([PVBOOT, *map(str, args)], stdout=full, stderr=subprocess.PIPE)
+        check((args, r.returncode), (args, 2))
+        check_said([r.stderr.decode()], "pvboot: writing to standard output failed: ")
+
+
 def main():
     passed = failed = 0
     cases = [f for name, f in globals().items()
