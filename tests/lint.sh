@@ -16,6 +16,11 @@ verdict() { # NAME STATUS
 }
 
 sources=$(git ls-files '*.c' '*.h')
+[ -n "$sources" ] || {
+    echo "not ok: git lists no sources here; run it in a clone"
+    echo "0 passed, 1 failed"
+    exit 1
+}
 # shellcheck disable=SC2086
 clang-format --dry-run --Werror $sources
 verdict "clang-format" $?
