@@ -120,7 +120,7 @@ const char *report_printf(struct report *r, const char *fmt, ...)
 void lines_add(void *lines, const char *text); /* fits struct log */
 void report_problem(struct report *r, enum severity severity, uint32_t entry, const char *text);
 
-/* The error as err_format writes it. */
+/* The error as err_format writes it, control bytes of foreign names escaped. */
 const char *report_error(struct report *r, struct err e, const char *subject);
 
 /* What to do about an error, as the end of a sentence; "" when the error says it itself. */

@@ -75,7 +75,7 @@ void report_problem(struct report *r, enum severity severity, uint32_t entry, co
     r->problems =
         grown(r->arena, r->problems, r->nr_problems, &r->room_problems, sizeof(*r->problems));
     r->problems[r->nr_problems++] =
-        (struct problem){.severity = severity, .entry = entry, .text = text};
+        (struct problem){.severity = severity, .entry = entry, .text = name_text(r, text)};
 }
 
 const char *report_error(struct report *r, struct err e, const char *subject)
@@ -83,7 +83,7 @@ const char *report_error(struct report *r, struct err e, const char *subject)
     char buf[ERROR_MAX];
 
     err_format(e, subject, buf, sizeof(buf));
-    return report_printf(r, "%s", buf);
+    return name_text(r, buf);
 }
 
 const char *size_text(struct report *r, uint64_t bytes)

@@ -82,7 +82,7 @@ static void print_menu(struct report *r)
 
     /* With a menu the last line says where it was found; what comes before are bad files. */
     for (size_t i = 0; i + (r->has_menu ? 1 : 0) < r->search.nr; i++)
-        row(i == 0 ? "search" : "", r->search.text[i]);
+        row(i == 0 ? "search" : "", name_text(r, r->search.text[i]));
     if (!r->has_menu)
         return;
     printf("%-10s%s, %s: %u %s, default %u, ", "menu", name_text(r, r->file.name),

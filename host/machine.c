@@ -7,22 +7,33 @@
 #include "core/base/bytes.h"
 #include "core/base/text.h"
 
-#define SUBJECT_MAX 8192
-#define VOLUMES_MAX 256
-#define SECTOR      512
+#define SUBJECT_MAX    8192
+#define LINE_MAX_BYTES (SUBJECT_MAX + 512)
+#define VOLUMES_MAX    256
+#define SECTOR         512
+
+/* One line. Control bytes of foreign names in it must not steer a terminal. */
+static void say(const char *line)
+{
+    char shown[4 * LINE_MAX_BYTES];
+    struct text t = text_on(shown, sizeof(shown));
+
+    text_name(&t, line, strlen(line));
+    fprintf(stderr, "pvboot: %s\n", shown);
+}
 
 void say_error(struct err e, const char *subject)
 {
-    char text[SUBJECT_MAX + 512];
+    char text[LINE_MAX_BYTES];
 
     err_format(e, subject, text, sizeof(text));
-    fprintf(stderr, "pvboot: %s\n", text);
+    say(text);
 }
 
 static void say_line(void *ctx, const char *text)
 {
     (void)ctx;
-    fprintf(stderr, "pvboot: %s\n", text);
+    say(text);
 }
 
 bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images)
@@ -39,7 +50,7 @@ bool machine_open(struct machine *m, const char *const *images, uint32_t nr_imag
 
     for (uint32_t i = 0; i < nr_images && !failed(e); i++) {
         if (!file_disk_open(&m->disks[i], images[i], SECTOR, why, sizeof(why))) {
-            fprintf(stderr, "pvboot: %s\n", why);
+            say(why);
             machine_close(m);
             return false;
         }
@@ -135,8 +146,11 @@ static bool find_plain(struct machine *m, const char *path, struct vol_id *vol, 
 
             vol_format(list[i].id, name, sizeof(name));
             if (!failed(e)) {
-                if (nr > 1)
-                    fprintf(stderr, "pvboot: using %s%s (%s)\n", name, path, list[i].fs->describe);
+                if (nr > 1) {
+                    snprintf(subject, sizeof(subject), "using %s%s (%s)", name, path,
+                             list[i].fs->describe);
+                    say(subject);
+                }
                 *vol = list[i].id;
                 *fs = list[i].fs;
                 return true;

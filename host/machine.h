@@ -31,7 +31,7 @@ void machine_close(struct machine *m);
 bool machine_find(struct machine *m, const char *name, struct vol_id *vol, struct fs **fs,
                   const char **path, struct node *node);
 
-/* "pvboot: Error 15: ..." on standard error. */
+/* "pvboot: Error 15: ..." on standard error; control bytes in the subject are escaped. */
 void say_error(struct err e, const char *subject);
 
 #endif

@@ -304,6 +304,25 @@ def wrong_use_is_one_sentence(box):
     check((r.returncode, r.stdout.startswith(b"usage: pvboot inspect")), (0, True))
 
 
+def a_name_does_not_steer_the_terminal(box):
+    name = "k\x1b]0;x\x07"
+    image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/%s root=LABEL=\x1b[2J\n"
+                                 "initrd /boot/\x1b[2J\n" % name,
+                                 **{name: "no kernel", "\x1b[2J": "no initrd"}))
+    # A name that stands for nothing: ls has to complain about it.
+    box.tool("debugfs", "-w", "-R", "clri /boot/\x1b[2J", image)
+    for args in (["inspect", image], ["inspect", "--json", image], ["ls", "-R", image, "/"],
+                 ["cat", image, "/boot/" + name + "/x"], ["cat", image, "/boot/\x1b[2J"],
+                 ["ls", box.path / "\x1b[2J", "/"]):
+        r = subprocess.run([PVBOOT, *map(str, args)], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+        out = r.stdout + r.stderr
+        check((args, [c for c in out if c < 0x20 and c != 10]), (args, []))
+        check((args, b"1b" in out), (args, True))
+        if args[0] != "inspect":
+            check((args, r.returncode, r.stderr[:8]), (args, 2, b"pvboot: "))
+
+
 def a_failed_write_is_an_error(box):
     image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/k root=/dev/a\n"))
     for args in (["inspect", image], ["inspect", "--json", image], ["inspect", "--help"],
