@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The arguments of `pvboot run`, and everything that can be refused before QEMU starts. */
 #include "host/cmd.h"
+#include "host/filedisk.h"
 #include "host/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,7 +116,18 @@ static bool check_disks(struct run_options *o)
     char err[PATH_MAX + 256];
 
     for (size_t i = 0; i < o->nr_disks; i++) {
-        if (!xh_image_format(o->disk[i], o->write, &o->format[i], err, sizeof(err))) {
+        bool ok = xh_image_format(o->disk[i], o->write, &o->format[i], err, sizeof(err));
+
+        /* QEMU would open whatever other files a qcow2 image names, with our rights: only an image
+         * that our own reader takes, which is complete in itself, reaches it. */
+        if (ok && o->format[i] == XH_QCOW2) {
+            struct file_disk d;
+
+            ok = file_disk_open(&d, o->disk[i], 512, err, sizeof(err));
+            if (ok)
+                file_disk_close(&d);
+        }
+        if (!ok) {
             usage_error("%s", err);
             return false;
         }
