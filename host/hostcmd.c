@@ -450,7 +450,8 @@ int cmd_host(int argc, char **argv)
         return host_help(EXIT_USAGE);
     signal(SIGPIPE, SIG_IGN);
     buf_clear(&s.in);
-    res = xh_prepare(&s.h, &opt);
+    s.h = xh_new(&opt);
+    res = xh_prepare(s.h);
     if (res == XH_OK)
         res = xh_start(s.h, &opt);
     if (res != XH_OK) {

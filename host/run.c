@@ -326,11 +326,11 @@ static enum xh_result start(struct run *r)
     drive[o->nr_disks] =
         (struct xh_drive){.name = "kernel", .path = o->kernel_image, .readonly = true};
     show_progress(r, "starting the Xen host");
-    res = xh_prepare(&r->h, &opt);
-    if (res != XH_OK)
-        return res;
+    r->h = xh_new(&opt);
     xh_watch_fd(r->h, r->signal_fd, on_signal, r);
-    res = xh_start(r->h, &opt);
+    res = xh_prepare(r->h);
+    if (res == XH_OK)
+        res = xh_start(r->h, &opt);
     if (res == XH_OK)
         res = xh_put_file_from(r->h, "kernel", "kernel", o->kernel_len);
     if (res == XH_FAILED)

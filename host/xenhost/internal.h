@@ -52,7 +52,10 @@ struct xenhost {
     const char *accel;
     char error[1024];
 
-    pid_t pid; /* QEMU; 0: none */
+    pid_t pid;   /* QEMU; 0: none */
+    pid_t maker; /* mkhost.sh and its process group; 0: none */
+    int maker_fd;
+    bool made; /* what it says has come to its end */
     struct chan chan[CH_COUNT];
     struct guest_slot guest[XH_MAX_GUESTS];
     struct buf line; /* scratch of the loop */

@@ -11,15 +11,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-extern char **environ;
+#define MAKER_END_LIMIT_MS 5000
 
 /* The folder with mkhost.sh: beside the sources when run from a build tree, else installed. */
 static enum xh_result find_scripts(struct xenhost *h, char *out, size_t size)
@@ -49,16 +51,67 @@ static enum xh_result find_scripts(struct xenhost *h, char *out, size_t size)
     return xh_fail(h, "cannot find mkhost.sh near %s; set PVBOOT_XENHOST_DIR to its folder", exe);
 }
 
-/* Runs mkhost.sh; its last line is the folder. Its own messages go to our standard error. */
+/* In the child. mkhost.sh has a process group of its own, so that all that it runs can be ended. */
+_Noreturn static void run_maker(char *script, pid_t parent, int out_fd)
+{
+    char *argv[] = {(char *)"sh", script, NULL};
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(1);
+    signal(SIGPIPE, SIG_DFL);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(out_fd, 1) < 0)
+        _exit(1);
+    execv("/bin/sh", argv);
+    _exit(127);
+}
+
+/* Reads the folder's name, mkhost.sh's only line. */
+static void on_maker(void *ctx)
+{
+    struct xenhost *h = ctx;
+    size_t len = strlen(h->folder);
+    ssize_t n = read(h->maker_fd, h->folder + len, sizeof(h->folder) - 1 - len);
+
+    if (n > 0)
+        h->folder[len + (size_t)n] = 0;
+    else if (n == 0 || errno != EINTR)
+        h->made = true;
+}
+
+/* Waits for mkhost.sh, after it has been told to end if `stop`; true: it did its work. */
+static bool reap_maker(struct xenhost *h, bool stop)
+{
+    uint64_t end = xh_now_ns() + MAKER_END_LIMIT_MS * 1000000ull;
+    const struct timespec pause = {.tv_nsec = 5000000};
+    int status = 0;
+    pid_t got;
+
+    if (stop)
+        kill(-h->maker, SIGTERM); /* it removes its temporary folder */
+    while ((got = waitpid(h->maker, &status, stop ? WNOHANG : 0)) == 0 ||
+           (got < 0 && errno == EINTR)) {
+        if (stop && xh_now_ns() > end) {
+            kill(-h->maker, SIGKILL);
+            stop = false;
+        }
+        if (got == 0)
+            nanosleep(&pause, NULL);
+    }
+    h->maker = 0;
+    return got > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Runs mkhost.sh. Its own messages go to our standard error. */
 static enum xh_result make_host(struct xenhost *h)
 {
     char script[PATH_MAX + 64];
-    char *argv[] = {(char *)"sh", script, NULL};
-    posix_spawn_file_actions_t fa;
-    int fd[2], status = 0, err;
-    size_t len = 0;
-    ssize_t n;
-    pid_t pid;
+    pid_t parent = getpid();
+    enum xh_result r = XH_OK;
+    int fd[2];
+    bool worked;
 
     if (find_scripts(h, script, sizeof(script)) != XH_OK)
         return XH_DEAD;
@@ -66,22 +119,29 @@ static enum xh_result make_host(struct xenhost *h)
         xh_fail(h, "pipe: %s", strerror(errno));
         return XH_DEAD;
     }
-    posix_spawn_file_actions_init(&fa);
-    posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&fa, fd[1], 1);
-    err = posix_spawn(&pid, "/bin/sh", &fa, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&fa);
+    h->maker = fork();
+    if (h->maker == 0)
+        run_maker(script, parent, fd[1]);
     close(fd[1]);
-    while (!err && len < sizeof(h->folder) - 1 &&
-           (n = read(fd[0], h->folder + len, sizeof(h->folder) - 1 - len)) != 0) {
-        if (n < 0 && errno != EINTR)
-            break;
-        len += n > 0 ? (size_t)n : 0;
+    if (h->maker < 0) {
+        h->maker = 0;
+        close(fd[0]);
+        xh_fail(h, "fork: %s", strerror(errno));
+        return XH_DEAD;
     }
+    setpgid(h->maker, h->maker); /* whoever of the two comes first */
+    h->maker_fd = fd[0];
+    xh_watch_fd(h, fd[0], on_maker, h);
+    while (r == XH_OK && !h->made)
+        r = xh_step(h, -1);
+    xh_unwatch_fd(h, fd[0]);
     close(fd[0]);
-    h->folder[len] = 0;
-    if (err || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0 ||
-        h->folder[0] != '/') {
+    worked = reap_maker(h, r != XH_OK);
+    if (r == XH_CANCELLED)
+        return r;
+    if (r != XH_OK)
+        return XH_DEAD;
+    if (!worked || h->folder[0] != '/') {
         xh_fail(h, "the Xen host could not be made");
         return XH_DEAD;
     }
@@ -159,7 +219,7 @@ static bool kvm_works(struct xenhost *h)
     return r == XH_OK;
 }
 
-static struct xenhost *new_host(const struct xh_options *opt)
+struct xenhost *xh_new(const struct xh_options *opt)
 {
     struct xenhost *h = xalloc(sizeof(*h));
 
@@ -172,10 +232,9 @@ static struct xenhost *new_host(const struct xh_options *opt)
     return h;
 }
 
-enum xh_result xh_prepare(struct xenhost **out, const struct xh_options *opt)
+enum xh_result xh_prepare(struct xenhost *h)
 {
-    *out = new_host(opt);
-    return make_host(*out);
+    return make_host(h);
 }
 
 enum xh_result xh_start(struct xenhost *h, const struct xh_options *opt)

@@ -125,10 +125,11 @@ bool xh_image_format(const char *path, bool write, enum xh_format *format, char 
 uint64_t xh_now_ns(void);
 const char *xh_reason_name(unsigned reason);
 
-/* Makes the host's files, which takes some seconds once and then is cached. `*out` is set whatever
- * the result, so that xh_error() has a sentence; xh_stop() frees it. Between the two calls a
- * descriptor may be watched. */
-enum xh_result xh_prepare(struct xenhost **out, const struct xh_options *opt);
+/* A host of which nothing runs yet; xh_stop() frees it. Descriptors may be watched from here on. */
+struct xenhost *xh_new(const struct xh_options *opt);
+
+/* Makes the host's files, which takes some seconds once and then is cached. */
+enum xh_result xh_prepare(struct xenhost *h);
 
 /* Starts the host and waits until dom0 is ready. */
 enum xh_result xh_start(struct xenhost *h, const struct xh_options *opt);
