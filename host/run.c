@@ -28,6 +28,7 @@
 #define ESCAPE_KEY    0x1d /* Ctrl-] */
 #define XEN_LINES_MAX 40   /* of Xen's log, kept for a crash */
 #define INPUT_MAX     1024
+#define END_GRACE_NS  20000000000ull /* from a guest's shutdown to what is known about it */
 
 struct run {
     const struct run_options *o;
@@ -42,6 +43,7 @@ struct run {
     bool tty_in;
     bool left;
     bool shut_down;
+    uint64_t shut_down_ns;
     unsigned reason;
     char *xen_line[XEN_LINES_MAX];
     size_t nr_xen_lines; /* in all; the array is a ring */
@@ -154,6 +156,7 @@ static void on_event(void *ctx, const struct xh_event *ev)
     switch (ev->kind) {
     case XH_EV_SHUTDOWN:
         r->shut_down = true;
+        r->shut_down_ns = ev->time_ns;
         r->reason = ev->reason;
         break;
     case XH_EV_DUMP:
@@ -260,21 +263,25 @@ static enum xh_result create_guest(struct run *r)
     res = xh_create(r->h, &cfg);
     if (res != XH_OK) {
         r->guest_up = false;
-        return res;
+        return res == XH_TIMEOUT ? XH_FAILED : res;
     }
     json_event(r, "created", "");
-    return xh_unpause(r->h, "guest", NULL);
+    res = xh_unpause(r->h, "guest", NULL);
+    return res == XH_TIMEOUT ? XH_FAILED : res; /* not the guest's time, but the host's */
 }
 
-/* Waits for the guest's end. */
+/* Waits for the guest's end. Its time is over when it has shut down; what the host then needs to
+ * tell about it has a limit of its own. */
 static enum xh_result attend(struct run *r, uint64_t end_ns)
 {
     while (r->guest_up) {
         uint64_t now = xh_now_ns();
         enum xh_result res;
 
-        if (end_ns && now >= end_ns)
+        if (end_ns && now >= end_ns && !r->shut_down)
             return XH_TIMEOUT;
+        if (end_ns && now >= end_ns && now - r->shut_down_ns >= END_GRACE_NS)
+            return XH_OK;
         res = xh_step(r->h, 1000);
         if (res != XH_OK)
             return res;
@@ -298,6 +305,8 @@ static enum xh_result run_guest(struct run *r)
         res = attend(r, end_ns);
         if (res != XH_OK || !r->shut_down || r->reason != XH_REBOOT || r->o->no_reboot)
             return res;
+        if (end_ns && xh_now_ns() >= end_ns)
+            return XH_TIMEOUT;
         json_event(r, "reboot", "");
         if (!r->o->json)
             say(r, "the guest rebooted; starting it again");
@@ -333,7 +342,7 @@ static enum xh_result start(struct run *r)
         res = xh_start(r->h, &opt);
     if (res == XH_OK)
         res = xh_put_file_from(r->h, "kernel", "kernel", o->kernel_len);
-    if (res == XH_FAILED)
+    if (res == XH_FAILED || res == XH_TIMEOUT)
         res = XH_DEAD;
     if (res != XH_OK)
         return res;
@@ -351,7 +360,7 @@ static int finish(struct run *r, enum xh_result res)
     if (r->left || res == XH_CANCELLED) {
         result = "left";
         status = EXIT_LEFT;
-    } else if (res == XH_TIMEOUT && r->guest_up) {
+    } else if (res == XH_TIMEOUT) {
         result = "timeout";
         status = EXIT_TIMED_OUT;
         say(r, "the guest still ran after %u s", r->o->timeout_s);
