@@ -162,14 +162,17 @@ static void look_at_volume(struct report *r, struct volume_report *v)
     struct err e = vols_mount(r->vols, v->id, &v->fs);
     char name[32];
 
+    vol_format(v->id, name, sizeof(name));
     if (failed(e)) {
         v->fs = NULL;
         v->error = report_error(r, e, NULL);
+        if (e.code == ERR_BAD_PART_TABLE)
+            report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                           report_printf(r, "%s: %s; %s", name, v->error, advice(e.code)));
         return;
     }
     if (!v->fs->journal_dirty || v->fs->journal_replayed)
         return;
-    vol_format(v->id, name, sizeof(name));
     report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
                    report_printf(r,
                                  "%s (%s): the journal is dirty and was not replayed, so what was "

@@ -93,7 +93,8 @@ static bool has_menu(struct machine *m, struct fs *fs)
     return false;
 }
 
-/* A volume without a file system is nobody's business here; any other failure is said. */
+/* A volume without a file system is nobody's business here, and of a bad partition the log tells;
+ * any other failure is said. */
 static void add_candidate(struct machine *m, struct vol_id id, struct candidate *list, size_t *nr)
 {
     struct fs *fs;
@@ -103,7 +104,7 @@ static void add_candidate(struct machine *m, struct vol_id id, struct candidate 
     vol_format(id, name, sizeof(name));
     if (!failed(e) && *nr < VOLUMES_MAX)
         list[(*nr)++] = (struct candidate){.id = id, .fs = fs, .has_menu = has_menu(m, fs)};
-    else if (failed(e) && e.code != ERR_FS_MOUNT)
+    else if (failed(e) && e.code != ERR_FS_MOUNT && e.code != ERR_BAD_PART_TABLE)
         say_error(e, name);
 }
 

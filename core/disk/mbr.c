@@ -56,8 +56,11 @@ static bool looks_like_table(const struct mbr_disk *mbr)
     return used;
 }
 
-/* Partition numbers in these messages are GRUB's, from 0. */
-static struct err add(const struct disk *d, struct part_table *t, const struct part *p)
+/*
+ * What makes an entry unusable, or OK. The entries before it that are usable come first: of two
+ * that overlap it is the later one that is refused. Numbers in these messages are GRUB's, from 0.
+ */
+static struct err check(const struct disk *d, const struct part_table *t, const struct part *p)
 {
     if (!in_range(p->off_bytes, p->len_bytes, d->size_bytes))
         return ERR2(ERR_BAD_PART_TABLE,
@@ -66,11 +69,11 @@ static struct err add(const struct disk *d, struct part_table *t, const struct p
     for (uint32_t i = 0; i < t->nr_parts; i++) {
         const struct part *q = &t->parts[i];
 
-        if (p->off_bytes < q->off_bytes + q->len_bytes &&
+        if (!failed(q->bad) && p->off_bytes < q->off_bytes + q->len_bytes &&
             q->off_bytes < p->off_bytes + p->len_bytes)
-            return ERR2(ERR_BAD_PART_TABLE, "partitions %a and %b overlap", q->index, p->index);
+            return ERR2(ERR_BAD_PART_TABLE, "partition %b overlaps partition %a", q->index,
+                        p->index);
     }
-    t->parts[t->nr_parts++] = *p;
     return OK;
 }
 
@@ -93,8 +96,10 @@ struct err mbr_scan(const struct disk *d, const uint8_t sector[512], struct part
         if (p.mbr_type == TYPE_PROTECTIVE)
             return ERR(ERR_REFUSED, "the disk has a GUID partition table (GPT), which is not read; "
                                     "use an MBR table or no table");
-        if (p.mbr_type != TYPE_EMPTY && p.len_bytes != 0)
-            TRY(add(d, out, &p));
+        if (p.mbr_type == TYPE_EMPTY || p.len_bytes == 0)
+            continue;
+        p.bad = check(d, out, &p);
+        out->parts[out->nr_parts++] = p;
     }
     return OK;
 }

@@ -15,6 +15,7 @@ struct part {
     uint8_t mbr_type;
     bool active;
     uint64_t off_bytes, len_bytes;
+    struct err bad; /* OK, or ERR_BAD_PART_TABLE naming the entry: not to be used */
 };
 
 struct part_table {
@@ -26,9 +27,9 @@ struct part_table {
 /*
  * Read the disk's partition table. No table is success with scheme "none". A boot sector of a file
  * system that merely carries 55 AA (FAT, NTFS, ext with a boot loader) is told from a table by its
- * entries: status byte 0x00 or 0x80, start and length inside the disk, no overlaps. An entry that
- * reaches past the end of the disk is ERR_BAD_PART_TABLE naming the entry. LBA unit = the disk's
- * sector size.
+ * entries: their status bytes are 0x00 or 0x80. An entry that reaches past the end of the disk, or
+ * overlaps a usable one before it, is in the table and marked as bad: the others stay usable. LBA
+ * unit = the disk's sector size.
  */
 struct err part_scan(struct disk *d, struct part_table *out);
 

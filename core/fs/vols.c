@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 
 #define VOL_NAME_MAX 32
+#define BAD_PART_MAX 200
 
 struct mount {
     struct mount *next;
@@ -68,6 +69,21 @@ static struct err no_disk(const struct vols *v, uint32_t disk)
     return ERR2(ERR_NO_DISK, "hd%a was asked for; the last disk is hd%b", disk, v->nr_disks - 1);
 }
 
+/* Once a disk: which of its partitions cannot be used, and why. */
+static void log_bad_parts(const struct vols *v, uint32_t disk, const struct part_table *table)
+{
+    for (uint32_t i = 0; i < table->nr_parts; i++) {
+        const struct part *p = &table->parts[i];
+        char name[VOL_NAME_MAX], line[BAD_PART_MAX];
+
+        if (!failed(p->bad))
+            continue;
+        vol_format((struct vol_id){disk, p->index}, name, sizeof(name));
+        err_format(p->bad, name, line, sizeof(line));
+        log_line(v->log, line);
+    }
+}
+
 struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **out)
 {
     if (disk >= v->nr_disks)
@@ -79,6 +95,8 @@ struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **o
         if (d->table == NULL)
             return arena_exhausted("a partition table of %a bytes", sizeof(*d->table));
         d->table_result = part_scan(d->disk, d->table);
+        if (!failed(d->table_result))
+            log_bad_parts(v, disk, d->table);
     }
     *out = d->table;
     return d->table_result;
@@ -164,6 +182,7 @@ static struct err mount(struct vols *v, struct vol_id id, struct mount *m)
         TRY(disk_window(&m->window, whole, 0, whole->size_bytes, name));
     } else {
         TRY(find_part(v, id, &part));
+        TRY(part->bad);
         TRY(disk_window(&m->window, whole, part->off_bytes, part->len_bytes, name));
     }
     struct err e = fs_mount(&m->fs, &m->window, v->arena, v->log);

@@ -39,7 +39,8 @@ struct err vol_parse(const char *s, struct vol_id *out, size_t *used);
 /* "(hd0)" or "(hd0,1)" into buf. */
 void vol_format(struct vol_id id, char *buf, size_t cap);
 
-/* The mounted file system. ERR_NO_DISK, ERR_NO_PART, or what fs_mount says. Errors are kept too. */
+/* The mounted file system. ERR_NO_DISK, ERR_NO_PART, why the partition is bad, or what fs_mount
+ * says. Errors are kept too. */
 struct err vols_mount(struct vols *v, struct vol_id id, struct fs **out);
 
 /*

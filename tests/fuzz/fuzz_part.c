@@ -31,12 +31,16 @@ static void check_table(struct disk *d, const struct part_table *t)
         const struct part *p = &t->parts[i];
         struct disk w;
 
-        must(in_range(p->off_bytes, p->len_bytes, d->size_bytes), "inside the disk");
         must(i == 0 || p->index > t->parts[i - 1].index, "ascending");
+        must(!failed(p->bad) || p->bad.code == ERR_BAD_PART_TABLE, "bad or not");
+        if (failed(p->bad))
+            continue;
+        must(in_range(p->off_bytes, p->len_bytes, d->size_bytes), "inside the disk");
         must(!failed(disk_window(&w, d, p->off_bytes, p->len_bytes, "w")), "a window");
         must(w.size_bytes == p->len_bytes, "whole sectors");
         for (uint32_t k = 0; k < i; k++)
-            must(p->off_bytes >= t->parts[k].off_bytes + t->parts[k].len_bytes ||
+            must(failed(t->parts[k].bad) ||
+                     p->off_bytes >= t->parts[k].off_bytes + t->parts[k].len_bytes ||
                      t->parts[k].off_bytes >= p->off_bytes + p->len_bytes,
                  "no overlap");
     }

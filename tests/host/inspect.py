@@ -256,6 +256,27 @@ def partitions_and_more_disks(box):
     check_said(problems(r), "Error 21: Selected disk does not exist: (hd1,0)")
 
 
+def a_bad_partition_costs_only_itself(box):
+    fs = box.image(boot_files("timeout 0\ntitle x\nroot (hd0,0)\nkernel /boot/k root=/dev/a\n"
+                              "title y\nroot (hd0,1)\nkernel /boot/k\n"), "fs.img")
+    part = box.partitioned(fs, "cut.img")
+    os.truncate(part, 12 * MIB)
+    reason = "partition 1 reaches past the end of the disk, which has %d bytes" % (12 * MIB)
+    status, r, _ = inspect(part)
+    volumes = r["disks"][0]["volumes"]
+    check((status, r["entry"], r["disks"][0]["partition_table"]), (0, 0, "mbr"))
+    check([v["file_system"] for v in volumes], ["ext4", None])
+    check_said([volumes[1]["error"]], reason)
+    check([reason in text for text in r["log"]], [True])
+    check_said(problems(r, "doubt"), "(hd0,1): Error 5")
+    check_said(problems(r, "stops"), reason)
+    for path, status in (("/boot", 0), ("(hd0,0)/boot", 0), ("(hd0,1)/boot", 2)):
+        r = subprocess.run([PVBOOT, "ls", str(part), path], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+        check((path, r.returncode), (path, status))
+        check((path, reason.encode() in r.stderr), (path, True))
+
+
 def no_menu_says_where_it_was_sought(box):
     status, r, _ = inspect(box.image({"boot/grub/grub.cfg": "x"}))
     check((status, r["menu"], r["boots"]), (1, None, False))

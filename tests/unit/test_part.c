@@ -85,27 +85,44 @@ static void tells_tables_from_others(void)
     free(d);
 }
 
+static void check_bad(const struct part *p, const char *want)
+{
+    char text[200];
+
+    CHECK_ERR(p->bad, ERR_BAD_PART_TABLE);
+    err_format(p->bad, "hd0", text, sizeof(text));
+    CHECK_STR(text, want);
+}
+
+/* A bad entry costs nobody else the boot. */
 static void names_the_damaged_entry(void)
 {
     uint8_t *d = empty_disk();
     struct part_table t;
-    struct err e;
-    char text[200];
 
     put_entry(d, 0, 0x80, 0x83, 1, 7);
     put_entry(d, 1, 0, 0x83, 100, 29);
-    e = scan(d, 512, &t);
-    CHECK_U64(e.code, ERR_BAD_PART_TABLE);
-    err_format(e, "hd0", text, sizeof(text));
-    CHECK_STR(text,
+    put_entry(d, 2, 0, 0x83, 110, 2); /* inside the bad one, which does not count */
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, 3);
+    CHECK_OK(t.parts[0].bad);
+    CHECK_OK(t.parts[2].bad);
+    check_bad(&t.parts[1],
               "Error 5: Partition table invalid or corrupt: hd0 (partition 1 reaches past the "
               "end of the disk, which has 65536 bytes)");
+    put_entry(d, 2, 0, 0, 0, 0);
     put_entry(d, 1, 0, 0x83, 100, 28);
     CHECK_OK(scan(d, 512, &t));
+    CHECK_OK(t.parts[1].bad);
     put_entry(d, 1, 0, 0x83, UINT32_MAX, UINT32_MAX);
-    CHECK_ERR(scan(d, 4096, &t), ERR_BAD_PART_TABLE);
+    CHECK_OK(scan(d, 4096, &t));
+    CHECK_OK(t.parts[0].bad);
+    CHECK_ERR(t.parts[1].bad, ERR_BAD_PART_TABLE);
     put_entry(d, 1, 0, 0x83, 7, 5);
-    CHECK_ERR(scan(d, 512, &t), ERR_BAD_PART_TABLE);
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_OK(t.parts[0].bad);
+    check_bad(&t.parts[1], "Error 5: Partition table invalid or corrupt: hd0 (partition 1 overlaps "
+                           "partition 0)");
     put_entry(d, 1, 0, 0xee, 8, 5);
     CHECK_ERR(scan(d, 512, &t), ERR_REFUSED);
     free(d);
