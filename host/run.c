@@ -19,6 +19,8 @@
 #include "host/xenhost/buf.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,8 @@
 #define ESCAPE_KEY    0x1d /* Ctrl-] */
 #define XEN_LINES_MAX 40   /* of Xen's log, kept for a crash */
 #define INPUT_MAX     1024
+#define INPUT_WAITING (64 * 1024)    /* typed and not yet taken; standard input waits then */
+#define LAST_WORDS_MS 1000           /* for standard output to take the end event */
 #define END_GRACE_NS  20000000000ull /* from a guest's shutdown to what is known about it */
 
 struct run {
@@ -42,6 +46,9 @@ struct run {
     unsigned shown_s;
     bool tty_in;
     bool left;
+    bool output_gone; /* standard output takes no more */
+    bool input_on;    /* standard input is watched */
+    bool input_end;
     bool shut_down;
     uint64_t shut_down_ns;
     unsigned reason;
@@ -89,12 +96,53 @@ __attribute__((format(printf, 2, 3))) static void say(struct run *r, const char 
     fputs(r->tty_in ? "\r\n" : "\n", stderr);
 }
 
+static void leave(struct run *r)
+{
+    r->left = true;
+    xh_cancel(r->h);
+}
+
+/* To standard output, without ever being deaf to signals: a reader that has stopped reading must
+ * not keep us. An output that takes no more ends the run. */
+static void write_all(struct run *r, const char *bytes, size_t len)
+{
+    while (len && !r->output_gone) {
+        struct pollfd p[2] = {
+            {.fd = STDOUT_FILENO, .events = POLLOUT},
+            {.fd = r->left ? -1 : r->signal_fd, .events = POLLIN},
+        };
+        int ready = poll(p, 2, r->left ? LAST_WORDS_MS : -1);
+        ssize_t n;
+
+        if (ready == 0)
+            return; /* only after leaving */
+        if (ready > 0 && p[1].revents)
+            leave(r);
+        if (ready < 0 ? errno == EINTR : p[0].revents == 0)
+            continue;
+        /* what poll() promises room for, so that the call does not block */
+        n = ready < 0 ? -1 : write(STDOUT_FILENO, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+        if (n > 0) {
+            bytes += n;
+            len -= (size_t)n;
+        } else if (n < 0 && errno != EINTR && errno != EAGAIN) {
+            if (errno != EPIPE)
+                say(r, "standard output: %s", strerror(errno));
+            r->output_gone = true;
+            leave(r);
+        }
+    }
+}
+
 static void json_event(struct run *r, const char *event, const char *more)
 {
-    if (r->o->json) {
-        printf("{\"event\":\"%s\",\"t\":%.6f%s}\n", event, seconds(r), more);
-        fflush(stdout);
-    }
+    struct buf b = {0};
+
+    if (!r->o->json)
+        return;
+    buf_printf(&b, "{\"event\":\"%s\",\"t\":%.6f%s}\n", event, seconds(r), more);
+    write_all(r, b.text, b.len);
+    buf_free(&b);
 }
 
 static void on_log(void *ctx, const char *line, size_t len)
@@ -115,20 +163,6 @@ static void on_log(void *ctx, const char *line, size_t len)
     }
 }
 
-static void write_all(const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(STDOUT_FILENO, bytes, len);
-
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return;
-        if (n > 0) {
-            bytes += n;
-            len -= (size_t)n;
-        }
-    }
-}
-
 static void on_console(void *ctx, const char *guest, const void *bytes, size_t len,
                        uint64_t time_ns)
 {
@@ -140,7 +174,7 @@ static void on_console(void *ctx, const char *guest, const void *bytes, size_t l
     clear_progress(r);
     r->spoke = true;
     if (!r->o->json) {
-        write_all(bytes, len);
+        write_all(r, bytes, len);
         return;
     }
     buf_puts(&b, ",\"data\":");
@@ -179,10 +213,7 @@ static void on_event(void *ctx, const struct xh_event *ev)
 
 static void on_signal(void *ctx)
 {
-    struct run *r = ctx;
-
-    r->left = true;
-    xh_cancel(r->h);
+    leave(ctx);
 }
 
 static void on_stdin(void *ctx)
@@ -193,8 +224,10 @@ static void on_stdin(void *ctx)
     const char *escape;
 
     if (n <= 0) {
-        if (n == 0 || (errno != EINTR && errno != EAGAIN))
+        if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             xh_unwatch_fd(r->h, STDIN_FILENO);
+            r->input_end = true;
+        }
         if (n == 0 && r->tty_in)
             on_signal(r); /* the terminal is gone */
         return;
@@ -205,6 +238,19 @@ static void on_stdin(void *ctx)
         return;
     }
     xh_input(r->h, "guest", bytes, (size_t)n);
+    if (xh_input_waiting(r->h, "guest") > INPUT_WAITING) {
+        xh_unwatch_fd(r->h, STDIN_FILENO);
+        r->input_on = false;
+    }
+}
+
+/* Standard input is read as fast as the guest reads its console. */
+static void watch_input(struct run *r)
+{
+    if (r->input_on || r->input_end || xh_input_waiting(r->h, "guest") > INPUT_WAITING)
+        return;
+    xh_watch_fd(r->h, STDIN_FILENO, on_stdin, r);
+    r->input_on = true;
 }
 
 static void show_crash(struct run *r)
@@ -282,6 +328,7 @@ static enum xh_result attend(struct run *r, uint64_t end_ns)
             return XH_TIMEOUT;
         if (end_ns && now >= end_ns && now - r->shut_down_ns >= END_GRACE_NS)
             return XH_OK;
+        watch_input(r);
         res = xh_step(r->h, 1000);
         if (res != XH_OK)
             return res;
@@ -400,7 +447,7 @@ int cmd_run(int argc, char **argv)
     if (res == XH_OK) {
         /* from here on the terminal is the guest's */
         r.tty_in = !o.json && isatty(STDIN_FILENO) && tty_raw();
-        xh_watch_fd(r.h, STDIN_FILENO, on_stdin, &r);
+        watch_input(&r);
         res = run_guest(&r);
     }
     status = finish(&r, res);

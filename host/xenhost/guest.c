@@ -306,6 +306,13 @@ enum xh_result xh_input(struct xenhost *h, const char *guest, const void *bytes,
     return r;
 }
 
+size_t xh_input_waiting(struct xenhost *h, const char *guest)
+{
+    const struct guest_slot *g = guest_find(h, guest);
+
+    return g ? h->chan[CH_CON0 + (g - h->guest)].out.len : 0;
+}
+
 enum xh_result xh_put_file_from(struct xenhost *h, const char *name, const char *drive,
                                 uint64_t len)
 {

@@ -173,6 +173,8 @@ enum xh_result xh_restore(struct xenhost *h, const char *guest);
 
 /* Types on a guest's console. What the console does not take at once is kept and follows. */
 enum xh_result xh_input(struct xenhost *h, const char *guest, const void *bytes, size_t len);
+/* How many bytes are kept so. */
+size_t xh_input_waiting(struct xenhost *h, const char *guest);
 
 /* Runs a shell line in dom0; xh_output() is what it printed. */
 enum xh_result xh_shell(struct xenhost *h, const char *line, int timeout_ms);
