@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sub-commands of `pvboot`. Each gets its own arguments (argv[0] is its name) and returns the
- * exit status. Statuses are shared: 0 and 1 mean the same everywhere, the others belong to `run`.
+ * exit status: 0 is success everywhere. The statuses below are those of `run` and `host`; `ls` and
+ * `cat` share 0 and 1 and have EXIT_FILES_ERROR of files.h; those of `inspect` are in inspect.c.
  */
 #ifndef PVBOOT_HOST_CMD_H
 #define PVBOOT_HOST_CMD_H
@@ -10,7 +11,7 @@
 
 enum exit_status {
     EXIT_OK = 0,          /* run: the guest powered off */
-    EXIT_USAGE = 1,       /* wrong arguments, or an image that cannot be used */
+    EXIT_USAGE = 1,       /* wrong arguments; run: or an image that cannot be used */
     EXIT_CRASHED = 2,     /* run: the guest crashed */
     EXIT_TIMED_OUT = 3,   /* run: --timeout passed */
     EXIT_HOST_FAILED = 4, /* run, host: the Xen host did not start, or broke down */
@@ -21,7 +22,7 @@ int cmd_run(int argc, char **argv);
 int cmd_host(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_cat(int argc, char **argv);
-int cmd_inspect(int argc, char **argv); /* its statuses are its own: see its --help */
+int cmd_inspect(int argc, char **argv);
 
 /* One sentence on standard error, behind "pvboot: "; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);

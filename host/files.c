@@ -22,6 +22,8 @@ static const char ls_help[] =
     "  --sha256     the SHA-256 of each file's content\n"
     "  --disk IMAGE another disk, hd1 and so on\n"
     "\n"
+    "Exit status: 0 all was listed, 1 wrong arguments, 2 something could not be read or written.\n"
+    "\n"
     "example: pvboot ls -l guest.img /boot\n";
 
 static const char cat_help[] =
@@ -29,6 +31,11 @@ static const char cat_help[] =
     "\n"
     "Writes a file of a disk image (raw or qcow2) to standard output. PATH is /path, or\n"
     "(hdN,M)/path; see pvboot ls --help.\n"
+    "\n"
+    "  --disk IMAGE another disk, hd1 and so on\n"
+    "\n"
+    "Exit status: 0 the whole file was written, 1 wrong arguments, 2 it could not be read or "
+    "written.\n"
     "\n"
     "example: pvboot cat guest.img '(hd0)/boot/grub/menu.lst'\n";
 

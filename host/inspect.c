@@ -28,9 +28,8 @@ static const char help_text[] =
     "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
     "  --json           one JSON object on standard output\n"
     "\n"
-    "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments "
-    "or\n"
-    "an image that cannot be read.\n";
+    "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments,\n"
+    "an image that cannot be read, or a failed write.\n";
 
 struct inspect_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
