@@ -259,6 +259,8 @@ static void show_crash(struct run *r)
     const char *eol = r->tty_in ? "\r\n" : "\n";
     struct buf b = {0};
 
+    if (r->reason == XH_SUSPEND)
+        return; /* Xen has nothing to say about it */
     buf_puts(&b, ",\"xen\":[");
     if (!r->o->json && r->nr_xen_lines)
         say(r, "the guest crashed. What Xen said since the guest was created:");

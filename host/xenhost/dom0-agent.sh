@@ -146,10 +146,11 @@ quiet() {
 	done
 }
 
-# gone NAME DOMID CODE: a guest has shut down; 2 (suspend) belongs to xl save.
+# gone NAME DOMID CODE: a guest has shut down. 2 (suspend) belongs to xl save
+# while that runs; otherwise it is an end, because nobody would wake the guest.
 gone() {
 	say ev shutdown "$1" "$3" "$(now)"
-	[ "$3" != 2 ] || return
+	[ "$3" != 2 ] || [ ! -e "$run/$1.saving" ] || return
 	quiet "$1"
 	if [ "$3" = 3 ]; then
 		: >"$run/$1.dump"
@@ -237,7 +238,9 @@ do_destroy() { # NAME
 	do_sh "$1" "xl destroy $2"
 }
 do_save() { # NAME FILE
+	: >"$run/$2.saving"
 	do_sh "$1" "xl save $2 $3"
+	rm -f "$run/$2.saving"
 }
 do_sh() { # SCRIPT
 	(eval "$(text "$2")") >"$run/$1.log" 2>&1 </dev/null
