@@ -17,6 +17,7 @@
  * Every line gets one {"event":"reply","id":N,"ok":BOOL,...}, N counting the lines from 1.
  */
 #include "host/cmd.h"
+#include "host/run.h"
 #include "host/xenhost/buf.h"
 #include "host/xenhost/xenhost.h"
 
@@ -421,11 +422,12 @@ static int host_help(int status)
 
 int cmd_host(int argc, char **argv)
 {
+    enum { OPT_MEMORY = 1, OPT_NO_KVM, OPT_LOG, OPT_HELP };
     static const struct option options[] = {
-        {"memory", required_argument, NULL, 'm'},
-        {"no-kvm", no_argument, NULL, 'k'},
-        {"log", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
+        {"memory", required_argument, NULL, OPT_MEMORY},
+        {"no-kvm", no_argument, NULL, OPT_NO_KVM},
+        {"log", no_argument, NULL, OPT_LOG},
+        {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
     };
     struct session s = {.h = NULL};
@@ -437,14 +439,17 @@ int cmd_host(int argc, char **argv)
     int c, status;
     struct buf b;
 
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'm' && !parse_number("--memory (MiB)", optarg, XH_MIN_MEMORY_MIB,
-                                      XH_MAX_MEMORY_MIB, &opt.guest_memory_mib))
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (c == '?' || c == ':')
+            return bad_option("host", c, argv);
+        if (c == OPT_HELP || c == 'h')
+            return host_help(EXIT_OK);
+        if (c == OPT_MEMORY && !parse_number("--memory (MiB)", optarg, XH_MIN_MEMORY_MIB,
+                                             XH_MAX_MEMORY_MIB, &opt.guest_memory_mib))
             return EXIT_USAGE;
-        opt.no_kvm = opt.no_kvm || c == 'k';
-        s.log = s.log || c == 'l';
-        if (c == 'h' || c == '?')
-            return host_help(c == 'h' ? EXIT_OK : EXIT_USAGE);
+        opt.no_kvm = opt.no_kvm || c == OPT_NO_KVM;
+        s.log = s.log || c == OPT_LOG;
     }
     if (optind != argc)
         return host_help(EXIT_USAGE);

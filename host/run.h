@@ -34,4 +34,8 @@ struct run_options {
 /* 0: go on; otherwise the process ends with `*status`. */
 int run_parse(struct run_options *o, int argc, char **argv, int *status);
 
+/* The sentence for getopt_long's '?' and ':', of a command whose long options have values below
+ * 32; EXIT_USAGE. */
+int bad_option(const char *command, int c, char **argv);
+
 #endif

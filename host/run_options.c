@@ -36,7 +36,8 @@ static const char help_text[] =
     "typed on the guest's console.\n"
     "\n"
     "Exit status: 0 the guest powered off, 1 wrong arguments or an image that cannot be used,\n"
-    "2 the guest crashed, 3 --timeout passed, 4 the Xen host failed, 5 left with Ctrl-], by a\n"
+    "2 the guest crashed or suspended itself, 3 --timeout passed, 4 the Xen host failed, 5 left "
+    "with Ctrl-], by a\n"
     "signal or because standard output takes no more.\n"
     "\n"
     "Environment: PVBOOT_KERNEL_IMAGE names pvboot's image, PVBOOT_CACHE the folder where the "
@@ -93,6 +94,22 @@ static bool find_kernel_image(struct run_options *o)
     return false;
 }
 
+/* What Xen's domain builder takes: an ELF image, plain or packed with gzip, or a bzImage (its magic
+ * lies at 0x202: Linux, Documentation/arch/x86/boot.rst). */
+static bool is_kernel(const char *path)
+{
+    unsigned char head[0x206] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return false;
+    n = read(fd, head, sizeof(head));
+    close(fd);
+    return n >= 4 && (memcmp(head, "\177ELF", 4) == 0 || memcmp(head, "\x1f\x8b", 2) == 0 ||
+                      memcmp(head + 0x202, "HdrS", 4) == 0);
+}
+
 static bool check_kernel_image(struct run_options *o)
 {
     struct stat st;
@@ -105,6 +122,12 @@ static bool check_kernel_image(struct run_options *o)
     }
     if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         usage_error("the kernel image %s is not a file with something in it", o->kernel_image);
+        return false;
+    }
+    if (!is_kernel(o->kernel_image)) {
+        usage_error("the kernel image %s is neither an ELF file (plain or packed with gzip) nor a "
+                    "bzImage; name a kernel with Xen PV support",
+                    o->kernel_image);
         return false;
     }
     o->kernel_len = (uint64_t)st.st_size;
@@ -179,9 +202,22 @@ static bool one_option(struct run_options *o, int opt, const char *arg)
         o->verbose = true;
         return true;
     default:
-        fputs("pvboot: pvboot run --help lists the options\n", stderr);
-        return false;
+        return false; /* bad_option() has said it */
     }
+}
+
+int bad_option(const char *command, int c, char **argv)
+{
+    char letter[3] = {'-', (char)optopt, 0};
+    /* a letter may stand among others in one word; a long option is a word */
+    const char *name = optopt > ' ' && optopt < 0x7f ? letter : argv[optind - 1];
+
+    fprintf(stderr, "pvboot %s: %s \"%s\"; pvboot %s --help lists the options\n", command,
+            c == ':'                        ? "a value is missing after"
+            : optopt != 0 && name != letter ? "no value is taken by"
+                                            : "there is no option",
+            name, command);
+    return EXIT_USAGE;
 }
 
 int run_parse(struct run_options *o, int argc, char **argv, int *status)
@@ -193,8 +229,13 @@ int run_parse(struct run_options *o, int argc, char **argv, int *status)
     o->vcpus = 1;
     *status = EXIT_USAGE;
     o->nr_disks = 1; /* IMAGE, named last, comes first */
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (opt == OPT_HELP) {
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (opt == '?' || opt == ':') {
+            bad_option("run", opt, argv);
+            return 1;
+        }
+        if (opt == OPT_HELP || opt == 'h') {
             fputs(help_text, stdout);
             *status = EXIT_OK;
             return 1;
