@@ -62,11 +62,11 @@ UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_ext.c fuzz_unpack.c fuzz_lzo.c fuzz_image.c \
-          fuzz_menu.c)
+          fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk
 
 .PHONY: all help clean deps
 all: host images
