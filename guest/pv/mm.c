@@ -10,7 +10,7 @@
  * Tables are written through one spare page of the image (the "slot") while they are ordinary
  * pages; a table in use is never mapped writable, which Xen would refuse.
  */
-#include "guest/pv/mm.h"
+#include "guest/mm.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "guest/panic.h"
-#include "guest/pv/mm.h"
+#include "guest/mm.h"
 
 #define SLAB_PAGES 512
 #define SLAB_MAX   64

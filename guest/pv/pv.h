@@ -9,7 +9,7 @@
 #ifndef PVBOOT_PV_PV_H
 #define PVBOOT_PV_PV_H
 
-#include "guest/pv/mm.h"
+#include "guest/mm.h"
 #include "guest/xen/hypercall.h"
 
 #define PTE_PRESENT     ((uint64_t)1)

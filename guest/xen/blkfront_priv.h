@@ -4,7 +4,7 @@
 #define PVBOOT_XEN_BLKFRONT_PRIV_H
 
 #include "core/base/bytes.h"
-#include "guest/pv/mm.h"
+#include "guest/mm.h"
 #include "guest/xen/blkfront.h"
 #include "guest/xen/clock.h"
 #include "guest/xen/xen.h"

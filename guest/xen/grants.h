@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/base/err.h"
-#include "guest/pv/mm.h"
+#include "guest/mm.h"
 #include "guest/xen/xen.h"
 
 /* Map the table. Needs mm. */

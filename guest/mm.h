@@ -6,8 +6,8 @@
  * into the initial mapping. Virtual space for allocations starts at MM_BASE; pages are mapped in
  * chunks of whole level-1 tables, which Xen validates in one go.
  */
-#ifndef PVBOOT_PV_MM_H
-#define PVBOOT_PV_MM_H
+#ifndef PVBOOT_GUEST_MM_H
+#define PVBOOT_GUEST_MM_H
 
 #include <stdbool.h>
 #include <stddef.h>
