@@ -9,8 +9,8 @@
 #   initramfs    dom0's user land: busybox, xl, xenstored, xenconsoled, agent
 #   manifest     what it was made from
 # The folder is cached below PVBOOT_CACHE (default ~/.cache/pvboot) under a
-# name made of a hash over its inputs: versions of the installed packages and
-# the scripts of this folder. It is built in a temporary folder and renamed,
+# name made of a hash over its inputs: versions of the packages, the shared
+# libraries that are copied, and the scripts of this folder. It is built in a temporary folder and renamed,
 # so that it is there completely or not at all. Needs no root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -49,12 +49,86 @@ for p in $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9
 	fi
 done
 
+bin=/usr/lib/xen-$xenver/bin
+utils_programs="xl xenstored xenconsoled libxl-save-helper xen-init-dom0 xenctx"
+store_programs="xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists xenstore-chmod"
+
+lib_packages() { # the packages of libraries that the programs may need
+	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
+		--no-breaks --no-replaces --no-enhances "$utils" xenstore-utils |
+		grep '^lib' | grep -v -e '^lib.*perl' -e '^lib.*python' | sort -u
+}
+
+extra_libs() { # libgcc_s, which xl opens by itself
+	for f in /lib/x86_64-linux-gnu/libgcc_s.so.1 /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
+		[ ! -e "$f" ] || printf '%s\n' "$f"
+	done
+}
+
+ldd_paths() { # ldd_paths PROGRAM...: what ldd finds, and "missing NAME"
+	ldd "$@" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p; s/^\t\([^ ]*\) => not found/missing \1/p' | sort -u
+}
+
+all_installed() { # all_installed PACKAGE...
+	for p; do
+		deb_installed "$p" >/dev/null || return 1
+	done
+}
+
+# apt_says: what would be downloaded: dom0's kernel and every package that is
+# not installed; with them the versions of all packages that hold libraries.
+# apt takes seconds to say it, so it is asked again only when its lists, its
+# sources or the installed packages have changed.
+apt_says() {
+	state=$({
+		echo "$packages $linux"
+		ls -lR --full-time /etc/apt /var/lib/apt/lists /var/lib/dpkg/status 2>/dev/null || :
+	} | sha256sum)
+	memo=$PVBOOT_CACHE_DIR/apt-says
+	if [ ! -r "$memo" ] || [ "$(head -n 1 "$memo")" != "$state" ]; then
+		new=$(mktemp "$PVBOOT_CACHE_DIR/.apt.XXXXXX")
+		{
+			printf '%s\n' "$state"
+			meta=$linux
+			[ -n "$linux" ] || meta=$(deb_real_kernel linux-image-amd64) || meta=
+			printf 'kernel %s\n' "$meta"
+			for p in $packages $meta; do
+				deb_installed "$p" >/dev/null || printf '%s %s\n' "$p" "$(deb_candidate "$p")"
+			done
+			# shellcheck disable=SC2046 # one word a package
+			all_installed "$utils" xenstore-utils ||
+				apt-cache policy $(lib_packages) | grep -e '^lib' -e Installed: -e Candidate:
+		} >"$new"
+		mv "$new" "$memo"
+	fi
+	sed 1d "$memo"
+}
+apt=
+# shellcheck disable=SC2086 # one word a package
+if [ -z "$linux" ] || ! all_installed $packages; then
+	apt=$(apt_says)
+	linux=$(printf '%s\n' "$apt" | sed -n 's/^kernel //p')
+	[ -n "$linux" ] ||
+		die "no kernel for dom0: install the package linux-image-amd64 (or run apt-get update, then it is downloaded)"
+fi
+
+libraries() { # hashes of the libraries of programs that are installed
+	set --
+	for p in $utils_programs; do set -- "$@" "$bin/$p"; done
+	for p in $store_programs; do set -- "$@" "/usr/bin/$p"; done
+	{
+		ldd_paths "$@"
+		extra_libs
+	} | grep '^/' | xargs sha256sum
+}
+
 # 2. The key.
 key=$({
 	for p in $packages $linux; do
-		printf '%s %s\n' "$p" "$(deb_installed "$p" || echo downloaded)"
+		deb_installed "$p" || :
 	done
-	printf 'kernel %s\n' "${linux:-downloaded}"
+	printf '%s %s\n%s\n' "$packages" "$linux" "$apt"
+	! all_installed "$utils" xenstore-utils || libraries
 	for f in mkhost.sh debs.sh dom0-init.sh dom0-agent.sh dom0-block.sh; do
 		sha256sum <"$here/$f"
 	done
@@ -69,10 +143,6 @@ fi
 for t in cpio:cpio depmod:kmod gzip:gzip xz:xz-utils ldd:libc-bin; do
 	need "${t%%:*}" "${t##*:}"
 done
-if [ -z "$linux" ]; then
-	linux=$(deb_real_kernel linux-image-amd64) ||
-		die "no kernel for dom0: install the package linux-image-amd64 (or run apt-get update, then it is downloaded)"
-fi
 
 tmp=$(mktemp -d "$PVBOOT_CACHE_DIR/.host.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
@@ -89,12 +159,7 @@ trees="$t_hyper $t_utils $t_store $t_busy"
 
 # Libraries of packages that are not installed: their own packages, too.
 if [ -n "$t_utils" ] || [ -n "$t_store" ]; then
-	for p in $(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
-		--no-breaks --no-replaces --no-enhances "$utils" xenstore-utils |
-		grep '^lib' | sort -u); do
-		case $p in
-		lib*perl* | lib*python*) continue ;;
-		esac
+	for p in $(lib_packages); do
 		deb_installed "$p" >/dev/null || trees="$trees $(deb_tree "$p")"
 	done
 fi
@@ -147,11 +212,10 @@ add() { # add TREE PATH: a program at its own place
 	chmod 755 ".$2"
 	printf '%s\n' "$1$2" >>"$tmp/programs"
 }
-bin=/usr/lib/xen-$xenver/bin
-for p in xl xenstored xenconsoled libxl-save-helper xen-init-dom0 xenctx; do
+for p in $utils_programs; do
 	add "$t_utils" "$bin/$p"
 done
-for p in xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists xenstore-chmod; do
+for p in $store_programs; do
 	add "$t_store" "/usr/bin/$p"
 done
 cp -L "$t_busy/bin/busybox" bin/busybox 2>/dev/null || cp -L "$t_busy/usr/bin/busybox" bin/busybox
@@ -160,18 +224,20 @@ for a in $(bin/busybox --list); do
 	[ "$a" = busybox ] || ln -s busybox "bin/$a"
 done
 
-# Shared libraries: what ldd finds, and libgcc_s, which xl opens by itself.
+# Shared libraries.
 while read -r f; do
-	LD_LIBRARY_PATH=$libpath ldd "$f" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p; s/^\t\([^ ]*\) => not found/missing \1/p'
+	(
+		LD_LIBRARY_PATH=$libpath
+		export LD_LIBRARY_PATH
+		ldd_paths "$f"
+	)
 done <"$tmp/programs" | sort -u >"$tmp/libs"
 if grep -q '^missing' "$tmp/libs"; then
 	die "shared libraries are missing: $(sed -n 's/^missing //p' "$tmp/libs" | tr '\n' ' '); install the package $utils"
 fi
 {
 	cat "$tmp/libs"
-	for f in /lib/x86_64-linux-gnu/libgcc_s.so.1 /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
-		[ ! -e "$f" ] || printf '%s\n' "$f"
-	done
+	extra_libs
 } | while read -r f; do
 	case $f in
 	*/ld-linux-x86-64.so.2) to=lib64/ld-linux-x86-64.so.2 ;;
