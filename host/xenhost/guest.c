@@ -290,7 +290,7 @@ enum xh_result xh_restore(struct xenhost *h, const char *guest)
     struct guest_slot *g = NULL;
     enum xh_result r = guest_new(h, guest, &g);
 
-    if (r != XH_OK)
+    if (r != XH_OK || !g)
         return r;
     saved_name(file, sizeof(file), guest);
     return begin(h, g, "restore", (const char *const[]){file}, 1);
