@@ -2,6 +2,7 @@
 /* `pvboot ls` and `pvboot cat`: arguments, and a file's content. The listing is in listing.c. */
 #include "host/files.h"
 
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,51 +40,83 @@ static const char cat_help[] =
     "\n"
     "example: pvboot cat guest.img '(hd0)/boot/grub/menu.lst'\n";
 
+enum { OPT_DISK = 256, OPT_JSON, OPT_SHA256, OPT_HELP };
+
+/* Those of cat, then those of ls. */
+static const struct option cat_options[] = {
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+static const struct option ls_options[] = {
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"sha256", no_argument, NULL, OPT_SHA256},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* False: a usage error was shown. `word` is the option as it was written. */
+static bool one_option(struct ls_options *o, const char *command, int opt, const char *word)
+{
+    switch (opt) {
+    case OPT_DISK:
+        if (o->nr_images == MACHINE_DISKS_MAX) {
+            usage_error("%s: more than %d disks", command, MACHINE_DISKS_MAX);
+            return false;
+        }
+        o->images[o->nr_images++] = optarg;
+        return true;
+    case OPT_JSON:
+        o->json = true;
+        return true;
+    case OPT_SHA256:
+        o->sha256 = true;
+        return true;
+    case 'l':
+        o->details = true;
+        return true;
+    case 'R':
+        o->recursive = true;
+        return true;
+    case ':':
+        usage_error("%s: %s needs an image", command, word);
+        return false;
+    default:
+        usage_error("%s: unknown option %s; pvboot %s --help lists them", command, word, command);
+        return false;
+    }
+}
+
 /* 1: go on; 0: help was shown; -1: a usage error was shown. */
 static int parse(struct ls_options *o, int argc, char **argv, bool is_ls, const char *help)
 {
-    const char *positional[2] = {NULL, NULL};
-    size_t nr = 0;
-    bool options = true;
+    const struct option *options = is_ls ? ls_options : cat_options;
+    int opt;
 
     *o = (struct ls_options){.nr_images = 1};
-    for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i];
+    optind = 1;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, is_ls ? ":lRh" : ":h", options, NULL)) != -1) {
+        /* A letter may be one of several in its word. */
+        const char letter[] = {'-', (char)optopt, '\0'};
+        bool is_letter = optopt > 0 && optopt < OPT_DISK;
 
-        if (!options || arg[0] != '-' || arg[1] == '\0') {
-            if (nr == 2)
-                return usage_error("%s: \"%s\" is one argument too many", argv[0], arg), -1;
-            positional[nr++] = arg;
-        } else if (strcmp(arg, "--") == 0) {
-            options = false;
-        } else if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+        if (opt == OPT_HELP || opt == 'h') {
             fputs(help, stdout);
             return 0;
-        } else if (strcmp(arg, "--disk") == 0) {
-            if (i + 1 == argc)
-                return usage_error("%s: --disk needs an image", argv[0]), -1;
-            if (o->nr_images == MACHINE_DISKS_MAX)
-                return usage_error("%s: more than %d disks", argv[0], MACHINE_DISKS_MAX), -1;
-            o->images[o->nr_images++] = argv[++i];
-        } else if (is_ls && strcmp(arg, "--json") == 0) {
-            o->json = true;
-        } else if (is_ls && strcmp(arg, "--sha256") == 0) {
-            o->sha256 = true;
-        } else if (is_ls && arg[1] != '-' && strspn(arg + 1, "lR") == strlen(arg + 1)) {
-            o->details |= strchr(arg, 'l') != NULL;
-            o->recursive |= strchr(arg, 'R') != NULL;
-        } else {
-            return usage_error("%s: unknown option %s; pvboot %s --help lists them", argv[0], arg,
-                               argv[0]),
-                   -1;
         }
+        if (!one_option(o, argv[0], opt, is_letter ? letter : argv[optind - 1]))
+            return -1;
     }
-    if (nr != 2)
+    if (argc - optind > 2)
+        return usage_error("%s: \"%s\" is one argument too many", argv[0], argv[optind + 2]), -1;
+    if (argc - optind < 2)
         return usage_error("%s: an IMAGE and a PATH are needed; pvboot %s --help tells more",
                            argv[0], argv[0]),
                -1;
-    o->images[0] = positional[0];
-    o->path = positional[1];
+    o->images[0] = argv[optind];
+    o->path = argv[optind + 1];
     return 1;
 }
 

@@ -325,6 +325,23 @@ def wrong_use_is_one_sentence(box):
     check((r.returncode, r.stdout.startswith(b"usage: pvboot inspect")), (0, True))
 
 
+def ls_and_cat_take_options_as_run_does(box):
+    fs = box.image({"x": "y"})
+    for args, status, want in (
+            (["ls", "--disk=%s" % fs, fs, "(hd1)/"], 0, b"x\n"),
+            (["ls", fs, "/x", "-lR", "--disk", fs], 0, b" /x\n"),
+            (["cat", "--disk=%s" % fs, fs, "(hd1)/x"], 0, b"y"),
+            (["ls", fs, "/", "-xl"], 1, b"pvboot: ls: unknown option -x; "),
+            (["cat", "-l", fs, "/"], 1, b"pvboot: cat: unknown option -l; "),
+            (["ls", "--json=3", fs, "/"], 1, b"pvboot: ls: unknown option --json=3; "),
+            (["cat", fs, "/x", "--disk"], 1, b"pvboot: cat: --disk needs an image\n"),
+            (["cat", fs, "/x", "/y"], 1, b'pvboot: cat: "/y" is one argument too many\n')):
+        r = subprocess.run([PVBOOT, *map(str, args)], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
+        check((args, r.returncode, want in r.stdout + r.stderr), (args, status, True))
+        check((args, r.stderr.count(b"\n")), (args, 1 if status else r.stderr.count(b"using")))
+
+
 def a_name_does_not_steer_the_terminal(box):
     name = "k\x1b]0;x\x07"
     image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/%s root=LABEL=\x1b[2J\n"
