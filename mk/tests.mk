@@ -45,6 +45,13 @@ $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CLANG) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(UNPACK_LIBS)
 
+# What harnesses of the host command's readers need besides core/.
+FUZZ_INITRD := inspect_initrd.c inspect_look.c inspect_kernel.c inspect_doubts.c
+FUZZ_HOST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,qcow2.c $(FUZZ_INITRD))
+
+$(BUILD)/fuzz/tests/fuzz/fuzz_qcow2: $(BUILD)/fuzz/obj/host/qcow2.o
+$(BUILD)/fuzz/tests/fuzz/fuzz_initrd: $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,$(FUZZ_INITRD))
+
 .PRECIOUS: $(BUILD)/unit64/obj/%.o $(BUILD)/unit32/obj/%.o $(BUILD)/fuzz/obj/%.o
 
 # The 32-bit archives of the decompression libraries, unpacked from their packages: nothing of
@@ -57,7 +64,8 @@ unit64: $(UNIT_BIN64)
 unit32: $(UNIT_BIN32)
 fuzz-build: $(FUZZ_BIN)
 
--include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d)
+-include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d) \
+         $(FUZZ_HOST_OBJ:.o=.d)
 
 .PHONY: check-images
 ## make check-images file systems as pvboot reads them, compared with Linux (in QEMU)
