@@ -87,6 +87,8 @@ apt_says() {
 	memo=$PVBOOT_CACHE_DIR/apt-says
 	if [ ! -r "$memo" ] || [ "$(head -n 1 "$memo")" != "$state" ]; then
 		new=$(mktemp "$PVBOOT_CACHE_DIR/.apt.XXXXXX")
+		trap 'rm -f "$new"' EXIT # of the subshell that this runs in
+		trap 'exit 1' INT TERM HUP
 		{
 			printf '%s\n' "$state"
 			meta=$linux
