@@ -417,7 +417,7 @@ static int host_help(int status)
           "  sh LINE\n"
           "  quit\n",
           status == EXIT_OK ? stdout : stderr);
-    return status;
+    return flush_stdout() ? status : EXIT_USAGE;
 }
 
 int cmd_host(int argc, char **argv)

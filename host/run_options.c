@@ -237,7 +237,7 @@ int run_parse(struct run_options *o, int argc, char **argv, int *status)
         }
         if (opt == OPT_HELP || opt == 'h') {
             fputs(help_text, stdout);
-            *status = EXIT_OK;
+            *status = flush_stdout() ? EXIT_OK : EXIT_USAGE;
             return 1;
         }
         if (!one_option(o, opt, optarg))
