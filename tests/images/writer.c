@@ -64,10 +64,10 @@ static void close_synced(int fd)
 /* Every `step`th piece of nr, in random order; then synced, so that each is an extent. */
 static void scatter(const char *path, uint32_t nr, uint32_t step)
 {
-    uint32_t *order = malloc(nr * sizeof(*order));
+    uint32_t *order = calloc(nr, sizeof(*order));
     int fd = create(path);
 
-    must(order != NULL, "malloc");
+    must(order != NULL, "calloc");
     for (uint32_t i = 0; i < nr; i++) {
         uint32_t j = rnd(i + 1);
 
