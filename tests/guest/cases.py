@@ -6,6 +6,7 @@ It gets a Trial: `disk()` makes an image, `boot()` runs a guest to its end and
 returns it, `check*()` compare. Raise Missing to skip.
 """
 
+import gzip
 import hashlib
 import re
 from pathlib import Path
@@ -402,6 +403,25 @@ def started_by_grub(t):
                files={"/boot/xen/pvboot-x86_64.elf": t.image})
     g = t.boot(disks=[(d, "xvda")], kernel=GRUB)
     t.check("Chainloading" in g.console, "GRUB was there first")
+    r = booted(t, g, LZ4)
+    t.equal(r["read"], ["xvda:etc/marker " + MARKER_HASH], "file read by the guest")
+
+
+@case
+def elf_kernels(t):
+    """A gzipped and a plain ELF that are not Linux: pvboot starts pvboot twice, then Linux"""
+    def one(kernel):
+        return menu(("next", "(hd0)", kernel, None))
+
+    d = system(t, LZ4, "pv.read=xvda:etc/marker", files={
+        "/boot/plain": t.image,
+        "/boot/packed.gz": gzip.compress(t.image.read_bytes(), mtime=0),
+        "/boot/first.lst": one("/boot/packed.gz (hd0)/boot/second.lst"),
+        "/boot/second.lst": one("/boot/plain (hd0)/boot/grub/menu.lst")})
+    g = t.boot(disks=[(d, "xvda")], extra="(hd0)/boot/first.lst")
+    before = g.console.split("Linux version")[0]
+    t.equal(before.count("of memory"), 3, "banners")
+    t.check("kernel: ELF, gzip" in before and "kernel: ELF, none" in before, "both kinds of ELF")
     r = booted(t, g, LZ4)
     t.equal(r["read"], ["xvda:etc/marker " + MARKER_HASH], "file read by the guest")
 
