@@ -59,7 +59,7 @@ static void log_kernel(const struct image *img, const struct log *log)
         text_name(&t, img->version, strcspn(img->version, " "));
     }
     text_str(&t, ", ");
-    text_str(&t, unpack_name(img->compression));
+    text_str(&t, img->compression == UNPACK_NONE ? "uncompressed" : unpack_name(img->compression));
     text_str(&t, ", ");
     text_size(&t, img->pend - img->pstart);
     text_str(&t, " in memory");

@@ -421,7 +421,7 @@ def elf_kernels(t):
     g = t.boot(disks=[(d, "xvda")], extra="(hd0)/boot/first.lst")
     before = g.console.split("Linux version")[0]
     t.equal(before.count("of memory"), 3, "banners")
-    t.check("kernel: ELF, gzip" in before and "kernel: ELF, none" in before, "both kinds of ELF")
+    t.check("kernel: ELF, gzip" in before and "kernel: ELF, uncompressed" in before, "both kinds of ELF")
     r = booted(t, g, LZ4)
     t.equal(r["read"], ["xvda:etc/marker " + MARKER_HASH], "file read by the guest")
 
