@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "guest/libc/no_idiom.h"
+
 /* A register's width; may alias and be unaligned. */
 typedef unsigned long __attribute__((may_alias, aligned(1))) word;
 
@@ -26,8 +28,6 @@ typedef unsigned long __attribute__((may_alias, aligned(1))) word;
 
 /* From here on the string instructions win. */
 #define LONG_BYTES 256u
-
-#define NO_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
 
 typedef uint32_t __attribute__((may_alias, aligned(1))) half;
 typedef uint16_t __attribute__((may_alias, aligned(1))) quarter;
