@@ -15,6 +15,7 @@
 #include "core/fs/fs.h"
 #include "tests/unit/mkfs.h"
 #include "tests/unit/support.h"
+#include "tests/fuzz/must.h"
 
 #define NODES_MAX   200
 #define PATCHES_MAX 64
@@ -40,14 +41,6 @@ static struct image {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int cond, const char *what)
-{
-    if (cond)
-        return;
-    fprintf(stderr, "not true: %s\n", what);
-    abort();
-}
 
 struct visit {
     struct fs *fs;

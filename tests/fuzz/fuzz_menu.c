@@ -14,6 +14,7 @@
 #include "core/menu/menu.h"
 #include "core/menu/session.h"
 #include "tests/unit/tree.h"
+#include "tests/fuzz/must.h"
 
 #define ENTRIES_RUN 16
 
@@ -27,14 +28,6 @@ static struct vols *vols; /* mounted once: the disk stays the same */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int cond, const char *what)
-{
-    if (cond)
-        return;
-    fprintf(stderr, "not true: %s\n", what);
-    abort();
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -10,18 +10,11 @@
 #include "core/base/bytes.h"
 #include "core/disk/part.h"
 #include "tests/unit/support.h"
+#include "tests/fuzz/must.h"
 
 #define START_BYTES 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int cond, const char *what)
-{
-    if (cond)
-        return;
-    fprintf(stderr, "not true: %s\n", what);
-    abort();
-}
 
 static void check_table(struct disk *d, const struct part_table *t)
 {
