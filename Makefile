@@ -24,16 +24,19 @@ endif
 # ---- sources, folder by folder -------------------------------------------------------------------
 
 CORE_BASE   := err.c text.c arena.c
-CORE_DISK   := disk.c cache.c part.c mbr.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c \
-               ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
+CORE_DISK   := disk.c cache.c mapped.c overlay.c \
+               part.c mbr.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c
+CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
+CORE_XFS    :=
+CORE_REISER :=
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
-        $(addprefix core/fs/,$(CORE_FS)) $(addprefix core/unpack/,$(CORE_UNPACK)) \
+        $(addprefix core/fs/,$(CORE_FS) $(CORE_EXT) $(CORE_XFS) $(CORE_REISER)) $(addprefix core/unpack/,$(CORE_UNPACK)) \
         $(addprefix core/image/,$(CORE_IMAGE)) $(addprefix core/menu/,$(CORE_MENU)) \
         $(addprefix core/plan/,$(CORE_PLAN))
 
@@ -55,14 +58,19 @@ HOST_CMD     := main.c machine.c filedisk.c qcow2.c json.c files.c listing.c \
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
-UNIT := $(addprefix tests/unit/,test_base.c test_disk.c test_part.c test_ext.c test_ext_reads.c \
-          test_vols.c test_lzo.c test_unpack.c test_image.c test_image_refuse.c test_menu.c \
-          test_menu_locate.c test_session.c test_plan.c test_guest_libc.c test_vdev.c)
+UNIT := $(addprefix tests/unit/,test_base.c \
+          test_disk.c test_overlay.c test_part.c test_vols.c \
+          test_ext.c test_ext_reads.c \
+          test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
+          test_menu.c test_menu_locate.c test_session.c \
+          test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
-FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_ext.c fuzz_unpack.c fuzz_lzo.c fuzz_image.c \
-          fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
+FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
+          fuzz_ext.c \
+          fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
+FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 

@@ -11,7 +11,7 @@ FUZZ_BIN   := $(patsubst %.c,$(BUILD)/fuzz/%,$(FUZZ))
 UNIT_COMMON := $(CORE) $(addprefix tests/unit/,$(UNIT_SUPPORT))
 UNIT_OBJ64  := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(UNIT_COMMON))
 UNIT_OBJ32  := $(patsubst %.c,$(BUILD)/unit32/obj/%.o,$(UNIT_COMMON))
-FUZZ_OBJ    := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(UNIT_COMMON))
+FUZZ_OBJ    := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(UNIT_COMMON) $(FUZZ_SUPPORT))
 
 I386_LIBS := $(BUILD)/i386-libs
 

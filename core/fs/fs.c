@@ -65,5 +65,5 @@ struct err fs_mount(struct fs *fs, struct disk *disk, struct arena *a, const str
     const char *foreign = foreign_sentence(disk);
 
     return ERR(ERR_FS_MOUNT,
-               foreign != NULL ? foreign : "no known file system; ext2, ext3 and ext4 are read");
+               foreign != NULL ? foreign : "no known file system; " FS_READ_LIST " read");
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The readers that fs_mount knows. A new file system is one line here and one in fs.c. */
+/*
+ * The readers that fs_mount knows. A new file system is a line here, one in fs.c, and its name in
+ * FS_READ_LIST.
+ */
 #ifndef PVBOOT_FS_READERS_H
 #define PVBOOT_FS_READERS_H
 
 #include "core/fs/fs.h"
+
+/* The end of sentences that say what is read instead. */
+#define FS_READ_LIST "ext2, ext3 and ext4 are"
 
 extern const struct fs_ops ext_fs_ops;
 
