@@ -6,9 +6,10 @@ UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 SUITES = 'unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
-         'size=tests/size.sh $(GUEST_IMAGE).gz 358400' \
+         'size=tests/size.sh $(GUEST_IMAGE).gz 460800' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
          'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
+         'hostile=$(MAKE) --no-print-directory check-hostile' \
          'images=$(MAKE) --no-print-directory check-images' \
          'guest=$(MAKE) --no-print-directory check-guest'
 
@@ -18,7 +19,7 @@ check: deps
 	$(MAKE) --no-print-directory -j2 check-build
 	tests/check.sh $(BUILD)/check $(SUITES)
 
-check-build: all unit64 unit32 fuzz-build
+check-build: all unit64 unit32 fuzz-build $(HOSTILE)
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
 
 ## make lint         format, static analysis, sizes

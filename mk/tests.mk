@@ -71,3 +71,16 @@ fuzz-build: $(FUZZ_BIN)
 ## make check-images file systems as pvboot reads them, compared with Linux (in QEMU)
 check-images: $(BUILD)/pvboot
 	tests/images/run.sh $(BUILD)/pvboot $(BUILD)/images-test
+
+# Damaged file systems, read under the sanitizers.
+HOSTILE := $(BUILD)/unit64/tests/hostile/hostile
+
+$(HOSTILE): $(BUILD)/unit64/obj/tests/hostile/hostile.o $(UNIT_OBJ64)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS)
+
+.PHONY: check-hostile
+## make check-hostile   e2fsprogs' damaged images and trashed XFS ones through every reader
+check-hostile: $(HOSTILE)
+	tests/hostile/run.sh $(HOSTILE) $(BUILD)/hostile
