@@ -26,7 +26,7 @@ endif
 CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c mbr.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c crc.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
 CORE_XFS    := xfs_super.c
 CORE_REISER :=
@@ -59,7 +59,7 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
-          test_disk.c test_overlay.c test_part.c test_vols.c \
+          test_disk.c test_overlay.c test_part.c test_blocklist.c test_vols.c \
           test_ext.c test_ext_reads.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
