@@ -9,9 +9,9 @@ SUITES = 'unit64=$(UNIT_RUN64)' \
          'size=tests/size.sh $(GUEST_IMAGE).gz 460800' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
          'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
+         '+guest=$(MAKE) --no-print-directory check-guest' \
          'hostile=$(MAKE) --no-print-directory check-hostile' \
-         'images=$(MAKE) --no-print-directory check-images' \
-         'guest=$(MAKE) --no-print-directory check-guest'
+         'images=$(MAKE) --no-print-directory check-images'
 
 .PHONY: check lint ci check-build
 ## make check        all tests; installs what they need

@@ -2,23 +2,25 @@
 # SPDX-License-Identifier: MIT
 # Run test suites and add up their counts.
 #
-#     tests/check.sh LOGDIR NAME=COMMAND ...
+#     tests/check.sh LOGDIR [+]NAME=COMMAND ...
 #
-# Each command ends its output with "N passed, N failed" (", N skipped" may follow). A suite without
-# such a line, or with a status that its counts do not explain, is one failure. The output of each
-# goes to LOGDIR/NAME.log and is shown where something failed; skipped cases are always shown.
+# Suites run one after the other; one with a plus sign runs beside those that follow it (give it to
+# a long one that keeps one core busy). Each command ends its output with "N passed, N failed"
+# (", N skipped" may follow). A suite without such a line, or with a status that its counts do not
+# explain, is one failure. The output of each goes to LOGDIR/NAME.log and is shown where something
+# failed; skipped cases are always shown.
 set -u
 
 logs=$1
 shift
 mkdir -p "$logs"
+rm -f "$logs"/*.counts
 passed=0 failed=0 skipped=0
 
-for suite in "$@"; do
-    name=${suite%%=*}
-    log=$logs/$name.log
+run_suite() { # NAME COMMAND
+    log=$logs/$1.log
     began=$(date +%s)
-    sh -c "${suite#*=}" >"$log" 2>&1 </dev/null
+    sh -c "$2" >"$log" 2>&1 </dev/null
     status=$?
     took=$(($(date +%s) - began))
     counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tr -d ,)
@@ -32,10 +34,35 @@ for suite in "$@"; do
         f=1
         echo "exit status $status, though no test failed" >>"$log"
     fi
-    printf '%-12s %4d passed, %d failed, %d skipped   (%d s)\n' "$name" "$p" "$f" "$s" "$took"
-    grep -iE '^(ok .*# skip|skipped?:? )' "$log" | sed 's/^/    /'
+    echo "$p $f $s $took" >"$logs/$1.counts"
+}
+
+report() { # NAME
+    log=$logs/$1.log
+    read -r p f s took <"$logs/$1.counts" || { p=0 f=1 s=0 took=0; }
+    printf '%-12s %4d passed, %d failed, %d skipped   (%d s)\n' "$1" "$p" "$f" "$s" "$took"
+    grep -iE '^(ok .*# skip|skip(ped)?:? )' "$log" | sed 's/^/    /'
     [ "$f" = 0 ] || { echo "---- $log"; tail -n 200 "$log"; echo "----"; }
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+beside=
+for suite in "$@"; do
+    name=${suite%%=*}
+    case $name in
+    +*)
+        run_suite "${name#+}" "${suite#*=}" &
+        beside="$beside ${name#+}"
+        ;;
+    *)
+        run_suite "$name" "${suite#*=}"
+        report "$name"
+        ;;
+    esac
+done
+wait
+for name in $beside; do
+    report "$name"
 done
 
 echo "$passed passed, $failed failed, $skipped skipped"
