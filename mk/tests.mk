@@ -68,9 +68,10 @@ fuzz-build: $(FUZZ_BIN)
          $(FUZZ_HOST_OBJ:.o=.d)
 
 .PHONY: check-images
-## make check-images file systems as pvboot reads them, compared with Linux (in QEMU)
+## make check-images [NAMES="xfs-*"] file systems as pvboot reads them, compared with Linux (in QEMU)
 check-images: $(BUILD)/pvboot
-	tests/images/run.sh $(BUILD)/pvboot $(BUILD)/images-test
+	status=0; tests/images/run.py $(BUILD)/pvboot $(BUILD)/images-test $(NAMES) || status=1; \
+	tests/images/commands.sh $(BUILD)/pvboot $(BUILD)/images-test/commands || status=1; exit $$status
 
 # Damaged file systems, read under the sanitizers.
 HOSTILE := $(BUILD)/unit64/tests/hostile/hostile

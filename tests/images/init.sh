@@ -1,47 +1,90 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# The guest's init: for each disk by its serial number, "w-N-NAME" is written to first (N entries),
-# "r-NAME" is only read. All is mounted read-only and reported to the disk "report".
+# The guest's init. The disk with the serial number "plan" holds its work, a disk a line:
+#
+#   SERIAL MODE FILE-SYSTEM MOUNT-OPTIONS NUMBER
+#
+# r  mount read-only, report        rw  mount writable (which recovers), report
+# w  write with NUMBER entries, unmount, then as r
+# d  write, and leave mounted: the guest's end is a crash. No report.
+#
+# What Linux sees goes to the disk "report".
 /bin/busybox --install -s /bin
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t devtmpfs none /dev
-while read -r module; do
-    insmod "/modules/$module" || echo "insmod $module failed"
-done </modules/order
+load() {
+    while read -r module; do
+        [ -f "/modules/done-$module" ] || insmod "/modules/$module" || echo "insmod $module failed"
+        : >"/modules/done-$module"
+    done <"$1"
+}
+load /modules/order
 mdev -s
-report=
-for d in /sys/block/vd*; do
-    [ "$(cat "$d/serial")" = report ] && report=/dev/${d##*/}
-done
-exec 3>"$report"
-for d in /sys/block/vd*; do
-    dev=/dev/${d##*/}
-    serial=$(cat "$d/serial")
-    case $serial in
-    w-*)
-        nr=${serial#w-}
-        nr=${nr%%-*}
-        echo "$(cut -d" " -f1 /proc/uptime) writing $serial"
-        if ! { mount -t ext4 "$dev" /mnt && writer /mnt "$nr" && umount /mnt; }; then
-            echo "# failed $serial writing" >&3
-            umount /mnt
-            continue
+disk() {
+    for d in /sys/block/vd*; do
+        [ "$(cat "$d/serial")" != "$1" ] || echo "/dev/${d##*/}"
+    done
+}
+say() {
+    echo "$(cut -d" " -f1 /proc/uptime) $*"
+}
+failed() {
+    echo "# failed $serial $1" >&3
+    umount "/mnt/$serial" 2>/dev/null
+}
+report_tree() {
+    say "reading $serial $options"
+    echo "# image $serial" >&3
+    if mount -t "$fs" -o "$options" "$dev" "/mnt/$serial"; then
+        report "/mnt/$serial" >&3 || failed reading
+        umount "/mnt/$serial"
+    else
+        failed mounting
+    fi
+}
+write_tree() {
+    say "writing $serial"
+    mount -t "$fs" -o "$options" "$dev" "/mnt/$serial" && "$1" "/mnt/$serial" "$number"
+}
+# Nothing is written home behind the back of a test of journals.
+echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+echo 360000 >/proc/sys/vm/dirty_expire_centisecs
+echo 90 >/proc/sys/vm/dirty_ratio
+echo 80 >/proc/sys/vm/dirty_background_ratio
+
+exec 3>/report
+tr -d '\0' <"$(disk plan)" >/plan
+end=sync
+while read -r serial mode fs options number <&4; do
+    dev=$(disk "$serial")
+    mkdir -p "/mnt/$serial"
+    load "/modules/order-$fs"
+    [ "$fs" != xfs ] || echo 720000 >/proc/sys/fs/xfs/xfssyncd_centisecs
+    [ "$options" != - ] || options=
+    # Copies of an image have one name.
+    [ "$fs" != xfs ] || options=${options:+$options,}nouuid
+    case $mode in
+    r) options=ro${options:+,$options} && report_tree ;;
+    rw) options=rw${options:+,$options} && report_tree ;;
+    w)
+        options=rw${options:+,$options}
+        if write_tree writer && umount "/mnt/$serial"; then
+            options=ro${options#rw}
+            report_tree
+        else
+            failed writing
         fi
         ;;
-    r*-*) ;;
-    *) continue ;;
+    d)
+        options=rw${options:+,$options}
+        end=
+        write_tree dirty || failed writing
+        ;;
     esac
-    echo "$(cut -d" " -f1 /proc/uptime) reading $serial"
-    echo "# image $serial" >&3
-    if mount -t ext4 -o ro "$dev" /mnt; then
-        report /mnt >&3 || echo "# failed $serial reading" >&3
-        umount /mnt
-    else
-        echo "# failed $serial mounting" >&3
-    fi
-done
+done 4</plan
 echo "# end" >&3
 exec 3>&-
-sync
-poweroff -f
+dd if=/report of="$(disk report)" bs=64k conv=fsync 2>/dev/null
+[ -z "$end" ] || sync
+poweroff -n -f

@@ -7,7 +7,6 @@
  * What a file system does not support (fallocate on ext2) is left out. Any other failure ends the
  * program with a message.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,49 +16,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define PIECE   1024
-#define NAME_CH "abcdefghijklmnopqrstuvwxyz0123456789"
+#include "tests/images/files.h"
 
-static uint64_t state = 88172645463325252;
-
-static uint32_t rnd(uint32_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 20) % below;
-}
-
-static void must(int good, const char *what)
-{
-    if (good)
-        return;
-    fprintf(stderr, "writer: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static int create(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-
-    must(fd >= 0, path);
-    return fd;
-}
-
-static void put(int fd, uint64_t off, uint32_t len)
-{
-    static uint8_t buf[65536];
-
-    for (uint32_t i = 0; i < len; i++)
-        buf[i] = (uint8_t)((off + i) * 31 + (off + i) / 253 + 1);
-    must(pwrite(fd, buf, len, (off_t)off) == (ssize_t)len, "pwrite");
-}
-
-static void close_synced(int fd)
-{
-    must(fsync(fd) == 0, "fsync");
-    close(fd);
-}
+#define PIECE 1024
 
 /* Every `step`th piece of nr, in random order; then synced, so that each is an extent. */
 static void scatter(const char *path, uint32_t nr, uint32_t step)
@@ -148,41 +107,6 @@ static void indirect(void)
     must(fdatasync(fd) == 0, "fdatasync");
     must(ftruncate(fd, 520001) == 0, "ftruncate");
     close_synced(fd);
-}
-
-static void entry_name(char *name, uint32_t i, uint32_t max_len)
-{
-    uint32_t len = 8 + (i * 2654435761u >> 8) % (max_len - 7);
-
-    snprintf(name, 256, "%06u", i);
-    for (uint32_t k = 6; k < len; k++)
-        name[k] = NAME_CH[(i * 7 + k * k) % 36];
-    name[len] = '\0';
-}
-
-/* Entries are links to few files: a directory's size is what matters here. */
-static void directory(const char *dir, uint32_t nr, uint32_t max_len)
-{
-    char name[300], target[32] = "";
-
-    must(mkdir(dir, 0755) == 0 && chdir(dir) == 0, dir);
-    for (uint32_t i = 0; i < nr; i++) {
-        entry_name(name, i, max_len);
-        if (i % 20000 == 0) {
-            snprintf(target, sizeof(target), "file-%u", i);
-            close(create(target));
-        }
-        must(link(target, name) == 0, name);
-    }
-    for (uint32_t i = 0; i < nr; i += 3) {
-        entry_name(name, i, max_len);
-        must(unlink(name) == 0, name);
-    }
-    for (uint32_t i = nr; i < nr + nr / 10; i++) {
-        entry_name(name, i, max_len);
-        must(link(target, name) == 0, name);
-    }
-    must(chdir("..") == 0, "..");
 }
 
 static void links(void)

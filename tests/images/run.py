@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""run.py PVBOOT WORKFOLDER [NAME]... - file systems read by pvboot, compared with Linux.
+
+The images stand in the lists ext.list, xfs.list, reiserfs.list (README.md says what the columns
+mean). Each is made by its own mkfs, written or only read by a Linux guest, and its listing (type,
+size, mode, target and SHA-256 of each file) compared with `pvboot ls -R --json --sha256`. With
+NAMEs (shell patterns), only these images.
+"""
+
+import argparse
+import concurrent.futures
+import fnmatch
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from oracle import HERE, Failed, Guest, Job, Missing, command
+
+SIZES = {"ext": "160M", "xfs": "320M", "reiserfs": "128M"}
+MOUNT_AS = {"ext": "ext4", "xfs": "xfs", "reiserfs": "reiserfs"}
+GUESTS_AT_A_TIME = 2
+CHUNK_WEIGHT = 24
+
+
+class Image:
+    """A line of a list."""
+
+    def __init__(self, family, line):
+        words = line.split(None, 4)
+        self.family = family
+        self.name, kind, self.kernel, self.mount = words[:4]
+        self.options = words[4] if len(words) > 4 else ""
+        kind, _, sector = kind.partition("/")
+        self.sector = 4096 if sector == "4k" else 512
+        self.kind, _, number = kind.partition("-")
+        self.number = int(number or 0)
+        self.size = SIZES[family]
+        self.env = {}
+        self.job = None
+        self.skip = None
+
+    def weight(self):
+        return {"r": 1, "f": 1, "w": 3, "d": 3}.get(self.kind, 1)
+
+    def make(self, work, trees):
+        """Makes work/NAME.img."""
+        self.path = work / (self.name + ".img")
+        self.path.unlink(missing_ok=True)
+        if self.kind == "f":
+            stored = HERE / "newer" / (self.name + ".img.xz")
+            with open(self.path, "wb") as out:
+                subprocess.run(["xz", "-dc", str(stored)], stdout=out, check=True)
+            return
+        options, _, then = self.options.partition(" | ")[0].partition(" && ")
+        words = options.split()
+        while words and words[0].startswith("SIZE="):
+            self.size = words.pop(0)[5:]
+        options = " ".join(words).replace("@", str(work / self.name) + ".")
+        tree = trees["triple" if self.kind == "r3" else "plain"] if self.kind[0] in "rgx" else None
+        script = MKFS[self.family](self, options, tree)
+        command("sh", "-ec", script + (" && " + then if then else ""),
+                env=dict(IMG=str(self.path), WORK=str(work), TREE=str(tree or "")))
+
+
+def mke2fs(image, options, tree):
+    nr_inodes = "" if " -N " in " " + options else "-N 12000 "
+    return "mke2fs -q -F %s %s-E lazy_itable_init=0,root_owner=0:0 %s $IMG %s" % (
+        options, nr_inodes, "-d %s" % tree if tree else "", image.size)
+
+
+def mkfs_xfs(image, options, tree):
+    proto = "-p %s.proto" % tree if tree else ""
+    return ("truncate -s %s $IMG; mkfs.xfs -q -f --unsupported %s %s $IMG"
+            % (image.size, options, proto))
+
+
+def mkreiserfs(image, options, _tree):
+    return "truncate -s %s $IMG; mkreiserfs -q -ff %s $IMG" % (image.size, options)
+
+
+MKFS = {"ext": mke2fs, "xfs": mkfs_xfs, "reiserfs": mkreiserfs}
+
+
+def read_lists(names):
+    images = []
+    for family in MKFS:
+        for line in (HERE / (family + ".list")).read_text().splitlines():
+            if line.strip() and not line.startswith("#"):
+                images.append(Image(family, line))
+    for a, b in zip(sorted(i.name for i in images), sorted(i.name for i in images)[1:]):
+        if a == b:
+            raise Failed("two images are named " + a)
+    return [i for i in images if not names or any(fnmatch.fnmatch(i.name, n) for n in names)]
+
+
+def chunks(images):
+    """Images in parts that share a kernel and take a guest about as long."""
+    by_kernel = {}
+    for image in images:
+        by_kernel.setdefault(image.kernel, []).append(image)
+    for kernel, members in by_kernel.items():
+        nr = 1 + sum(i.weight() for i in members) // CHUNK_WEIGHT
+        for part in range(nr):
+            if members[part::nr]:
+                yield kernel, members[part::nr]
+
+
+class Run:
+    def __init__(self, pvboot, work):
+        self.pvboot, self.work = pvboot, work
+        self.passed = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
+        self.guests = {}
+        self.trees = {}
+
+    def say(self, image, trouble=None, note="", skip=False):
+        with self.lock:
+            if trouble is None:
+                self.passed += 1
+                print("ok %s: %s" % (image.name, note), flush=True)
+            elif skip:
+                self.skipped += 1
+                print("ok %s # skip %s" % (image.name, trouble), flush=True)
+            else:
+                self.failed += 1
+                print("not ok %s: %s" % (image.name, trouble), flush=True)
+
+    def prepare(self, images):
+        for name, *options in (("plain",), ("triple", "--triple")):
+            tree = self.work / ("tree-" + name)
+            shutil.rmtree(tree, ignore_errors=True)
+            command("python3", HERE / "tree.py", tree, *options)
+            (self.work / ("tree-%s.proto" % name)).write_bytes(
+                command("python3", HERE / "proto.py", tree))
+            self.trees[name] = tree
+        shutil.rmtree(self.work / "bin", ignore_errors=True)
+        for kernel in sorted({i.kernel for i in images if i.kernel != "-"}):
+            try:
+                self.guests[kernel] = Guest(self.work, kernel)
+            except Missing as reason:
+                for image in images:
+                    if image.kernel == kernel:
+                        image.skip = str(reason)
+
+    def chunk(self, tag, kernel, images):
+        """Makes the images, runs the guests, compares."""
+        ready = []
+        for image in images:
+            try:
+                image.make(self.work, self.trees)
+                ready.append(image)
+            except Failed as reason:
+                self.say(image, str(reason))
+        if kernel != "-":
+            self.ask(tag, self.guests[kernel], ready)
+        for image in ready:
+            try:
+                COMPARE.get(image.kind, compare)(self, image)
+            except Failed as reason:
+                self.say(image, str(reason))
+            else:
+                for path in self.work.glob(image.name + ".*"):
+                    path.unlink()
+
+    def ask(self, tag, guest, images):
+        for image in images:
+            mode = {"w": "w", "d": "d"}.get(image.kind, "r")
+            image.job = Job(image.path, mode, MOUNT_AS[image.family], image.mount, image.number,
+                            image.sector)
+        guest.run(tag, [i.job for i in images])
+        again = []
+        for image in images:
+            if image.kind == "d" and not image.job.trouble:
+                copy = self.work / (image.name + ".linux.img")
+                command("cp", "--sparse=always", image.path, copy)
+                image.job = Job(copy, "rw", MOUNT_AS[image.family], image.mount, 0, image.sector)
+                again.append(image.job)
+        if again:
+            guest.run(tag + ".recovery", again)
+
+    def listing(self, image, path):
+        with open(self.work / (image.name + ".err"), "wb") as err:
+            r = subprocess.run([str(self.pvboot), "ls", "-R", "--json", "--sha256", str(path), "(hd0)/"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err)
+        if r.returncode:
+            text = (self.work / (image.name + ".err")).read_text(errors="replace")
+            raise Failed("status %d: %s" % (r.returncode, " / ".join(text.splitlines()[:3])))
+        return r.stdout
+
+
+def same(run, image, linux, ours):
+    linux, ours = sorted(linux), sorted(ours)
+    if linux == ours:
+        return
+    (run.work / (image.name + ".linux.txt")).write_bytes(b"\n".join(linux) + b"\n")
+    (run.work / (image.name + ".pvboot.txt")).write_bytes(b"\n".join(ours) + b"\n")
+    missing, extra = sorted(set(linux) - set(ours)), sorted(set(ours) - set(linux))
+    for sign, lines in (("<", missing), (">", extra)):
+        for line in lines[:5]:
+            print("# %s %s" % (sign, line.decode("utf-8", "replace")[:300]))
+    raise Failed("Linux (<, %d) and pvboot (>, %d) differ" % (len(missing), len(extra)))
+
+
+def compare(run, image):
+    if image.job.trouble:
+        raise Failed(image.job.trouble)
+    same(run, image, image.job.lines, run.listing(image, image.path).splitlines())
+    if not image.job.lines:
+        raise Failed("nothing was compared")
+    run.say(image, note="%d files" % len(image.job.lines))
+
+
+def refused(run, image):
+    """Not to be read: options | sentence that must be said, and the command if it is not ls /."""
+    _, _, sentence = image.options.partition(" | ")
+    try:
+        run.listing(image, image.path)
+    except Failed as reason:
+        if sentence not in str(reason):
+            raise Failed("expected '%s', got '%s'" % (sentence, reason)) from None
+        run.say(image, note="refused: " + sentence)
+        return
+    raise Failed("not refused; expected: " + sentence)
+
+
+def debugfs(run, image):
+    """What Linux cannot mount here (blocks larger than a page): the second oracle."""
+    out = run.work / (image.name + ".rdump")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    command("debugfs", "-R", "rdump / %s" % out, image.path)
+    lines = command(run.work / "bin/report", out).splitlines()
+    shutil.rmtree(out)
+
+    # debugfs dumps no fifo.
+    same(run, image, lines, [s for s in run.listing(image, image.path).splitlines()
+                             if b'"type":"other"' not in s])
+    run.say(image, note="%d files, by debugfs" % len(lines))
+
+
+COMPARE = {"x": refused, "g": debugfs}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pvboot", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    run = Run(args.pvboot.resolve(), args.work.resolve())
+    images = read_lists(args.names)
+    for old in run.work.glob("*.img"):
+        old.unlink()
+    run.prepare(images)
+    for image in images:
+        if image.skip:
+            run.say(image, image.skip, skip=True)
+    parts = list(chunks([i for i in images if not i.skip]))
+    with concurrent.futures.ThreadPoolExecutor(GUESTS_AT_A_TIME) as pool:
+        for done in [pool.submit(run.chunk, "part%d" % nr, kernel, members)
+                     for nr, (kernel, members) in enumerate(parts)]:
+            done.result()
+    print("%d passed, %d failed, %d skipped" % (run.passed, run.failed, run.skipped))
+    sys.exit(1 if run.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
