@@ -28,7 +28,7 @@ CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c mbr.c
 CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
-CORE_XFS    := xfs_super.c
+CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER :=
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c

@@ -15,7 +15,6 @@ static const struct {
     char magic[MAGIC_MAX + 1];
     const char *sentence;
 } foreign[] = {
-    {0, "XFSB", "an XFS file system, which is not read; " FS_READ_LIST},
     {65600, "_BHRfS_M", "a Btrfs file system, which is not read; " FS_READ_LIST},
     {65588, "ReIsEr", "a ReiserFS file system, which is not read; " FS_READ_LIST},
     {32768, "JFS1", "a JFS file system, which is not read; " FS_READ_LIST},

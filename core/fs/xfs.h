@@ -4,11 +4,11 @@
  *
  *     xfs.c          mounting, the table of functions
  *     xfs_super.c    superblock: features, geometry, what follows from it
- *     xfs_inode.c    inodes
+ *     xfs_crc.c      what a metadata block of version 5 says of itself
+ *     xfs_inode.c    inodes and symbolic links
  *     xfs_bmap.c     file byte -> run: extent lists and extent B+trees
  *     xfs_dir.c      directories, as rows of entries
  *     xfs_dir_hash.c a name in a large directory, by its hash
- *     xfs_symlink.c  symbolic links
  *     xfs_log*.c     recovery of the log
  *
  * A file system is cut into allocation groups (AGs) of ag_blocks blocks, of which the last may be
@@ -47,6 +47,26 @@ struct xfs {
     uint32_t log_sunit_bytes;  /* 0: records are not aligned to a stripe */
 };
 
+/* A block of an inode's extent tree, as it was last read and checked. */
+struct xfs_level {
+    uint64_t fsblock; /* 0: none; block 0 is the superblock's */
+    uint8_t *bytes;
+};
+
+/* Linux's own limit is 9; no tree of half-full blocks of 512 bytes is deeper than 10. */
+#define XFS_LEVELS 10
+
+struct xfs_node {
+    uint64_t where; /* of the inode on the disk */
+    uint8_t format; /* of the data fork */
+    bool realtime;  /* the content lies on the real-time device */
+    uint64_t nr_extents;
+    uint8_t *fork; /* the data fork, as it lies in the inode */
+    size_t fork_bytes;
+    struct arena *arena; /* for the levels' buffers */
+    struct xfs_level levels[XFS_LEVELS];
+};
+
 static inline struct xfs *xfs_of(const struct fs *fs)
 {
     return fs->priv;
@@ -72,6 +92,31 @@ uint64_t xfs_ino_off(const struct xfs *x, uint64_t ino);
 
 /* The checksum of bytes[0..len), the four at crc_off taken as 0: what le32 reads at crc_off. */
 uint32_t xfs_crc(const void *bytes, size_t len, size_t crc_off);
+
+/* Where a metadata block of version 5 says what it is: the offsets of its fields. */
+struct xfs_self {
+    uint8_t crc, blkno, uuid, owner;
+};
+
+/*
+ * Check a metadata block of version 5, bytes[0..len) from `where` on the disk: its checksum, and
+ * that it belongs to this place, this file system and inode ino. OK in version 4.
+ */
+struct err xfs_check_self(const struct xfs *x, const struct xfs_self *at, const uint8_t *bytes,
+                          size_t len, uint64_t where, uint64_t ino);
+
+static inline struct xfs_node *xfs_node_of(const struct node *n)
+{
+    return n->priv;
+}
+
+struct err xfs_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
+struct err xfs_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
+
+struct err xfs_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+
+struct err xfs_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
+struct err xfs_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);
 
 /*
  * The log. mount asks xfs_log_is_dirty once x is complete: does the log hold transactions that have

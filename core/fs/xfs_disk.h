@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * XFS on the disk: superblock and inodes. Source: "XFS Algorithms & Data Structures" (3rd edition)
+ * XFS on the disk. Source: "XFS Algorithms & Data Structures" (3rd edition)
  * and the comments of Linux's xfs_format.h for what is newer. Numbers are big endian, except
  * checksums, which are little endian; all are byte arrays here, so that nothing depends on
  * alignment and none can be read but through bytes.h.
@@ -189,5 +189,152 @@ STATIC_ASSERT(sizeof(struct xfs_disk_inode) == 176, "an inode's core in version 
 #define XFS_INODE2_BIGTIME  0x08u
 #define XFS_INODE2_NREXT64  0x10u
 #define XFS_INODE2_METADATA 0x20u
+
+/*
+ * Extents: 1 bit "not written yet", 54 bits of the file's first block, 52 of the disk's, 21 of the
+ * number of blocks; read by xfs_bmap.c.
+ */
+#define XFS_EXTENT_BYTES 16u
+
+/* The root of an extent tree, in the inode: as many keys as have room, then as many pointers. */
+struct xfs_disk_bmdr {
+    uint8_t level[2];
+    uint8_t numrecs[2];
+};
+
+/* Other blocks of it: at level 0 extents follow, above keys and pointers as in the root. */
+struct xfs_disk_bmbt {
+    uint8_t magic[4];
+    uint8_t level[2];
+    uint8_t numrecs[2];
+    uint8_t leftsib[8];
+    uint8_t rightsib[8];
+    /* From here on in version 5. */
+    uint8_t blkno[8];
+    uint8_t lsn[8];
+    uint8_t uuid[16];
+    uint8_t owner[8];
+    uint8_t crc[4];
+    uint8_t pad[4];
+};
+STATIC_ASSERT(offsetof(struct xfs_disk_bmbt, blkno) == 24, "an extent tree's header");
+STATIC_ASSERT(sizeof(struct xfs_disk_bmbt) == 72, "an extent tree's header in version 5");
+
+#define XFS_BMBT_MAGIC     0x424d4150u /* "BMAP" */
+#define XFS_BMBT_MAGIC_V5  0x424d4133u /* "BMA3" */
+#define XFS_BMBT_OLD_BYTES 24u
+
+/* Symbolic links outside the inode: in version 5 each of their extents begins with this. */
+struct xfs_disk_symlink {
+    uint8_t magic[4];
+    uint8_t offset[4];
+    uint8_t bytes[4];
+    uint8_t crc[4];
+    uint8_t uuid[16];
+    uint8_t owner[8];
+    uint8_t blkno[8];
+    uint8_t lsn[8];
+};
+STATIC_ASSERT(sizeof(struct xfs_disk_symlink) == 56, "a link's header");
+#define XFS_SYMLINK_MAGIC 0x58534c4du /* "XSLM" */
+#define XFS_SYMLINK_MAX   1024u
+
+/*
+ * Directories. A small one lies in its inode: a header, of which the parent has 4 bytes when
+ * i8count is 0, then entries of namelen, offset, the name, the type (with ftype), and an inode
+ * number of as many bytes as the parent.
+ */
+struct xfs_disk_sf {
+    uint8_t count[1];
+    uint8_t i8count[1];
+    uint8_t parent[8];
+};
+STATIC_ASSERT(sizeof(struct xfs_disk_sf) == 10, "a short directory's header");
+
+/* A larger one is a sparse file: entries, from 32 GiB on hashes, from 64 GiB on free space. */
+#define XFS_DIR_LEAF_OFF ((uint64_t)1 << 35)
+#define XFS_DIR_FREE_OFF ((uint64_t)2 << 35)
+
+struct xfs_disk_dir_data {
+    uint8_t magic[4];
+    uint8_t bestfree[3][4];
+};
+struct xfs_disk_dir_data5 {
+    uint8_t magic[4];
+    uint8_t crc[4];
+    uint8_t blkno[8];
+    uint8_t lsn[8];
+    uint8_t uuid[16];
+    uint8_t owner[8];
+    uint8_t bestfree[3][4];
+    uint8_t pad[4];
+};
+STATIC_ASSERT(sizeof(struct xfs_disk_dir_data) == 16, "a directory block's header");
+STATIC_ASSERT(sizeof(struct xfs_disk_dir_data5) == 64, "a directory block's header in version 5");
+
+/* "block": the only one, with its hashes at its end; "data": one of several. */
+#define XFS_DIR_BLOCK_MAGIC    0x58443242u /* "XD2B" */
+#define XFS_DIR_DATA_MAGIC     0x58443244u /* "XD2D" */
+#define XFS_DIR_BLOCK_MAGIC_V5 0x58444233u /* "XDB3" */
+#define XFS_DIR_DATA_MAGIC_V5  0x58444433u /* "XDD3" */
+
+/*
+ * An entry: inumber, namelen, the name, its type (with ftype), padding, and a tag of 2 bytes, its
+ * own offset in the block; in all a multiple of 8 bytes. Free space has the same tag.
+ */
+struct xfs_disk_dirent {
+    uint8_t inumber[8];
+    uint8_t namelen[1];
+};
+struct xfs_disk_dirfree {
+    uint8_t freetag[2];
+    uint8_t length[2];
+};
+#define XFS_DIRENT_ALIGN 8u
+#define XFS_DIRENT_FREE  0xffff
+#define XFS_DIRENT_TAG   2u
+
+/* At the end of "block": the number of hashes (4 bytes), and of stale ones among them. */
+#define XFS_DIR_TAIL_BYTES 8u
+
+/* Blocks of hashes: nodes above, leaves below; both begin alike. */
+struct xfs_disk_da {
+    uint8_t forw[4];
+    uint8_t back[4];
+    uint8_t magic[2];
+    uint8_t pad[2];
+    uint8_t count[2];
+    uint8_t level[2]; /* of a node; in a leaf the number of stale entries */
+};
+struct xfs_disk_da5 {
+    uint8_t forw[4];
+    uint8_t back[4];
+    uint8_t magic[2];
+    uint8_t pad[2];
+    uint8_t crc[4];
+    uint8_t blkno[8];
+    uint8_t lsn[8];
+    uint8_t uuid[16];
+    uint8_t owner[8];
+    uint8_t count[2];
+    uint8_t level[2];
+    uint8_t pad2[4];
+};
+STATIC_ASSERT(sizeof(struct xfs_disk_da) == 16, "a hash block's header");
+STATIC_ASSERT(sizeof(struct xfs_disk_da5) == 64, "a hash block's header in version 5");
+
+/* A leaf's entry; stale when the address is 0. A node's: the greatest hash below, and the block. */
+struct xfs_disk_hash {
+    uint8_t hashval[4];
+    uint8_t address[4]; /* of the entry in the directory, in units of 8 bytes */
+};
+STATIC_ASSERT(sizeof(struct xfs_disk_hash) == 8, "a hash");
+
+#define XFS_DA_NODE_MAGIC    0xfebe
+#define XFS_DA_NODE_MAGIC_V5 0x3ebe
+#define XFS_DIR_LEAF1_MAGIC  0xd2f1 /* the only leaf */
+#define XFS_DIR_LEAF1_MAGIC5 0x3df1
+#define XFS_DIR_LEAFN_MAGIC  0xd2ff /* a leaf below nodes */
+#define XFS_DIR_LEAFN_MAGIC5 0x3dff
 
 #endif

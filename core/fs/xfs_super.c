@@ -2,7 +2,6 @@
 /* The superblock of the XFS reader: features and geometry, and the numbers that follow from it. */
 #include <string.h>
 
-#include "core/fs/crc.h"
 #include "core/fs/xfs.h"
 
 #define BLOCK_LOG_MAX  16 /* 64 KiB, of directories' blocks too */
@@ -27,16 +26,6 @@
      XFS_FEATURE2_CRC | XFS_FEATURE2_FTYPE)
 
 #define SUPER_DAMAGED(msg_, a_, b_) ERR_AT(ERR_FS_DAMAGED, 0, msg_, a_, b_)
-
-uint32_t xfs_crc(const void *bytes, size_t len, size_t crc_off)
-{
-    static const uint8_t zero[4] = {0};
-    const uint8_t *p = bytes;
-    uint32_t crc = crc32c(UINT32_MAX, p, crc_off);
-
-    crc = crc32c(crc, zero, sizeof(zero));
-    return ~crc32c(crc, p + crc_off + sizeof(zero), len - crc_off - sizeof(zero));
-}
 
 uint32_t xfs_ag_size(const struct xfs *x, uint32_t agno)
 {
@@ -102,17 +91,27 @@ static struct err check_v4_features(const struct xfs *x)
     return OK;
 }
 
-static struct err check_crc(const struct fs *fs, const struct xfs *x)
+/* The checksum covers the whole sector, which mount has read the beginning of. */
+static struct err check_crc(const struct fs *fs, const struct xfs *x,
+                            const struct xfs_disk_super *sb)
 {
-    uint8_t sector[1u << SECTOR_LOG_MAX];
-    const struct xfs_disk_super *sb = (const struct xfs_disk_super *)sector;
+    struct arena scratch;
+    uint32_t got = 0;
 
     if (x->sector_bytes > fs->disk->size_bytes)
         return SUPER_DAMAGED("sectors of %a bytes on a disk of %b", x->sector_bytes,
                              fs->disk->size_bytes);
-    TRY(disk_read(fs->disk, 0, sector, x->sector_bytes));
-    uint32_t got = xfs_crc(sector, x->sector_bytes, offsetof(struct xfs_disk_super, crc));
+    arena_init(&scratch, fs->arena->source);
+    uint8_t *sector = arena_pages(&scratch, x->sector_bytes);
 
+    if (sector == NULL)
+        return arena_exhausted("a sector of %a bytes", x->sector_bytes);
+    struct err e = disk_read(fs->disk, 0, sector, x->sector_bytes);
+
+    if (!failed(e))
+        got = xfs_crc(sector, x->sector_bytes, offsetof(struct xfs_disk_super, crc));
+    arena_reset(&scratch);
+    TRY(e);
     if (le32(sb->crc) != got)
         return SUPER_DAMAGED("superblock checksum is %A, should be %B", le32(sb->crc), got);
     return OK;
@@ -226,7 +225,7 @@ struct err xfs_read_super(const struct fs *fs, struct xfs *x, const struct xfs_d
     TRY(read_features(x, sb));
     TRY(read_sizes(x, sb));
     if (x->v5)
-        TRY(check_crc(fs, x));
+        TRY(check_crc(fs, x, sb));
     if (sb->inprogress[0] != 0)
         return SUPER_DAMAGED("the making of this XFS (mkfs.xfs, xfs_copy) has not ended", 0, 0);
     TRY(read_counts(fs, x, sb));
