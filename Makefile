@@ -27,7 +27,7 @@ CORE_BASE   := err.c text.c arena.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c mbr.c
 CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
-CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_inline.c
+CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER :=
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
@@ -60,7 +60,7 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_blocklist.c test_vols.c \
-          test_ext.c test_ext_reads.c \
+          test_ext.c test_ext_htree.c test_ext_reads.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
           test_plan.c test_guest_libc.c test_vdev.c)

@@ -188,6 +188,9 @@ static struct err ext_mount(struct fs *fs)
     x->csum_seed = x->incompat & EXT_INCOMPAT_CSUM_SEED
                        ? le32(sb.checksum_seed)
                        : crc32c(UINT32_MAX, sb.uuid, sizeof(sb.uuid));
+    for (size_t i = 0; i < ARRAY_LEN(x->hash_seed); i++)
+        x->hash_seed[i] = le32(sb.hash_seed + 4 * i);
+    x->hash_unsigned = (le32(sb.flags) & EXT_FLAG_UNSIGNED_HASH) != 0;
     fs->priv = x;
     fs->root_ino = EXT_ROOT_INO;
     /* An overlay shows the old superblock's flag still; what it stands for has been done. */

@@ -5,13 +5,15 @@
  *     ext.c        superblock, features, group descriptors, the table of functions
  *     ext_inode.c  inodes and symbolic links
  *     ext_map.c    file byte -> run: extent trees and indirect blocks
- *     ext_dir.c    directories
+ *     ext_dir.c    directories, block by block
+ *     ext_htree.c  directories through their index; ext_hash.c has the hash functions
  *     ext_inline.c content that lies in the inode
  */
 #ifndef PVBOOT_FS_EXT_H
 #define PVBOOT_FS_EXT_H
 
 #include "core/fs/ext_disk.h"
+#include "core/fs/ext_hash.h"
 #include "core/fs/fs.h"
 
 struct ext {
@@ -28,6 +30,9 @@ struct ext {
     uint32_t journal_ino;
     uint32_t csum_seed; /* crc32c of the uuid, or what the superblock says */
     uint8_t uuid[16];
+    uint32_t hash_seed[4];
+    bool hash_unsigned;
+    uint64_t index_damaged; /* inode of the last directory that was reported so; 0: none */
 };
 
 /* A block of an inode's tree, as it was last read and checked. */
@@ -82,6 +87,37 @@ struct err ext_inline_load(const struct ext *x, const uint8_t *raw, uint64_t whe
                            struct ext_node *en);
 
 struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+
+/* A name that is looked for. */
+struct ext_name {
+    const char *name;
+    size_t len;
+};
+
+/* Is the entry's name the one that is looked for? */
+bool ext_name_is(const struct ext_name *want, const char *name, size_t len);
+
+/* The length of an entry as it is meant: 65536 does not fit into the field. */
+uint32_t ext_rec_len(const struct ext *x, const struct ext_disk_dirent *de);
+
+/* Read the directory's block of that number into buf, and check its checksum if it has one. */
+struct err ext_dir_block(struct fs *fs, struct node *dir, uint64_t block, uint8_t *buf,
+                         uint64_t *where);
+
+/* Call fn for the entries of a block (that lies at `where`), which are checked; false from fn ends
+ * it. */
+struct err ext_dir_entries(struct fs *fs, const uint8_t *block, uint64_t where, fs_entry_fn fn,
+                           void *ctx);
+
+/* Does the directory have an index that is to be used? */
+bool ext_htree_has(const struct ext *x, const struct node *dir);
+
+/*
+ * Find the name through the directory's index. ERR_FILE_NOT_FOUND when it is not there;
+ * ERR_FS_DAMAGED when the index or a leaf cannot be right, and says nothing about the name.
+ */
+struct err ext_htree_lookup(struct fs *fs, struct node *dir, struct arena *scratch,
+                            const struct ext_name *want, uint64_t *ino);
 
 struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);
 struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);

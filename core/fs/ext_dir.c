@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Directories of the ext2/3/4 reader. Every directory can be read as a row of blocks of entries:
- * the inner nodes of a hash tree look like blocks with one unused entry. They are read in that
- * way; the hash is not used.
+ * the inner nodes of a hash tree look like blocks with one unused entry. They are listed in that
+ * way; a name is looked for through the hash tree (ext_htree.c) where there is one.
  */
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/fs/crc.h"
 #include "core/fs/ext.h"
 
@@ -20,10 +21,13 @@ struct dir_walk {
     fs_entry_fn fn;
     void *ctx;
     bool stopped;
+    /* Only for a name that the damaged index cannot find: its nodes' checksums do not end the walk.
+     * The first one that is wrong. */
+    bool without_index;
+    struct err passed_over;
 };
 
-/* 65536 does not fit into the field. */
-static uint32_t rec_len(const struct ext *x, const struct ext_disk_dirent *de)
+uint32_t ext_rec_len(const struct ext *x, const struct ext_disk_dirent *de)
 {
     uint32_t len = le16(de->rec_len);
 
@@ -47,12 +51,12 @@ static bool is_dx_node(const struct ext *x, const uint8_t *block, size_t *countl
     const struct ext_disk_dirent *first = (const struct ext_disk_dirent *)block;
     const struct ext_disk_dirent *second = (const struct ext_disk_dirent *)(block + 12);
 
-    if (le32(first->inode) == 0 && rec_len(x, first) == x->block_bytes) {
+    if (le32(first->inode) == 0 && ext_rec_len(x, first) == x->block_bytes) {
         *countlimit = EXT_DX_NODE_OFF;
         return true;
     }
     *countlimit = EXT_DX_ROOT_OFF;
-    return rec_len(x, first) == 12 && rec_len(x, second) == x->block_bytes - 12;
+    return ext_rec_len(x, first) == 12 && ext_rec_len(x, second) == x->block_bytes - 12;
 }
 
 static struct err check_dx_csum(const struct ext *x, const struct ext_node *en,
@@ -105,7 +109,7 @@ static struct err check_entry(const struct ext *x, const uint8_t *block, uint32_
     const struct ext_disk_dirent *de = (const struct ext_disk_dirent *)(block + at);
     uint32_t name_len = de->name_len[0];
 
-    *len = rec_len(x, de);
+    *len = ext_rec_len(x, de);
     *ino = le32(de->inode);
     if (*len < REC_LEN_MIN || *len % 4 != 0 || *len > size - at)
         return ERR_AT(ERR_FS_DAMAGED, where + at, "a directory entry of %a bytes", *len, 0);
@@ -161,7 +165,17 @@ static struct err walk_block(struct dir_walk *w, const uint8_t *block, uint64_t 
 {
     struct ext *x = ext_of(w->fs);
 
-    TRY(check_csum(x, ext_node_of(w->dir), block, where));
+    struct err e = check_csum(x, ext_node_of(w->dir), block, where);
+    size_t countlimit;
+
+    /* A leaf that looks like a node now holds names that are not seen: hence not for a listing, and
+     * not without a word when the name is not found. */
+    if (failed(e) && w->without_index && is_dx_node(x, block, &countlimit)) {
+        if (!failed(w->passed_over))
+            w->passed_over = e;
+        return OK;
+    }
+    TRY(e);
     return walk_entries(w, block, x->block_bytes, where);
 }
 
@@ -211,49 +225,144 @@ static struct err walk_dir(struct dir_walk *w, struct arena *scratch)
     return OK;
 }
 
-struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx)
+struct err ext_dir_entries(struct fs *fs, const uint8_t *block, uint64_t where, fs_entry_fn fn,
+                           void *ctx)
+{
+    struct dir_walk w = {.fs = fs, .fn = fn, .ctx = ctx};
+
+    return walk_entries(&w, block, ext_of(fs)->block_bytes, where);
+}
+
+struct err ext_dir_block(struct fs *fs, struct node *dir, uint64_t block, uint8_t *buf,
+                         uint64_t *where)
 {
     struct ext *x = ext_of(fs);
-    struct dir_walk w = {.fs = fs, .dir = dir, .fn = fn, .ctx = ctx};
-    struct arena scratch;
+    struct run run;
+
+    if (block >= dir->size_bytes / x->block_bytes)
+        return ERR2(ERR_FS_DAMAGED, "block %a of a directory of %b bytes", block, dir->size_bytes);
+    TRY(ext_map(fs, dir, block * x->block_bytes, &run));
+    if (run.kind != RUN_DISK)
+        return ERR2(ERR_FS_DAMAGED, "block %a of the directory (inode %b) is a hole", block,
+                    dir->ino);
+    *where = run.disk_off_bytes + (block * x->block_bytes - run.file_off_bytes);
+    TRY(disk_read(fs->disk, *where, buf, x->block_bytes));
+    return check_csum(x, ext_node_of(dir), buf, *where);
+}
+
+static struct err walk(struct dir_walk *w, struct arena *scratch)
+{
+    const struct node *dir = w->dir;
 
     if (ext_node_of(dir)->flags & EXT_INODE_ENCRYPT)
         return ERR1(ERR_REFUSED, "inode %a is an encrypted directory", dir->ino);
     if (ext_node_of(dir)->inline_bytes != NULL)
-        return walk_inline(&w);
-    if (dir->size_bytes == 0 || dir->size_bytes % x->block_bytes != 0)
+        return walk_inline(w);
+    if (dir->size_bytes == 0 || dir->size_bytes % ext_of(w->fs)->block_bytes != 0)
         return ERR2(ERR_FS_DAMAGED, "inode %a is a directory of %b bytes", dir->ino,
                     dir->size_bytes);
+    return walk_dir(w, scratch);
+}
+
+struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx)
+{
+    struct dir_walk w = {.fs = fs, .dir = dir, .fn = fn, .ctx = ctx, .passed_over = OK};
+    struct arena scratch;
+
     arena_init(&scratch, fs->arena->source);
-    struct err e = walk_dir(&w, &scratch);
+    struct err e = walk(&w, &scratch);
 
     arena_reset(&scratch);
     return e;
 }
 
-struct wanted {
-    const char *name;
-    size_t len;
+bool ext_name_is(const struct ext_name *want, const char *name, size_t len)
+{
+    return len == want->len && memcmp(name, want->name, len) == 0;
+}
+
+struct search {
+    const struct ext_name *want;
     uint64_t ino;
 };
 
 static bool compare(void *ctx, const char *name, size_t len, uint64_t ino)
 {
-    struct wanted *w = ctx;
+    struct search *s = ctx;
 
-    if (len != w->len || memcmp(name, w->name, len) != 0)
+    if (!ext_name_is(s->want, name, len))
         return true;
-    w->ino = ino;
+    s->ino = ino;
     return false;
+}
+
+/* Look at every entry of the directory. */
+static struct err search_all(struct fs *fs, struct node *dir, struct arena *scratch,
+                             const struct ext_name *want, bool without_index, uint64_t *ino)
+{
+    struct search s = {.want = want};
+    struct dir_walk w = {.fs = fs,
+                         .dir = dir,
+                         .fn = compare,
+                         .ctx = &s,
+                         .without_index = without_index,
+                         .passed_over = OK};
+
+    TRY(walk(&w, scratch));
+    if (s.ino == 0)
+        return failed(w.passed_over) ? w.passed_over : ERR(ERR_FILE_NOT_FOUND, "");
+    *ino = s.ino;
+    return OK;
+}
+
+/* Once for a directory, as long as no other one is damaged as well. */
+static void say_index_damaged(struct fs *fs, const struct node *dir, struct err e)
+{
+    struct ext *x = ext_of(fs);
+    char line[320], why[200];
+    struct text t = text_on(line, sizeof(line));
+
+    if (x->index_damaged == dir->ino)
+        return;
+    x->index_damaged = dir->ino;
+    (void)err_format(e, NULL, why, sizeof(why));
+    text_str(&t, fs->disk->name);
+    text_str(&t, ": ");
+    text_str(&t, fs->describe);
+    text_str(&t, ": the index of the directory (inode ");
+    text_u64(&t, dir->ino);
+    text_str(&t, ") is not used, all its blocks are searched: ");
+    text_str(&t, why);
+    log_line(fs->log, line);
+}
+
+static bool is_dots(const struct ext_name *want)
+{
+    return (want->len == 1 || want->len == 2) && memcmp(want->name, "..", want->len) == 0;
+}
+
+static struct err lookup(struct fs *fs, struct node *dir, struct arena *scratch,
+                         const struct ext_name *want, uint64_t *ino)
+{
+    /* The index does not know of "." and ".."; they are the first block's first entries. */
+    if (!ext_htree_has(ext_of(fs), dir) || is_dots(want))
+        return search_all(fs, dir, scratch, want, false, ino);
+    struct err e = ext_htree_lookup(fs, dir, scratch, want, ino);
+
+    if (e.code != ERR_FS_DAMAGED)
+        return e;
+    say_index_damaged(fs, dir, e);
+    return search_all(fs, dir, scratch, want, true, ino);
 }
 
 struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino)
 {
-    struct wanted w = {.name = name, .len = len};
+    struct ext_name want = {.name = name, .len = len};
+    struct arena scratch;
 
-    TRY(ext_readdir(fs, dir, compare, &w));
-    if (w.ino == 0)
-        return ERR(ERR_FILE_NOT_FOUND, "");
-    *ino = w.ino;
-    return OK;
+    arena_init(&scratch, fs->arena->source);
+    struct err e = lookup(fs, dir, &scratch, &want, ino);
+
+    arena_reset(&scratch);
+    return e;
 }

@@ -82,7 +82,10 @@ struct ext_disk_super {
     uint8_t backup_bgs[2][4];
     uint8_t unused_254[28];
     uint8_t checksum_seed[4];
-    uint8_t unused_274[392];
+    uint8_t unused_274[8];
+    uint8_t encoding[2];
+    uint8_t encoding_flags[2];
+    uint8_t unused_280[380];
     uint8_t checksum[4];
 };
 STATIC_ASSERT(sizeof(struct ext_disk_super) == 1024, "the superblock is 1024 bytes");
@@ -90,17 +93,26 @@ STATIC_ASSERT(offsetof(struct ext_disk_super, magic) == 0x38, "magic");
 STATIC_ASSERT(offsetof(struct ext_disk_super, first_ino) == 0x54, "first_ino");
 STATIC_ASSERT(offsetof(struct ext_disk_super, uuid) == 0x68, "uuid");
 STATIC_ASSERT(offsetof(struct ext_disk_super, journal_inum) == 0xe0, "journal_inum");
+STATIC_ASSERT(offsetof(struct ext_disk_super, hash_seed) == 0xec, "hash_seed");
 STATIC_ASSERT(offsetof(struct ext_disk_super, desc_size) == 0xfe, "desc_size");
 STATIC_ASSERT(offsetof(struct ext_disk_super, blocks_count_hi) == 0x150, "blocks_count_hi");
+STATIC_ASSERT(offsetof(struct ext_disk_super, flags) == 0x160, "flags");
 STATIC_ASSERT(offsetof(struct ext_disk_super, checksum_type) == 0x175, "checksum_type");
 STATIC_ASSERT(offsetof(struct ext_disk_super, backup_bgs) == 0x24c, "backup_bgs");
 STATIC_ASSERT(offsetof(struct ext_disk_super, checksum_seed) == 0x270, "checksum_seed");
+STATIC_ASSERT(offsetof(struct ext_disk_super, encoding) == 0x27c, "encoding");
 STATIC_ASSERT(offsetof(struct ext_disk_super, checksum) == 0x3fc, "checksum");
 
 #define EXT_STATE_ERRORS    0x0002
 #define EXT_CHECKSUM_CRC32C 1
 
+#define EXT_FLAG_UNSIGNED_HASH 0x0002u /* of the superblock; without it, bytes are signed */
+
+#define EXT_ENCODING_UTF8_12_1   1
+#define EXT_ENCODING_NO_FALLBACK 0x0002 /* what the index does not find is not there */
+
 #define EXT_COMPAT_HAS_JOURNAL   0x0004
+#define EXT_COMPAT_DIR_INDEX     0x0020
 #define EXT_COMPAT_SPARSE_SUPER2 0x0200
 
 #define EXT_INCOMPAT_COMPRESSION 0x00001
@@ -196,6 +208,7 @@ STATIC_ASSERT(offsetof(struct ext_disk_inode, mtime_extra) == 0x88, "mtime_extra
 #define EXT_INODE_INDEX       0x00001000u
 #define EXT_INODE_EXTENTS     0x00080000u
 #define EXT_INODE_INLINE_DATA 0x10000000u
+#define EXT_INODE_CASEFOLD    0x40000000u
 
 /* Extent trees: a header, then entries of the same size. */
 struct ext_disk_extent_header {
@@ -247,14 +260,40 @@ struct ext_disk_dirent_tail {
 STATIC_ASSERT(sizeof(struct ext_disk_dirent_tail) == 12, "tail");
 #define EXT_DIRENT_TAIL_TYPE 0xde
 
-/* Hash tree nodes: limit and count, in the place of the first entry's hash; then the entries. */
+/*
+ * Hash trees. The root is the directory's first block: "." and "..", of which the latter reaches to
+ * the block's end, then this. Other nodes begin with one unused entry of a whole block. In both,
+ * entries follow, the first without a hash: limit and count stand there.
+ */
+struct ext_disk_dx_root {
+    uint8_t dot[12];
+    uint8_t dotdot[12];
+    uint8_t reserved[4]; /* 0 */
+    uint8_t hash_version[1];
+    uint8_t info_bytes[1]; /* from `reserved` on: 8 */
+    uint8_t levels[1];     /* of nodes between root and leaves */
+    uint8_t flags[1];
+};
+STATIC_ASSERT(sizeof(struct ext_disk_dx_root) == 32, "root");
+
 struct ext_disk_dx_countlimit {
     uint8_t limit[2];
     uint8_t count[2];
 };
-#define EXT_DX_ENTRY_BYTES 8
-#define EXT_DX_NODE_OFF    8  /* of the countlimit, behind one unused entry of a whole block */
-#define EXT_DX_ROOT_OFF    32 /* the same in the root: behind ".", ".." and the root's own facts */
+
+struct ext_disk_dx_entry {
+    uint8_t hash[4]; /* lowest below; the lowest bit: names of the entry before have it, too */
+    uint8_t block[4];
+};
+STATIC_ASSERT(sizeof(struct ext_disk_dx_entry) == 8, "entry");
+
+#define EXT_DX_ENTRY_BYTES  8
+#define EXT_DX_NODE_OFF     8  /* of the countlimit, behind one unused entry of a whole block */
+#define EXT_DX_ROOT_OFF     32 /* the same in the root: behind ".", ".." and the root's own facts */
+#define EXT_DX_INFO_BYTES   8
+#define EXT_DX_BLOCK_MASK   0x0fffffffu
+#define EXT_DX_LEVELS_MAX   3 /* the root is one */
+#define EXT_DX_LEVELS_SMALL 2 /* the same without the feature large_dir */
 
 struct ext_disk_dx_tail {
     uint8_t reserved[4];
