@@ -9,7 +9,7 @@
 #include "host/cmd.h"
 
 static const char ls_help[] =
-    "usage: pvboot ls [-l] [-R] [--json] [--sha256] [--disk IMAGE]... IMAGE PATH\n"
+    "usage: pvboot ls [OPTION]... IMAGE PATH\n"
     "\n"
     "Lists files in a disk image (raw or qcow2) without mounting or changing it.\n"
     "\n"
@@ -17,39 +17,43 @@ static const char ls_help[] =
     "first partition, (hd1) the first --disk. A plain /path is looked for where the menu lies,\n"
     "then on the other file systems.\n"
     "\n"
-    "  -l           mode, size, time and links' targets\n"
-    "  -R           all that lies below, by full path\n"
-    "  --json       one JSON object a line: path, type, size, mode, target, sha256\n"
-    "  --sha256     the SHA-256 of each file's content\n"
-    "  --disk IMAGE another disk, hd1 and so on\n"
+    "  -l               mode, size, time and links' targets\n"
+    "  -R               all that lies below, by full path\n"
+    "  --json           one JSON object a line: path, type, size, mode, target, sha256\n"
+    "  --sha256         the SHA-256 of each file's content\n"
+    "  --disk IMAGE     another disk, hd1 and so on\n"
+    "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
     "\n"
     "Exit status: 0 all was listed, 1 wrong arguments, 2 something could not be read or written.\n"
     "\n"
     "example: pvboot ls -l guest.img /boot\n";
 
 static const char cat_help[] =
-    "usage: pvboot cat [--disk IMAGE]... IMAGE PATH\n"
+    "usage: pvboot cat [OPTION]... IMAGE PATH\n"
     "\n"
     "Writes a file of a disk image (raw or qcow2) to standard output. PATH is /path, or\n"
     "(hdN,M)/path; see pvboot ls --help.\n"
     "\n"
-    "  --disk IMAGE another disk, hd1 and so on\n"
+    "  --disk IMAGE     another disk, hd1 and so on\n"
+    "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
     "\n"
     "Exit status: 0 the whole file was written, 1 wrong arguments, 2 it could not be read or "
     "written.\n"
     "\n"
     "example: pvboot cat guest.img '(hd0)/boot/grub/menu.lst'\n";
 
-enum { OPT_DISK = 256, OPT_JSON, OPT_SHA256, OPT_HELP };
+enum { OPT_DISK = 256, OPT_SECTOR, OPT_JSON, OPT_SHA256, OPT_HELP };
 
 /* Those of cat, then those of ls. */
 static const struct option cat_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
+    {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
 static const struct option ls_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
+    {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
     {"sha256", no_argument, NULL, OPT_SHA256},
     {"help", no_argument, NULL, OPT_HELP},
@@ -67,6 +71,8 @@ static bool one_option(struct ls_options *o, const char *command, int opt, const
         }
         o->images[o->nr_images++] = optarg;
         return true;
+    case OPT_SECTOR:
+        return machine_sector_size(optarg, &o->sector_bytes);
     case OPT_JSON:
         o->json = true;
         return true;
@@ -80,7 +86,7 @@ static bool one_option(struct ls_options *o, const char *command, int opt, const
         o->recursive = true;
         return true;
     case ':':
-        usage_error("%s: %s needs an image", command, word);
+        usage_error("%s: %s needs a value", command, word);
         return false;
     default:
         usage_error("%s: unknown option %s; pvboot %s --help lists them", command, word, command);
@@ -94,7 +100,7 @@ static int parse(struct ls_options *o, int argc, char **argv, bool is_ls, const 
     const struct option *options = is_ls ? ls_options : cat_options;
     int opt;
 
-    *o = (struct ls_options){.nr_images = 1};
+    *o = (struct ls_options){.nr_images = 1, .sector_bytes = MACHINE_SECTOR};
     optind = 1;
     opterr = 0;
     while ((opt = getopt_long(argc, argv, is_ls ? ":lRh" : ":h", options, NULL)) != -1) {
@@ -159,7 +165,7 @@ int cmd_ls(int argc, char **argv)
 
     if (go <= 0)
         return go == 0 ? finish(true) : EXIT_USAGE;
-    if (!machine_open(&m, o.images, o.nr_images))
+    if (!machine_open(&m, o.images, o.nr_images, o.sector_bytes))
         return EXIT_FILES_ERROR;
     bool good = machine_find(&m, o.path, &vol, &fs, &path, &node) &&
                 list_tree(&m, &o, vol, fs, path, &node);
@@ -186,7 +192,7 @@ int cmd_cat(int argc, char **argv)
 
     if (go <= 0)
         return go == 0 ? finish(true) : EXIT_USAGE;
-    if (!machine_open(&m, o.images, o.nr_images))
+    if (!machine_open(&m, o.images, o.nr_images, o.sector_bytes))
         return EXIT_FILES_ERROR;
     bool good = machine_find(&m, o.path, &vol, &f.fs, &path, &f.node);
 

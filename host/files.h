@@ -13,6 +13,7 @@ struct ls_options {
     bool details, recursive, json, sha256;
     const char *images[MACHINE_DISKS_MAX];
     uint32_t nr_images;
+    uint32_t sector_bytes;
     const char *path;
 };
 

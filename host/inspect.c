@@ -26,6 +26,7 @@ static const char help_text[] =
     "\n"
     "  --disk IMG       one more disk; may be repeated. IMAGE is (hd0), these are (hd1), ...\n"
     "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
+    "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
     "  --json           one JSON object on standard output\n"
     "\n"
     "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments,\n"
@@ -33,15 +34,16 @@ static const char help_text[] =
 
 struct inspect_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
-    uint32_t nr_disks;
+    uint32_t nr_disks, sector_bytes;
     bool hd00, json;
 };
 
-enum { OPT_DISK = 1, OPT_LAYOUT, OPT_JSON, OPT_HELP };
+enum { OPT_DISK = 1, OPT_LAYOUT, OPT_SECTOR, OPT_JSON, OPT_HELP };
 
 static const struct option options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -64,6 +66,8 @@ static bool one_option(struct inspect_options *o, int opt)
         }
         o->hd00 = strcmp(optarg, "hd00") == 0;
         return true;
+    case OPT_SECTOR:
+        return machine_sector_size(optarg, &o->sector_bytes);
     case OPT_JSON:
         o->json = true;
         return true;
@@ -79,6 +83,7 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
 
     *status = INSPECT_UNUSABLE;
     o->nr_disks = 1;
+    o->sector_bytes = MACHINE_SECTOR;
     optind = 1;
     opterr = 0;
     while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -104,7 +109,7 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
 
 static bool open_disks(struct report *r, const struct inspect_options *o, struct machine *m)
 {
-    if (!machine_open(m, o->disks, o->nr_disks))
+    if (!machine_open(m, o->disks, o->nr_disks, o->sector_bytes))
         return false;
     for (uint32_t i = 0; i < m->nr_disks; i++) {
         struct file_disk *f = &m->disks[i];

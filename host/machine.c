@@ -6,11 +6,11 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "host/cmd.h"
 
 #define SUBJECT_MAX    8192
 #define LINE_MAX_BYTES (SUBJECT_MAX + 512)
 #define VOLUMES_MAX    256
-#define SECTOR         512
 
 /* One line. Control bytes of foreign names in it must not steer a terminal. */
 static void say(const char *line)
@@ -36,7 +36,18 @@ static void say_line(void *ctx, const char *text)
     say(text);
 }
 
-bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images)
+bool machine_sector_size(const char *text, uint32_t *sector_bytes)
+{
+    if (strcmp(text, "512") != 0 && strcmp(text, "4096") != 0) {
+        usage_error("--sector-size is 512 or 4096, not \"%s\"", text);
+        return false;
+    }
+    *sector_bytes = text[0] == '5' ? 512 : 4096;
+    return true;
+}
+
+bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
+                  uint32_t sector_bytes)
 {
     char why[1024];
 
@@ -49,7 +60,7 @@ bool machine_open(struct machine *m, const char *const *images, uint32_t nr_imag
     struct err e = vols_new(&m->vols, &m->arena, &m->log);
 
     for (uint32_t i = 0; i < nr_images && !failed(e); i++) {
-        if (!file_disk_open(&m->disks[i], images[i], SECTOR, why, sizeof(why))) {
+        if (!file_disk_open(&m->disks[i], images[i], sector_bytes, why, sizeof(why))) {
             say(why);
             machine_close(m);
             return false;

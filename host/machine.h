@@ -10,6 +10,7 @@
 #include "host/filedisk.h"
 
 #define MACHINE_DISKS_MAX 16
+#define MACHINE_SECTOR    512 /* where nothing else is said */
 
 struct machine {
     struct arena arena;
@@ -19,8 +20,12 @@ struct machine {
     struct vols *vols;
 };
 
-/* False: the sentence was written to standard error. */
-bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images);
+/* The value of --sector-size; false: a usage error was shown. */
+bool machine_sector_size(const char *text, uint32_t *sector_bytes);
+
+/* sector_bytes: of all disks. False: the sentence was written to standard error. */
+bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
+                  uint32_t sector_bytes);
 void machine_close(struct machine *m);
 
 /*

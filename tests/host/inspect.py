@@ -334,7 +334,7 @@ def ls_and_cat_take_options_as_run_does(box):
             (["ls", fs, "/", "-xl"], 1, b"pvboot: ls: unknown option -x; "),
             (["cat", "-l", fs, "/"], 1, b"pvboot: cat: unknown option -l; "),
             (["ls", "--json=3", fs, "/"], 1, b"pvboot: ls: unknown option --json=3; "),
-            (["cat", fs, "/x", "--disk"], 1, b"pvboot: cat: --disk needs an image\n"),
+            (["cat", fs, "/x", "--disk"], 1, b"pvboot: cat: --disk needs a value\n"),
             (["cat", fs, "/x", "/y"], 1, b'pvboot: cat: "/y" is one argument too many\n')):
         r = subprocess.run([PVBOOT, *map(str, args)], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
