@@ -23,9 +23,9 @@ endif
 
 # ---- sources, folder by folder -------------------------------------------------------------------
 
-CORE_BASE   := err.c text.c arena.c
+CORE_BASE   := err.c text.c arena.c crc32.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c \
-               part.c mbr.c
+               part.c part_type.c mbr.c mbr_logical.c gpt.c
 CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
@@ -59,7 +59,7 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
-          test_disk.c test_overlay.c test_part.c test_blocklist.c test_vols.c \
+          test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
           test_ext.c test_ext_htree.c test_ext_reads.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The report as one JSON object. Sizes are bytes, addresses are "0x..." strings. */
 #include "host/inspect.h"
+
+#include <string.h>
+
 #include "host/json.h"
 
 static void put_vol(struct json *j, const char *key, struct vol_id id)
@@ -11,7 +14,18 @@ static void put_vol(struct json *j, const char *key, struct vol_id id)
     json_str(j, key, name);
 }
 
-static void put_volume(struct json *j, const struct volume_report *v)
+static void put_gpt(struct json *j, const struct part *p)
+{
+    char guid[UUID_TEXT];
+
+    uuid_text(p->type_guid, guid);
+    json_str(j, "type_guid", guid);
+    uuid_text(p->guid, guid);
+    json_str(j, "part_guid", guid);
+    json_str(j, "part_name", p->name);
+}
+
+static void put_volume(struct json *j, const struct volume_report *v, bool is_gpt)
 {
     char uuid[UUID_TEXT];
 
@@ -20,8 +34,11 @@ static void put_volume(struct json *j, const struct volume_report *v)
     if (v->part != NULL) {
         json_u64(j, "offset", v->part->off_bytes);
         json_u64(j, "size", v->part->len_bytes);
-        json_u64(j, "mbr_type", v->part->mbr_type);
         json_bool(j, "active", v->part->active);
+        if (is_gpt)
+            put_gpt(j, v->part);
+        else
+            json_u64(j, "mbr_type", v->part->mbr_type);
     }
     if (v->fs != NULL) {
         uuid_text(v->fs->uuid, uuid);
@@ -42,6 +59,7 @@ static void put_disks(struct json *j, const struct report *r)
     json_list(j, "disks");
     for (uint32_t i = 0; i < r->nr_disks; i++) {
         const struct disk_report *d = &r->disks[i];
+        bool is_gpt = d->table != NULL && strcmp(d->table->scheme, "gpt") == 0;
 
         json_object(j, NULL);
         put_vol(j, "name", (struct vol_id){i, VOL_WHOLE});
@@ -54,7 +72,7 @@ static void put_disks(struct json *j, const struct report *r)
             json_str(j, "error", d->table_error);
         json_list(j, "volumes");
         for (size_t k = 0; k < d->nr_volumes; k++)
-            put_volume(j, &d->volumes[k]);
+            put_volume(j, &d->volumes[k], is_gpt);
         json_end_list(j);
         json_end_object(j);
     }

@@ -46,13 +46,17 @@ static const char *volume_content(struct report *r, const struct volume_report *
 static void print_volume(struct report *r, const struct volume_report *v)
 {
     const char *name = vol_name(r, v->id), *content = volume_content(r, v);
+    char type[UUID_TEXT];
+    struct text t = text_on(type, sizeof(type));
 
-    if (v->part == NULL)
+    if (v->part == NULL) {
         printf("%10s%s %s\n", "", name, content);
-    else
-        printf("%10s%s %s at %s, type 0x%02x%s: %s\n", "", name, size_text(r, v->part->len_bytes),
-               size_text(r, v->part->off_bytes), v->part->mbr_type,
-               v->part->active ? ", active" : "", content);
+        return;
+    }
+    part_type(&t, v->part);
+    printf("%10s%s %s at %s, type %s%s%s%s: %s\n", "", name, size_text(r, v->part->len_bytes),
+           size_text(r, v->part->off_bytes), type, v->part->active ? ", active" : "",
+           v->part->name[0] != '\0' ? ", name " : "", name_text(r, v->part->name), content);
 }
 
 static void print_disks(struct report *r)

@@ -7,8 +7,8 @@
 #include "core/base/bytes.h"
 #include "core/base/text.h"
 
-#define VOL_NAME_MAX 32
-#define BAD_PART_MAX 200
+#define VOL_NAME_MAX  32
+#define PART_LINE_MAX 400
 
 struct mount {
     struct mount *next;
@@ -69,12 +69,22 @@ static struct err no_disk(const struct vols *v, uint32_t disk)
     return ERR2(ERR_NO_DISK, "hd%a was asked for; the last disk is hd%b", disk, v->nr_disks - 1);
 }
 
-/* Once a disk: which of its partitions cannot be used, and why. */
-static void log_bad_parts(const struct vols *v, uint32_t disk, const struct part_table *table)
+/* Once a disk: what is to be said of its table, and which partitions cannot be used, and why. */
+static void log_table(const struct vols *v, uint32_t disk, const struct part_table *table)
 {
+    for (uint32_t i = 0; i < table->nr_notes; i++) {
+        char name[VOL_NAME_MAX], line[PART_LINE_MAX];
+        struct text t = text_on(line, sizeof(line));
+
+        vol_format((struct vol_id){disk, VOL_WHOLE}, name, sizeof(name));
+        text_str(&t, name);
+        text_str(&t, ": ");
+        part_note_text(&t, &table->notes[i]);
+        log_line(v->log, line);
+    }
     for (uint32_t i = 0; i < table->nr_parts; i++) {
         const struct part *p = &table->parts[i];
-        char name[VOL_NAME_MAX], line[BAD_PART_MAX];
+        char name[VOL_NAME_MAX], line[PART_LINE_MAX];
 
         if (!failed(p->bad))
             continue;
@@ -96,7 +106,7 @@ struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **o
             return arena_exhausted("a partition table of %a bytes", sizeof(*d->table));
         d->table_result = part_scan(d->disk, d->table);
         if (!failed(d->table_result))
-            log_bad_parts(v, disk, d->table);
+            log_table(v, disk, d->table);
     }
     *out = d->table;
     return d->table_result;
@@ -166,7 +176,7 @@ static struct err find_part(struct vols *v, struct vol_id id, const struct part 
             return OK;
         }
     }
-    if (table->nr_parts == 0)
+    if (strcmp(table->scheme, "none") == 0)
         return ERR1(ERR_NO_PART, "hd%a has no partition table: its name is (hd%a)", id.disk);
     return ERR2(ERR_NO_PART, "hd%b has no partition %a", id.part, id.disk);
 }
@@ -183,6 +193,9 @@ static struct err mount(struct vols *v, struct vol_id id, struct mount *m)
     } else {
         TRY(find_part(v, id, &part));
         TRY(part->bad);
+        if (part->extended)
+            return ERR1(ERR_FS_MOUNT,
+                        "an extended partition: what it holds has names from (hd%a,4) on", id.disk);
         TRY(disk_window(&m->window, whole, part->off_bytes, part->len_bytes, name));
     }
     struct err e = fs_mount(&m->fs, &m->window, v->arena, v->log);

@@ -91,7 +91,7 @@ static void say_type(struct attempt *a, const char *type)
         text_str(&t, ", using whole disk");
     } else if (part != NULL) {
         text_str(&t, ", partition type ");
-        text_hex(&t, part->mbr_type);
+        part_type(&t, part);
     }
     log_line(a->say, buf);
 }

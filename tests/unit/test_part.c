@@ -2,6 +2,7 @@
 /* core/disk/part.c: what is a partition table, what is none, and what is a damaged one. */
 #include <stdlib.h>
 
+#include "core/base/bytes.h"
 #include "core/disk/part.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
@@ -123,8 +124,139 @@ static void names_the_damaged_entry(void)
     CHECK_OK(t.parts[0].bad);
     check_bad(&t.parts[1], "Error 5: Partition table invalid or corrupt: hd0 (partition 1 overlaps "
                            "partition 0)");
-    put_entry(d, 1, 0, 0xee, 8, 5);
-    CHECK_ERR(scan(d, 512, &t), ERR_REFUSED);
+    free(d);
+}
+
+static void put_record(uint8_t *disk, uint32_t lba)
+{
+    disk[lba * 512 + 510] = 0x55;
+    disk[lba * 512 + 511] = 0xaa;
+}
+
+/* A disk with an extended partition of the sectors 20 to 119, and its records in 20, 40 and 30. */
+static uint8_t *disk_with_chain(void)
+{
+    uint8_t *d = empty_disk();
+
+    put_entry(d, 0, 0x80, 0x83, 1, 7);
+    put_entry(d, 1, 0, 0x05, 20, 100);
+    put_entry(d, 3, 0, 0x83, 10, 5);
+    put_record(d, 20);
+    put_entry(d + 20 * 512, 0, 0, 0x83, 1, 5); /* 21 to 25 */
+    put_entry(d + 20 * 512, 1, 0, 0x05, 20, 20);
+    put_record(d, 40);
+    put_entry(d + 40 * 512, 0, 0x80, 0x8e, 2, 6); /* 42 to 47 */
+    put_entry(d + 40 * 512, 1, 0, 0x0f, 10, 10);
+    put_record(d, 30);
+    put_entry(d + 30 * 512, 0, 0, 0x82, 1, 9); /* 31 to 39 */
+    return d;
+}
+
+static void reads_logicals(void)
+{
+    static const struct {
+        uint32_t index, lba, nr;
+        uint8_t type;
+    } want[] = {{0, 1, 7, 0x83},  {1, 20, 100, 5},  {3, 10, 5, 0x83},
+                {4, 21, 5, 0x83}, {5, 42, 6, 0x8e}, {6, 31, 9, 0x82}};
+    uint8_t *d = disk_with_chain();
+    struct part_table t;
+
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, ARRAY_LEN(want));
+    CHECK_U64(t.nr_notes, 0);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        CHECK_U64(t.parts[i].index, want[i].index);
+        CHECK_U64(t.parts[i].off_bytes, want[i].lba * 512);
+        CHECK_U64(t.parts[i].len_bytes, want[i].nr * 512);
+        CHECK_U64(t.parts[i].mbr_type, want[i].type);
+        CHECK(t.parts[i].extended == (want[i].type == 5));
+        CHECK_OK(t.parts[i].bad);
+    }
+    CHECK(t.parts[4].active);
+    /* Third and fourth entries count where they lie inside; an overlap is the later one's fault. */
+    put_entry(d + 30 * 512, 2, 0, 0x83, 9, 1);
+    put_entry(d + 30 * 512, 3, 0, 0x83, 9, 2);
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, ARRAY_LEN(want) + 1);
+    CHECK_U64(t.parts[6].index, 7);
+    check_bad(&t.parts[6], "Error 5: Partition table invalid or corrupt: hd0 (partition 7 overlaps "
+                           "partition 6)");
+    free(d);
+}
+
+static void check_note(const struct part_table *t, const char *want)
+{
+    char line[300];
+    struct text text = text_on(line, sizeof(line));
+
+    CHECK_U64(t->nr_notes, 1);
+    part_note_text(&text, &t->notes[0]);
+    CHECK_STR(line, want);
+}
+
+static void ends_bad_chains(void)
+{
+    uint8_t *d = disk_with_chain();
+    struct part_table t;
+    struct mem_disk m;
+
+    put_entry(d + 30 * 512, 1, 0, 5, 20, 20); /* back to 40 */
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, 6);
+    check_note(&t, "logical partitions further on are not known: Error 5: Partition table invalid "
+                   "or corrupt: the chain goes back, at byte 15360");
+    put_entry(d + 30 * 512, 1, 0, 5, 0, 20); /* to the first record */
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, 6);
+    CHECK_U64(t.nr_notes, 1);
+    d[40 * 512 + 510] = 0;
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, 4);
+    check_note(&t, "the chain of logical partitions is broken: Error 5: Partition table invalid or "
+                   "corrupt: a record of the extended partition does not end in 55 AA, at byte "
+                   "20480");
+    put_entry(d + 20 * 512, 1, 0, 5, UINT32_MAX, UINT32_MAX); /* past the end */
+    CHECK_OK(scan(d, 512, &t));
+    CHECK_U64(t.nr_parts, 4);
+    CHECK_ERR(t.notes[0].why, ERR_OUTSIDE_PART);
+    put_entry(d + 20 * 512, 1, 0, 5, 20, 20);
+    mem_disk_init(&m, d, SIZE, 512);
+    m.fail_off_bytes = 40 * 512;
+    CHECK_OK(part_scan(&m.disk, &t));
+    CHECK_U64(t.nr_parts, 4);
+    CHECK_ERR(t.notes[0].why, ERR_READ);
+    free(d);
+}
+
+/* As many logical partitions as fit into the table, and more; then a chain without any. */
+static void caps_the_chain(void)
+{
+    size_t size = (size_t)512 * 512;
+    uint8_t *d = aligned_alloc(4096, size);
+    struct part_table t;
+    struct mem_disk m;
+
+    memset(d, 0, size);
+    put_record(d, 0);
+    put_entry(d, 0, 0, 0x85, 1, 511);
+    for (uint32_t i = 0; i < 255; i++) {
+        put_record(d, 1 + 2 * i);
+        put_entry(d + (1 + 2 * i) * 512, 0, 0, 0x83, 1, 1);
+        put_entry(d + (1 + 2 * i) * 512, 1, 0, 0x85, 2 * (i + 1), 2);
+    }
+    mem_disk_init(&m, d, size, 512);
+    CHECK_OK(part_scan(&m.disk, &t));
+    CHECK_U64(t.nr_parts, PART_MAX);
+    CHECK_U64(t.parts[PART_MAX - 1].index, PART_MAX + 2);
+    check_note(&t, "not all partitions are known: Error: Limit reached: the table has more than "
+                   "128");
+    for (uint32_t i = 0; i < 255; i++)
+        put_entry(d + (1 + 2 * i) * 512, 0, 0, 0, 0, 0);
+    CHECK_OK(part_scan(&m.disk, &t));
+    CHECK_U64(t.nr_parts, 1);
+    CHECK_U64(t.nr_notes, 1);
+    CHECK_ERR(t.notes[0].why, ERR_LIMIT);
     free(d);
 }
 
@@ -148,6 +280,9 @@ int main(void)
     RUN(reads_primaries);
     RUN(tells_tables_from_others);
     RUN(names_the_damaged_entry);
+    RUN(reads_logicals);
+    RUN(ends_bad_chains);
+    RUN(caps_the_chain);
     RUN(survives_odd_disks);
     return test_done();
 }
