@@ -27,7 +27,8 @@ CORE_BASE   := err.c text.c arena.c crc32.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c part_type.c mbr.c mbr_logical.c gpt.c
 CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
-CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c
+CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c \
+               ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER :=
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c

@@ -101,6 +101,9 @@ static void put_sentence(struct text *t, struct err e)
         case 'B':
             text_hex(t, e.b);
             break;
+        case 'U':
+            text_uuid(t, e.a, e.b);
+            break;
         default:
             text_char(t, *p);
             break;

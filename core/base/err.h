@@ -64,8 +64,8 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    const char
-        *msg; /* static text; may hold %a and %b (decimal), %A and %B (hex) for the numbers */
+    const char *msg; /* static text; may hold %a and %b (decimal), %A and %B (hex) for the numbers,
+                        or %U for both as the 16 bytes of a UUID */
     uint64_t a, b;
     uint64_t where; /* byte offset on the disk (or in the file, as msg says), or ERR_NOWHERE */
 };

@@ -63,6 +63,17 @@ void text_hex(struct text *t, uint64_t v)
     put_digits(t, v, 16);
 }
 
+void text_uuid(struct text *t, uint64_t high, uint64_t low)
+{
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t half = i < 16 ? high : low;
+
+        if (i == 8 || i == 12 || i == 16 || i == 20)
+            text_char(t, '-');
+        text_char(t, "0123456789abcdef"[half >> (60 - 4 * (i & 15)) & 15]);
+    }
+}
+
 void text_size(struct text *t, uint64_t bytes)
 {
     static const char *const units[] = {" B", " KiB", " MiB", " GiB", " TiB", " PiB"};

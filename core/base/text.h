@@ -27,6 +27,8 @@ void text_mem(struct text *t, const char *s, size_t len);
 void text_u64(struct text *t, uint64_t v); /* decimal */
 void text_hex(struct text *t, uint64_t v); /* 0x..., lower case, no leading zeros */
 
+void text_uuid(struct text *t, uint64_t high, uint64_t low); /* its bytes as two big numbers */
+
 /* A size for people: "512 B", "4 KiB", "8.2 MiB", "2 TiB"; one decimal where it is not whole. */
 void text_size(struct text *t, uint64_t bytes);
 

@@ -148,7 +148,8 @@ static void say_errors(const struct fs *fs, const struct ext_disk_super *sb)
     char line[128];
     struct text t = text_on(line, sizeof(line));
 
-    if (!(le16(sb->state) & EXT_STATE_ERRORS))
+    /* A dirty one is mounted again. */
+    if (!(le16(sb->state) & EXT_STATE_ERRORS) || fs->journal_dirty)
         return;
     text_str(&t, fs->disk->name);
     text_str(&t, ": ");
@@ -157,7 +158,7 @@ static void say_errors(const struct fs *fs, const struct ext_disk_super *sb)
     log_line(fs->log, line);
 }
 
-static struct err ext_mount(struct fs *fs)
+struct err ext_mount(struct fs *fs)
 {
     struct ext_disk_super sb;
 
@@ -287,6 +288,7 @@ struct err ext_inode_table(struct fs *fs, uint64_t group, uint64_t *block)
 const struct fs_ops ext_fs_ops = {
     .name = "ext2/3/4 reader",
     .mount = ext_mount,
+    .replay = ext_replay,
     .get_node = ext_get_node,
     .lookup = ext_lookup,
     .readdir = ext_readdir,

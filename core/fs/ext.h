@@ -122,4 +122,8 @@ struct err ext_htree_lookup(struct fs *fs, struct node *dir, struct arena *scrat
 struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);
 struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
 
+/* As in fs.h. */
+struct err ext_mount(struct fs *fs);
+struct err ext_replay(struct fs *fs, struct disk **out);
+
 #endif

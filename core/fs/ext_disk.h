@@ -111,6 +111,8 @@ STATIC_ASSERT(offsetof(struct ext_disk_super, checksum) == 0x3fc, "checksum");
 #define EXT_ENCODING_UTF8_12_1   1
 #define EXT_ENCODING_NO_FALLBACK 0x0002 /* what the index does not find is not there */
 
+#define EXT_JNL_BACKUP_BLOCKS 1 /* jnl_blocks: i_block, size_high and size of the journal */
+
 #define EXT_COMPAT_HAS_JOURNAL   0x0004
 #define EXT_COMPAT_DIR_INDEX     0x0020
 #define EXT_COMPAT_SPARSE_SUPER2 0x0200

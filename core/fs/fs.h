@@ -91,6 +91,7 @@ struct fs {
     char describe[FS_DESCRIBE_MAX]; /* for messages: "ext4", "ext4, journal replayed" */
     char label[FS_LABEL_MAX];
     uint8_t uuid[16];
+    void *replay_state;    /* the reader's: what its replay leaves for the mount that follows */
     bool journal_dirty;    /* set by mount: the disk as it stands is not the whole truth */
     bool journal_replayed; /* set by fs_mount: disk is an overlay with the journal's blocks */
 };
