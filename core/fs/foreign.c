@@ -16,7 +16,6 @@ static const struct {
     const char *sentence;
 } foreign[] = {
     {65600, "_BHRfS_M", "a Btrfs file system, which is not read; " FS_READ_LIST},
-    {65588, "ReIsEr", "a ReiserFS file system, which is not read; " FS_READ_LIST},
     {32768, "JFS1", "a JFS file system, which is not read; " FS_READ_LIST},
     {1024, "\x10\x20\xf5\xf2", "an F2FS file system, which is not read; " FS_READ_LIST},
     {82, "FAT32", "a FAT file system, which is not read; " FS_READ_LIST},

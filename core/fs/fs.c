@@ -13,7 +13,7 @@
 
 #define METADATA_CACHE_BLOCKS 64
 
-static const struct fs_ops *const readers[] = {&ext_fs_ops, &xfs_fs_ops};
+static const struct fs_ops *const readers[] = {&ext_fs_ops, &xfs_fs_ops, &reiserfs_fs_ops};
 
 static struct err mount_with(struct fs *fs, const struct fs_ops *ops, struct disk *disk)
 {

@@ -9,10 +9,11 @@
 #include "core/fs/fs.h"
 
 /* The end of sentences that say what is read instead. */
-#define FS_READ_LIST "ext2, ext3, ext4 and XFS are"
+#define FS_READ_LIST "ext2, ext3, ext4, XFS and ReiserFS are"
 
 extern const struct fs_ops ext_fs_ops;
 extern const struct fs_ops xfs_fs_ops;
+extern const struct fs_ops reiserfs_fs_ops;
 
 /* What lies on a disk that no reader knows, as a sentence; NULL when that is not known either. */
 const char *foreign_sentence(struct disk *d);
