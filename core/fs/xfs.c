@@ -47,6 +47,8 @@ static struct err xfs_mount(struct fs *fs)
     if (!xfs_ino_valid(x, fs->root_ino))
         return ERR_AT(ERR_FS_DAMAGED, 0, "the root is inode %a, which has no place", fs->root_ino,
                       0);
+    if (!fs->journal_replayed)
+        TRY(xfs_log_is_dirty(fs, &fs->journal_dirty));
     describe(fs, x, &sb);
     return OK;
 }
@@ -54,6 +56,7 @@ static struct err xfs_mount(struct fs *fs)
 const struct fs_ops xfs_fs_ops = {
     .name = "XFS reader",
     .mount = xfs_mount,
+    .replay = xfs_replay,
     .get_node = xfs_get_node,
     .lookup = xfs_lookup,
     .readdir = xfs_readdir,
