@@ -26,7 +26,7 @@ endif
 CORE_BASE   := err.c text.c arena.c crc32.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c part_type.c mbr.c mbr_logical.c gpt.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c fold.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c \
                ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
@@ -63,11 +63,11 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
-          test_ext.c test_ext_htree.c test_ext_reads.c \
+          test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_reads.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
           test_plan.c test_guest_libc.c test_vdev.c)
-UNIT_SUPPORT := support.c mkfs.c packed.c memfile.c elfgen.c tree.c term.c
+UNIT_SUPPORT := support.c mkfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
@@ -75,9 +75,14 @@ FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
+# Headers that are made, not written: mk/tables.mk has the rules.
+GEN := $(BUILD)/gen
+INCLUDE := -I. -I$(GEN)
+FOLD_TABLES := $(GEN)/core/fs/fold_tables.h
+
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
 
 .PHONY: all help clean deps
 all: host images

@@ -23,7 +23,7 @@ check-build: all unit64 unit32 fuzz-build $(HOSTILE)
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
 
 ## make lint         format, static analysis, sizes
-lint: deps
+lint: deps $(FOLD_TABLES)
 	tests/lint.sh
 
 # For .ci/run: everything, one closing line of counts.

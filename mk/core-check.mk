@@ -1,6 +1,6 @@
 # That core/ stands alone: its undefined symbols, its variables, its includes.
 
-CORE_CHECK_CFLAGS := -std=c11 -O2 $(WARN) -I. -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
+CORE_CHECK_CFLAGS := -std=c11 -O2 $(WARN) $(INCLUDE) -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
                      -U_FORTIFY_SOURCE
 CORE_CHECK_OBJ := $(patsubst %.c,$(BUILD)/core-check/%.o,$(CORE))
 

@@ -3,7 +3,7 @@
 # Freestanding: no libc, no start files; the static archives of the decompression libraries, of
 # which the linker takes only what is reached.
 
-GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -I. -DPVBOOT_VERSION='"$(VERSION)"' \
+GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARN) $(INCLUDE) -DPVBOOT_VERSION='"$(VERSION)"' \
                 -ffreestanding -fno-builtin-malloc -fno-stack-protector -fno-pic -fno-pie \
                 -fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone -mcmodel=small \
                 -ffunction-sections -fdata-sections

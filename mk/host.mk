@@ -1,6 +1,6 @@
 # The host command: build/pvboot.
 
-HOST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) -I. -DPVBOOT_VERSION='"$(VERSION)"' $(CFLAGS)
+HOST_CFLAGS := -std=c11 -D_GNU_SOURCE -O2 -g $(WARN) $(INCLUDE) -DPVBOOT_VERSION='"$(VERSION)"' $(CFLAGS)
 HOST_OBJ    := $(patsubst %.c,$(BUILD)/host/%.o,$(CORE) $(HOST))
 
 .PHONY: host

@@ -1,6 +1,6 @@
 # Unit tests (64 and 32 bit, sanitizers) and fuzz harnesses.
 
-TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -I. -fsanitize=address,undefined \
+TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) $(INCLUDE) -fsanitize=address,undefined \
                -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_SECONDS ?= 60
 

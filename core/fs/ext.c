@@ -17,13 +17,12 @@
 #define INCOMPAT_READ                                                                              \
     (EXT_INCOMPAT_FILETYPE | EXT_INCOMPAT_META_BG | EXT_INCOMPAT_EXTENTS | EXT_INCOMPAT_64BIT |    \
      EXT_INCOMPAT_FLEX_BG | EXT_INCOMPAT_CSUM_SEED | EXT_INCOMPAT_LARGEDIR |                       \
-     EXT_INCOMPAT_INLINE_DATA)
+     EXT_INCOMPAT_INLINE_DATA | EXT_INCOMPAT_CASEFOLD)
 #define INCOMPAT_IGNORED                                                                           \
-    (EXT_INCOMPAT_RECOVER     /* reported, see fs.c */                                             \
-     | EXT_INCOMPAT_MMP       /* guards against two writers; nothing is written */                 \
-     | EXT_INCOMPAT_EA_INODE  /* where extended attributes lie; none is read */                    \
-     | EXT_INCOMPAT_ENCRYPT   /* refused at the inode that has it */                               \
-     | EXT_INCOMPAT_CASEFOLD) /* an exact name is found in any directory */
+    (EXT_INCOMPAT_RECOVER    /* reported, see fs.c */                                              \
+     | EXT_INCOMPAT_MMP      /* guards against two writers; nothing is written */                  \
+     | EXT_INCOMPAT_EA_INODE /* where extended attributes lie; none is read */                     \
+     | EXT_INCOMPAT_ENCRYPT) /* refused at the inode that has it */
 
 /*
  * Read-only compatible features are by their definition safe to ignore for a reader. Those of
@@ -191,6 +190,10 @@ struct err ext_mount(struct fs *fs)
                        : crc32c(UINT32_MAX, sb.uuid, sizeof(sb.uuid));
     for (size_t i = 0; i < ARRAY_LEN(x->hash_seed); i++)
         x->hash_seed[i] = le32(sb.hash_seed + 4 * i);
+    if ((x->incompat & EXT_INCOMPAT_CASEFOLD) && le16(sb.encoding) != EXT_ENCODING_UTF8_12_1)
+        return ERR1(ERR_REFUSED, "ext names in encoding %a, not UTF-8 of Unicode 12.1",
+                    le16(sb.encoding));
+    x->index_is_all = (le16(sb.encoding_flags) & EXT_ENCODING_NO_FALLBACK) != 0;
     x->hash_unsigned = (le32(sb.flags) & EXT_FLAG_UNSIGNED_HASH) != 0;
     fs->priv = x;
     fs->root_ino = EXT_ROOT_INO;

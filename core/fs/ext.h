@@ -14,6 +14,7 @@
 
 #include "core/fs/ext_disk.h"
 #include "core/fs/ext_hash.h"
+#include "core/fs/fold.h"
 #include "core/fs/fs.h"
 
 struct ext {
@@ -32,6 +33,7 @@ struct ext {
     uint8_t uuid[16];
     uint32_t hash_seed[4];
     bool hash_unsigned;
+    bool index_is_all; /* in folding directories, too, what the index does not find is not there */
     uint64_t index_damaged; /* inode of the last directory that was reported so; 0: none */
 };
 
@@ -88,14 +90,27 @@ struct err ext_inline_load(const struct ext *x, const uint8_t *raw, uint64_t whe
 
 struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
 
+/* The folded forms of a name that is looked for and of another one. */
+struct ext_folded {
+    struct fold_work work;
+    bool has_want; /* else it is only equal to itself */
+    uint8_t want[FOLD_BYTES_MAX], other[FOLD_BYTES_MAX];
+    size_t want_len;
+};
+
 /* A name that is looked for. */
 struct ext_name {
     const char *name;
     size_t len;
+    struct ext_folded *folded; /* in a directory without case; NULL: in any other */
 };
 
 /* Is the entry's name the one that is looked for? */
 bool ext_name_is(const struct ext_name *want, const char *name, size_t len);
+
+/* An entry's hash, in the directory where `want` is looked for. */
+uint32_t ext_name_hash(const struct ext_name *want, const struct ext_hash *h, const char *name,
+                       size_t len);
 
 /* The length of an entry as it is meant: 65536 does not fit into the field. */
 uint32_t ext_rec_len(const struct ext *x, const struct ext_disk_dirent *de);

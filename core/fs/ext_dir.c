@@ -278,7 +278,24 @@ struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ct
 
 bool ext_name_is(const struct ext_name *want, const char *name, size_t len)
 {
-    return len == want->len && memcmp(name, want->name, len) == 0;
+    struct ext_folded *f = want->folded;
+    size_t other_len = 0;
+
+    if (len == want->len && memcmp(name, want->name, len) == 0)
+        return true;
+    return f != NULL && f->has_want && fold_name(&f->work, name, len, f->other, &other_len) &&
+           other_len == f->want_len && memcmp(f->other, f->want, other_len) == 0;
+}
+
+uint32_t ext_name_hash(const struct ext_name *want, const struct ext_hash *h, const char *name,
+                       size_t len)
+{
+    struct ext_folded *f = want->folded;
+    size_t other_len = 0;
+
+    if (f != NULL && fold_name(&f->work, name, len, f->other, &other_len))
+        return ext_hash_name(h, f->other, other_len);
+    return ext_hash_name(h, (const uint8_t *)name, len);
 }
 
 struct search {
@@ -341,14 +358,35 @@ static bool is_dots(const struct ext_name *want)
     return (want->len == 1 || want->len == 2) && memcmp(want->name, "..", want->len) == 0;
 }
 
-static struct err lookup(struct fs *fs, struct node *dir, struct arena *scratch,
-                         const struct ext_name *want, uint64_t *ino)
+/* Where a directory has no case, the name is folded once here. */
+static struct err fold_want(const struct ext *x, const struct node *dir, struct arena *scratch,
+                            struct ext_name *want)
 {
+    if (!(x->incompat & EXT_INCOMPAT_CASEFOLD) || !(ext_node_of(dir)->flags & EXT_INODE_CASEFOLD))
+        return OK;
+    struct ext_folded *f = arena_alloc(scratch, sizeof(*f));
+
+    if (f == NULL)
+        return arena_exhausted("a folded name of %a bytes", sizeof(*f));
+    f->has_want = fold_name(&f->work, want->name, want->len, f->want, &f->want_len);
+    want->folded = f;
+    return OK;
+}
+
+static struct err lookup(struct fs *fs, struct node *dir, struct arena *scratch,
+                         struct ext_name *want, uint64_t *ino)
+{
+    const struct ext *x = ext_of(fs);
+
+    TRY(fold_want(x, dir, scratch, want));
     /* The index does not know of "." and ".."; they are the first block's first entries. */
-    if (!ext_htree_has(ext_of(fs), dir) || is_dots(want))
+    if (!ext_htree_has(x, dir) || is_dots(want))
         return search_all(fs, dir, scratch, want, false, ino);
     struct err e = ext_htree_lookup(fs, dir, scratch, want, ino);
 
+    /* Kernels did not always fold alike; Linux, too, searches once more then. */
+    if (e.code == ERR_FILE_NOT_FOUND && want->folded != NULL && !x->index_is_all)
+        return search_all(fs, dir, scratch, want, false, ino);
     if (e.code != ERR_FS_DAMAGED)
         return e;
     say_index_damaged(fs, dir, e);

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Directories of ext3/4 searched through their hash tree. The trees are e2fsck's: a directory is
- * written here block by block into a file, debugfs makes that file a directory, and e2fsck -D
- * indexes it.
+ * Directories of ext3/4 searched through their hash tree. The trees are e2fsck's.
  */
 #include <stdlib.h>
 
 #include "core/base/bytes.h"
 #include "core/fs/ext.h"
+#include "tests/unit/extdir.h"
 #include "tests/unit/mkfs.h"
 #include "tests/unit/support.h"
 #include "tests/unit/test.h"
 
-#define NAMES_MAX  200000u
-#define DIR_BYTES  ((size_t)NAMES_MAX * 32)
-#define INODE_FILE 12 /* "/afile": all names are its */
-#define TAIL_BYTES 12
-#define READS_MAX  10 /* superblock, descriptor and inodes of both directories, their blocks */
+#define NAMES_MAX 200000u
+#define READS_MAX 10 /* superblock, descriptor and inodes of both directories, their blocks */
 
 struct opened {
     struct mem_disk disk;
@@ -25,8 +21,6 @@ struct opened {
     struct node dir;
     char said[600];
 };
-
-static uint8_t dir_bytes[DIR_BYTES];
 
 static void hear(void *ctx, const char *text)
 {
@@ -53,64 +47,10 @@ static size_t name_of(char *name, unsigned i)
     return (size_t)sprintf(name, i % 5 == 0 ? "caf\xc3\xa9-%06u" : "a-name-%06u", i);
 }
 
-static void put_entry(uint8_t *at, const char *name, size_t len, size_t rec_len, unsigned type)
-{
-    uint8_t head[8] = {
-        INODE_FILE,   0, 0, 0, (uint8_t)rec_len, (uint8_t)(rec_len >> 8), (uint8_t)len,
-        (uint8_t)type};
-
-    memcpy(at, head, sizeof(head));
-    memcpy(at + sizeof(head), name, len);
-}
-
-/* The entry at `last` reaches to the block's end, or to the tail in which a checksum may lie. */
-static size_t end_block(size_t last, size_t at, size_t block_bytes)
-{
-    size_t end = (at + block_bytes - 1) / block_bytes * block_bytes;
-    size_t rec_len = end - TAIL_BYTES - last;
-
-    dir_bytes[last + 4] = (uint8_t)rec_len;
-    dir_bytes[last + 5] = (uint8_t)(rec_len >> 8);
-    put_entry(dir_bytes + end - TAIL_BYTES, "", 0, TAIL_BYTES, EXT_DIRENT_TAIL_TYPE);
-    memset(dir_bytes + end - TAIL_BYTES, 0, 4);
-    return end;
-}
-
-/* The blocks of a directory of nr names without an index; returns their length. */
-static size_t make_dir(unsigned nr, size_t block_bytes)
-{
-    size_t at = 24, last = 12;
-    char name[64];
-
-    memset(dir_bytes, 0, sizeof(dir_bytes));
-    put_entry(dir_bytes, ".", 1, 12, 2);
-    put_entry(dir_bytes + 12, "..", 2, 12, 2);
-    for (unsigned i = 0; i < nr; i++) {
-        size_t len = name_of(name, i), rec_len = (8 + len + 3) / 4 * 4;
-
-        if (at % block_bytes + rec_len > block_bytes - TAIL_BYTES)
-            at = end_block(last, at, block_bytes);
-        put_entry(dir_bytes + at, name, len, rec_len, 1);
-        last = at;
-        at += rec_len;
-    }
-    return end_block(last, at, block_bytes);
-}
-
-/* An image with an indexed directory "/big" of nr names. */
 static uint8_t *make_indexed(const char *options, const char *alg, int sign, unsigned nr,
                              size_t block_bytes, size_t *len)
 {
-    run("rm -rf tree");
-    put_file("tree/afile", "x", 1);
-    put_file("tree/big", dir_bytes, make_dir(nr, block_bytes));
-    free(make_ext(options, "tree", "40M", len));
-    run("{ tune2fs -E hash_alg=%s image && debugfs -w -R 'ssv flags %d' image && "
-        "debugfs -w -R 'set_inode_field /big mode 040755' image; } >log 2>&1 && "
-        "{ e2fsck -fyD image >log 2>&1; [ $? -le 1 ]; } && e2fsck -fn image >log 2>&1 || "
-        "{ cat log >&2; false; }",
-        alg, sign);
-    return get_file("image", len);
+    return make_ext_dir(options, alg, sign, "", name_of, nr, block_bytes, len);
 }
 
 #define PLAIN "-t ext4 -b 1024 -O ^metadata_csum,^has_journal"
@@ -125,7 +65,7 @@ static void expect_names(struct opened *o, unsigned nr, unsigned step)
 
         ino = 0;
         CHECK_OK(o->fs.ops->lookup(&o->fs, &o->dir, name, len, &ino));
-        CHECK_U64(ino, INODE_FILE);
+        CHECK_U64(ino, EXT_DIR_INODE);
     }
 }
 
@@ -146,7 +86,7 @@ static void a_large_directory_is_not_read_whole(void)
 
         name_of(path + 5, i);
         CHECK_OK(fs_walk(&o.fs, &o.arena, path, &n, NULL));
-        CHECK_U64(n.ino, INODE_FILE);
+        CHECK_U64(n.ino, EXT_DIR_INODE);
         CHECK(o.disk.nr_reads - before <= READS_MAX); /* of 4 KiB */
         before = o.disk.nr_reads;
         CHECK_ERR(o.fs.ops->lookup(&o.fs, &o.dir, "absent", 6, &(uint64_t){0}), ERR_FILE_NOT_FOUND);
