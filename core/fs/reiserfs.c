@@ -90,9 +90,8 @@ static struct err read_journal_place(struct reiser *r, const struct reiser_disk_
                       r->journal_blocks);
     r->journal_magic = le32(sb->journal.magic);
     /* What is kept free for a journal of the usual size, wherever the journal is. */
-    r->reserved_first = where == REISER_SUPER_OFF
-                            ? REISER_SUPER_OFF / r->block_bytes + 2
-                            : REISER_SUPER_OFF_OLD / r->block_bytes + le16(sb->bmap_nr) + 1;
+    r->reserved_first = (uint32_t)(where / r->block_bytes) +
+                        (where == REISER_SUPER_OFF ? 2 : le16(sb->bmap_nr) + 1u);
     r->reserved_blocks =
         r->standard_journal ? r->journal_blocks + 1 : le16(sb->reserved_for_journal);
     return OK;
