@@ -28,7 +28,7 @@ CORE_DISK   := disk.c cache.c mapped.c overlay.c \
                part.c part_type.c mbr.c mbr_logical.c gpt.c
 CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c fold.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c \
-               ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c
+               ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c ext_edits.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER := reiserfs.c reiserfs_tree.c reiserfs_item.c reiserfs_dir.c reiserfs_hash.c reiserfs_journal.c
 CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_items.c \

@@ -9,6 +9,7 @@
 
 #include "core/base/text.h"
 #include "core/fs/crc.h"
+#include "core/fs/ext_edits.h"
 #include "core/fs/readers.h"
 
 #define LOG_BLOCK_MAX 6 /* 64 KiB blocks */
@@ -195,6 +196,7 @@ struct err ext_mount(struct fs *fs)
                     le16(sb.encoding));
     x->index_is_all = (le16(sb.encoding_flags) & EXT_ENCODING_NO_FALLBACK) != 0;
     x->hash_unsigned = (le32(sb.flags) & EXT_FLAG_UNSIGNED_HASH) != 0;
+    x->edits = fs->replay_state;
     fs->priv = x;
     fs->root_ino = EXT_ROOT_INO;
     /* An overlay shows the old superblock's flag still; what it stands for has been done. */
@@ -293,8 +295,8 @@ const struct fs_ops ext_fs_ops = {
     .mount = ext_mount,
     .replay = ext_replay,
     .get_node = ext_get_node,
-    .lookup = ext_lookup,
-    .readdir = ext_readdir,
+    .lookup = ext_edited_lookup,
+    .readdir = ext_edited_readdir,
     .map = ext_map,
     .readlink = ext_readlink,
 };

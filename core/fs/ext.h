@@ -17,6 +17,8 @@
 #include "core/fs/fold.h"
 #include "core/fs/fs.h"
 
+struct ext_edits;
+
 struct ext {
     uint32_t block_bytes;
     uint64_t nr_blocks;
@@ -31,6 +33,7 @@ struct ext {
     uint32_t journal_ino;
     uint32_t csum_seed; /* crc32c of the uuid, or what the superblock says */
     uint8_t uuid[16];
+    struct ext_edits *edits; /* of fast commits; NULL: none */
     uint32_t hash_seed[4];
     bool hash_unsigned;
     bool index_is_all; /* in folding directories, too, what the index does not find is not there */
@@ -82,6 +85,8 @@ static inline bool ext_blocks_valid(const struct ext *x, uint64_t block, uint64_
 struct err ext_inode_table(struct fs *fs, uint64_t group, uint64_t *block);
 
 struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
+/* Make the checksum of an inode right that was changed in memory. */
+void ext_inode_csum_set(const struct ext *x, uint64_t ino, uint8_t *raw);
 struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
 
 /* Bring inline content into the node, from the raw inode (which lies at `where`). */

@@ -37,12 +37,10 @@ static bool has_extra(const struct ext *x, const struct ext_disk_inode *di, size
     has_extra(x, di, offsetof(struct ext_disk_inode, field) + sizeof((di)->field))
 
 /* The checksum covers the whole inode, its own two halves taken as 0. */
-static struct err check_csum(const struct ext *x, const struct ext_disk_inode *di, uint32_t seed,
-                             uint64_t off)
+static uint32_t csum_of(const struct ext *x, const struct ext_disk_inode *di, uint32_t seed)
 {
     static const uint8_t zero[2] = {0};
     const uint8_t *raw = (const uint8_t *)di;
-    uint32_t want = le16(di->checksum_lo);
     size_t at = offsetof(struct ext_disk_inode, checksum_lo);
     uint32_t got = crc32c(seed, raw, at);
 
@@ -53,14 +51,21 @@ static struct err check_csum(const struct ext *x, const struct ext_disk_inode *d
 
         got = crc32c(got, raw + EXT_INODE_OLD_BYTES, hi - EXT_INODE_OLD_BYTES);
         if (HAS_EXTRA(x, di, checksum_hi)) {
-            want |= (uint32_t)le16(di->checksum_hi) << 16;
             got = crc32c(got, zero, sizeof(zero));
             hi += 2;
         }
         got = crc32c(got, raw + hi, x->inode_bytes - hi);
     }
-    if (!HAS_EXTRA(x, di, checksum_hi))
-        got &= 0xffff;
+    return HAS_EXTRA(x, di, checksum_hi) ? got : got & 0xffff;
+}
+
+static struct err check_csum(const struct ext *x, const struct ext_disk_inode *di, uint32_t seed,
+                             uint64_t off)
+{
+    uint32_t want = le16(di->checksum_lo), got = csum_of(x, di, seed);
+
+    if (HAS_EXTRA(x, di, checksum_hi))
+        want |= (uint32_t)le16(di->checksum_hi) << 16;
     if (got != want)
         return ERR_AT(ERR_FS_DAMAGED, off, "inode checksum is %A, should be %B", want, got);
     return OK;
@@ -71,6 +76,21 @@ static uint32_t node_seed(const struct ext *x, uint64_t ino, const struct ext_di
     uint8_t nr[4] = {(uint8_t)ino, (uint8_t)(ino >> 8), (uint8_t)(ino >> 16), (uint8_t)(ino >> 24)};
 
     return crc32c(crc32c(x->csum_seed, nr, sizeof(nr)), di->generation, sizeof(di->generation));
+}
+
+void ext_inode_csum_set(const struct ext *x, uint64_t ino, uint8_t *raw)
+{
+    struct ext_disk_inode *di = (struct ext_disk_inode *)raw;
+
+    if (!ext_has_metadata_csum(x))
+        return;
+    uint32_t csum = csum_of(x, di, node_seed(x, ino, di));
+
+    for (size_t i = 0; i < 2; i++) {
+        di->checksum_lo[i] = (uint8_t)(csum >> 8 * i);
+        if (HAS_EXTRA(x, di, checksum_hi))
+            di->checksum_hi[i] = (uint8_t)(csum >> (16 + 8 * i));
+    }
 }
 
 /* A link's target lies in the inode when the inode has no blocks but those of its attributes. */

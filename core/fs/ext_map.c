@@ -10,6 +10,7 @@
 
 #include "core/fs/crc.h"
 #include "core/fs/ext.h"
+#include "core/fs/ext_edits.h"
 
 #define NR_DIRECT 12
 
@@ -262,6 +263,37 @@ static struct err map_indirect(struct fs *fs, struct ext_node *en, uint64_t bloc
     return OK;
 }
 
+static struct err map_disk(struct fs *fs, struct ext_node *en, uint64_t block, struct span *out)
+{
+    if (en->flags & EXT_INODE_EXTENTS)
+        return map_extents(fs, en, block, out);
+    return map_indirect(fs, en, block, out);
+}
+
+/* With what fast commits say about the file's blocks; they know more than the disk. */
+static struct err map_edited(struct fs *fs, const struct node *n, uint64_t block, struct span *out)
+{
+    struct ext *x = ext_of(fs);
+    struct ext_range r;
+
+    if (ext_edits_map(x->edits, n->ino, block, &r)) {
+        *out = (struct span){.first = r.block, .nr = r.nr, .hole = r.hole, .start = r.start};
+        if (!r.hole && !ext_blocks_valid(x, r.start, r.nr))
+            return ERR2(ERR_FS_DAMAGED, "a fast commit's %b blocks point to block %a", r.start,
+                        r.nr);
+        return OK;
+    }
+    TRY(map_disk(fs, ext_node_of(n), block, out));
+    /* Only the part about which nothing is said. */
+    if (out->first < r.block) {
+        out->start += r.block - out->first;
+        out->nr -= r.block - out->first;
+        out->first = r.block;
+    }
+    out->nr = min_u64(out->nr, r.nr - (out->first - r.block));
+    return OK;
+}
+
 struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out)
 {
     struct ext *x = ext_of(fs);
@@ -282,10 +314,10 @@ struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run
                                 .len_bytes = UINT64_MAX - en->inline_len};
         return OK;
     }
-    if (en->flags & EXT_INODE_EXTENTS)
-        TRY(map_extents(fs, en, block, &span));
+    if (x->edits != NULL)
+        TRY(map_edited(fs, n, block, &span));
     else
-        TRY(map_indirect(fs, en, block, &span));
+        TRY(map_disk(fs, en, block, &span));
     *out = (struct run){.kind = span.hole ? RUN_HOLE : RUN_DISK,
                         .file_off_bytes = span.first * x->block_bytes,
                         .len_bytes = span.nr * x->block_bytes,
