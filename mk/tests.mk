@@ -71,7 +71,9 @@ fuzz-build: $(FUZZ_BIN)
 ## make check-images [NAMES="xfs-*"] file systems as pvboot reads them, compared with Linux (in QEMU)
 check-images: $(BUILD)/pvboot
 	status=0; tests/images/run.py $(BUILD)/pvboot $(BUILD)/images-test $(NAMES) || status=1; \
-	tests/images/commands.sh $(BUILD)/pvboot $(BUILD)/images-test/commands || status=1; exit $$status
+	tests/images/commands.sh $(BUILD)/pvboot $(BUILD)/images-test/commands || status=1; \
+	tests/images/partitions.py $(BUILD)/pvboot $(BUILD)/images-test/partitions || status=1; \
+	exit $$status
 
 # Damaged file systems, read under the sanitizers.
 HOSTILE := $(BUILD)/unit64/tests/hostile/hostile

@@ -7,6 +7,7 @@
 # r  mount read-only, report        rw  mount writable (which recovers), report
 # w  write with NUMBER entries, unmount, then as r
 # d  write, and leave mounted: the guest's end is a crash. No report.
+# p  report the partitions: number, start and size in 512 bytes, what their file "name" holds
 #
 # What Linux sees goes to the disk "report".
 /bin/busybox --install -s /bin
@@ -47,6 +48,21 @@ write_tree() {
     say "writing $serial"
     mount -t "$fs" -o "$options" "$dev" "/mnt/$serial" && "$1" "/mnt/$serial" "$number"
 }
+report_partitions() {
+    echo "# image $serial" >&3
+    for part in "/sys/block/${dev#/dev/}"/*/partition; do
+        [ -f "$part" ] || continue
+        at=${part%/partition}
+        # An extended partition appears as two sectors, in which nothing can lie.
+        [ "$(cat "$at/size")" -gt 8 ] || continue
+        content=
+        if mount -t "$fs" -o ro "/dev/${at##*/}" "/mnt/$serial"; then
+            content=$(cat "/mnt/$serial/name")
+            umount "/mnt/$serial"
+        fi
+        echo "$(cat "$part") $(cat "$at/start") $(cat "$at/size") $content" >&3
+    done
+}
 # Nothing is written home behind the back of a test of journals.
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 echo 360000 >/proc/sys/vm/dirty_expire_centisecs
@@ -76,6 +92,7 @@ while read -r serial mode fs options number <&4; do
             failed writing
         fi
         ;;
+    p) report_partitions ;;
     d)
         options=rw${options:+,$options}
         end=

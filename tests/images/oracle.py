@@ -55,7 +55,7 @@ class Guest:
     def knows(self, fs):
         return (self.work / self.kernel / "root/modules" / ("order-" + fs)).exists()
 
-    def arguments(self, tag, jobs):
+    def arguments(self, tag, jobs, append):
         """QEMU's arguments; every disk is a function of a PCI slot."""
         base = self.work / self.kernel
         plan, report = self.work / (tag + ".plan"), self.work / (tag + ".report")
@@ -67,7 +67,7 @@ class Guest:
         args = ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "qemu64", "-m", "768",
                 "-display", "none", "-nodefaults", "-no-reboot",
                 "-kernel", str(base / "vmlinuz"), "-initrd", str(base / "initrd.gz"),
-                "-append", "console=ttyS0 quiet panic=-1 rdinit=/init",
+                "-append", "console=ttyS0 quiet panic=-1 rdinit=/init " + append,
                 "-serial", "file:" + str(self.work / (tag + ".console"))]
         disks = [("plan", plan, 512), ("report", report, 512)]
         disks += [("i%d" % i, j.image, j.sector) for i, j in enumerate(jobs)]
@@ -79,10 +79,10 @@ class Guest:
                      % (i, serial, slot, function, sector, sector)]
         return args
 
-    def run(self, tag, jobs):
+    def run(self, tag, jobs, append=""):
         """Runs the jobs in their order, and fills in their lines or trouble."""
         try:
-            subprocess.run(self.arguments(tag, jobs), stdin=subprocess.DEVNULL,
+            subprocess.run(self.arguments(tag, jobs, append), stdin=subprocess.DEVNULL,
                            timeout=GUEST_SECONDS, check=False)
         except subprocess.TimeoutExpired:
             pass
