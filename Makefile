@@ -32,7 +32,7 @@ CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER := reiserfs.c reiserfs_tree.c reiserfs_item.c reiserfs_dir.c reiserfs_hash.c reiserfs_journal.c
 CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_items.c \
-               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c
+               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c xfs_log_fork.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
