@@ -24,15 +24,17 @@ endif
 # ---- sources, folder by folder -------------------------------------------------------------------
 
 CORE_BASE   := err.c text.c arena.c crc32.c
-CORE_DISK   := disk.c cache.c mapped.c overlay.c \
+CORE_DISK   := disk.c cache.c mapped.c overlay.c md.c md_array.c \
+               lvm.c lvm_label.c lvm_text.c lvm_vg.c lvm_map.c \
                part.c part_type.c mbr.c mbr_logical.c gpt.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c blocklist.c crc.c fold.c
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c vols_find.c vols_name.c blocklist.c \
+               crc.c fold.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c \
                ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c ext_edits.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER := reiserfs.c reiserfs_tree.c reiserfs_item.c reiserfs_dir.c reiserfs_hash.c reiserfs_journal.c
 CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_items.c \
-               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c xfs_log_fork.c
+               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
@@ -63,11 +65,12 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
+          test_md.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_reads.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
           test_plan.c test_guest_libc.c test_vdev.c)
-UNIT_SUPPORT := support.c mkfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
+UNIT_SUPPORT := support.c volgen.c mkfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \

@@ -114,8 +114,8 @@ static bool open_disks(struct report *r, const struct inspect_options *o, struct
     for (uint32_t i = 0; i < m->nr_disks; i++) {
         struct file_disk *f = &m->disks[i];
 
-        r->disks[i] =
-            (struct disk_report){.path = o->disks[i], .format = f->format, .disk = &f->disk};
+        r->disks[i] = (struct disk_report){
+            .number = i, .path = o->disks[i], .format = f->format, .disk = &f->disk};
         if (failed(disk_cache_attach(&f->disk, &m->arena, CACHE_BLOCKS))) {
             usage_error("out of memory");
             machine_close(m);

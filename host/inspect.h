@@ -53,12 +53,16 @@ struct volume_report {
     const struct part *part; /* NULL: the whole disk */
     struct fs *fs;           /* NULL: not mounted */
     const char *error;       /* why not */
+    const char *member_of;   /* "(md/0)": the array that it is a part of, or NULL */
 };
 
+/* A disk, a RAID array or a logical volume. */
 struct disk_report {
-    const char *path;   /* the image */
+    uint32_t number;    /* vol_id.disk */
+    const char *path;   /* the image; NULL for the others */
     const char *format; /* "raw", "qcow2" */
-    struct disk *disk;
+    struct disk *disk;  /* NULL: cannot be read, error says why */
+    const char *error;
     const struct part_table *table; /* NULL: table_error says why */
     const char *table_error;
     size_t nr_volumes;
@@ -102,6 +106,8 @@ struct report {
     struct lines search; /* what the search for the menu had to say */
     uint32_t nr_disks;
     struct disk_report disks[MACHINE_DISKS_MAX];
+    uint32_t nr_named;
+    struct disk_report *named; /* arrays, then logical volumes */
     bool hd00;
     bool has_menu;
     struct menu_file file;
@@ -135,10 +141,15 @@ void inspect_doubts(struct report *r, uint32_t entry);
 
 /* "8.2 MiB", in the arena. */
 const char *size_text(struct report *r, uint64_t bytes);
+/* "(hd0,1)", in the arena. */
+const char *vol_text(struct report *r, struct vol_id id);
 /* A name from the disk, with control bytes as \xNN. */
 const char *name_text(struct report *r, const char *name);
 /* The UUID, or "" when the file system has none. */
 void uuid_text(const uint8_t uuid[16], char out[UUID_TEXT]);
+
+/* The report on device number n (arrays and logical volumes: from VOLS_DISK_MAX on). */
+const struct disk_report *report_device(const struct report *r, uint32_t n);
 
 void inspect_print(struct report *r);
 void inspect_json(struct report *r);

@@ -42,12 +42,18 @@ static void doubt(struct report *r, uint32_t n, const char *text)
 /* Is there a volume with this label or UUID? Only asked when every volume could be mounted. */
 static bool volume_exists(struct report *r, const char *value, size_t len, bool by_uuid)
 {
-    for (size_t i = 0; i < r->nr_disks; i++) {
-        for (size_t j = 0; j < r->disks[i].nr_volumes; j++) {
-            const struct volume_report *v = &r->disks[i].volumes[j];
+    for (uint32_t i = 0; i < r->nr_disks + r->nr_named; i++) {
+        const struct disk_report *d = i < r->nr_disks ? &r->disks[i] : &r->named[i - r->nr_disks];
+
+        if (d->error != NULL)
+            return true;
+        for (size_t j = 0; j < d->nr_volumes; j++) {
+            const struct volume_report *v = &d->volumes[j];
             char uuid[UUID_TEXT];
             const char *name = by_uuid ? uuid : v->fs != NULL ? v->fs->label : "";
 
+            if (v->member_of != NULL)
+                continue;
             if (v->fs == NULL) /* what we cannot read may be it */
                 return true;
             uuid_text(v->fs->uuid, uuid);

@@ -6,11 +6,11 @@
 
 #include "host/json.h"
 
-static void put_vol(struct json *j, const char *key, struct vol_id id)
+static void put_vol(struct json *j, const struct report *r, const char *key, struct vol_id id)
 {
-    char name[32];
+    char name[VOL_NAME_MAX];
 
-    vol_format(id, name, sizeof(name));
+    vol_format(r->vols, id, name, sizeof(name));
     json_str(j, key, name);
 }
 
@@ -25,12 +25,13 @@ static void put_gpt(struct json *j, const struct part *p)
     json_str(j, "part_name", p->name);
 }
 
-static void put_volume(struct json *j, const struct volume_report *v, bool is_gpt)
+static void put_volume(struct json *j, const struct report *r, const struct volume_report *v,
+                       bool is_gpt)
 {
     char uuid[UUID_TEXT];
 
     json_object(j, NULL);
-    put_vol(j, "name", v->id);
+    put_vol(j, r, "name", v->id);
     if (v->part != NULL) {
         json_u64(j, "offset", v->part->off_bytes);
         json_u64(j, "size", v->part->len_bytes);
@@ -40,7 +41,10 @@ static void put_volume(struct json *j, const struct volume_report *v, bool is_gp
         else
             json_u64(j, "mbr_type", v->part->mbr_type);
     }
-    if (v->fs != NULL) {
+    if (v->member_of != NULL) {
+        json_null(j, "file_system");
+        json_str(j, "member_of", v->member_of);
+    } else if (v->fs != NULL) {
         uuid_text(v->fs->uuid, uuid);
         json_str(j, "file_system", v->fs->describe);
         json_str(j, "label", v->fs->label);
@@ -54,25 +58,92 @@ static void put_volume(struct json *j, const struct volume_report *v, bool is_gp
     json_end_object(j);
 }
 
+/* What a disk, an array and a logical volume have in common; the object stays open. */
+static void put_device(struct json *j, const struct report *r, const struct disk_report *d)
+{
+    bool is_gpt = d->table != NULL && strcmp(d->table->scheme, "gpt") == 0;
+
+    json_object(j, NULL);
+    put_vol(j, r, "name", (struct vol_id){d->number, VOL_WHOLE});
+    if (d->path != NULL) {
+        json_str(j, "image", d->path);
+        json_str(j, "format", d->format);
+    }
+    if (d->disk != NULL) {
+        json_u64(j, "size", d->disk->size_bytes);
+        json_u64(j, "sector_size", d->disk->sector_bytes);
+        json_str(j, "partition_table", d->table != NULL ? d->table->scheme : NULL);
+    }
+    if (d->error != NULL || d->table_error != NULL)
+        json_str(j, "error", d->error != NULL ? d->error : d->table_error);
+    json_list(j, "volumes");
+    for (size_t k = 0; k < d->nr_volumes; k++)
+        put_volume(j, r, &d->volumes[k], is_gpt);
+    json_end_list(j);
+}
+
 static void put_disks(struct json *j, const struct report *r)
 {
     json_list(j, "disks");
     for (uint32_t i = 0; i < r->nr_disks; i++) {
-        const struct disk_report *d = &r->disks[i];
-        bool is_gpt = d->table != NULL && strcmp(d->table->scheme, "gpt") == 0;
+        put_device(j, r, &r->disks[i]);
+        json_end_object(j);
+    }
+    json_end_list(j);
+}
 
+static void put_arrays(struct json *j, const struct report *r)
+{
+    char uuid[UUID_TEXT];
+
+    json_list(j, "arrays");
+    for (const struct md_array *a = vols_arrays(r->vols); a != NULL; a = a->next) {
+        put_device(j, r, report_device(r, a->volume));
+        uuid_text(a->uuid, uuid);
+        json_str(j, "uuid", uuid);
+        json_str(j, "metadata", md_version_name(a->version));
+        json_u64(j, "members_wanted", a->nr_disks);
+        json_list(j, "members");
+        for (const struct md_member *m = a->members; m != NULL; m = m->next) {
+            json_object(j, NULL);
+            json_str(j, "device", m->disk->name);
+            json_bool(j, "used", a->disk != NULL && m->not_used == NULL);
+            if (m->not_used != NULL)
+                json_str(j, "reason", m->not_used);
+            json_end_object(j);
+        }
+        json_end_list(j);
+        json_end_object(j);
+    }
+    json_end_list(j);
+}
+
+static void put_groups(struct json *j, const struct report *r)
+{
+    json_list(j, "volume_groups");
+    for (const struct lvm_vg *vg = vols_lvm(r->vols)->vgs; vg != NULL; vg = vg->next) {
         json_object(j, NULL);
-        put_vol(j, "name", (struct vol_id){i, VOL_WHOLE});
-        json_str(j, "image", d->path);
-        json_str(j, "format", d->format);
-        json_u64(j, "size", d->disk->size_bytes);
-        json_u64(j, "sector_size", d->disk->sector_bytes);
-        json_str(j, "partition_table", d->table != NULL ? d->table->scheme : NULL);
-        if (d->table_error != NULL)
-            json_str(j, "error", d->table_error);
-        json_list(j, "volumes");
-        for (size_t k = 0; k < d->nr_volumes; k++)
-            put_volume(j, &d->volumes[k], is_gpt);
+        json_str(j, "name", vg->name);
+        json_u64(j, "seqno", vg->seqno);
+        json_u64(j, "extent_size", vg->extent_bytes);
+        json_list(j, "physical_volumes");
+        for (uint32_t i = 0; i < vg->nr_pvs; i++) {
+            char id[LVM_ID_TEXT];
+
+            lvm_id_text(vg->pvs[i].id, id);
+            json_object(j, NULL);
+            json_str(j, "uuid", id);
+            json_str(j, "device", vg->pvs[i].disk != NULL ? vg->pvs[i].disk->name : NULL);
+            json_end_object(j);
+        }
+        json_end_list(j);
+        json_list(j, "logical_volumes");
+        for (uint32_t i = 0; i < r->nr_named; i++) {
+            if (vols_lv(r->vols, r->named[i].number, vg) == NULL)
+                continue;
+            put_device(j, r, &r->named[i]);
+            json_end_object(j);
+        }
         json_end_list(j);
         json_end_object(j);
     }
@@ -225,6 +296,8 @@ void inspect_json(struct report *r)
         json_u64(&j, "entry", r->boots);
     json_str(&j, "layout", r->hd00 ? "hd00" : "hd0");
     put_disks(&j, r);
+    put_arrays(&j, r);
+    put_groups(&j, r);
     put_lines(&j, "search", &r->search);
     put_menu(&j, r);
     put_entries(&j, r);

@@ -157,12 +157,25 @@ const char *advice(enum err_code code)
 /* ---- disks ------------------------------------------------------------------------------------
  */
 
+const char *vol_text(struct report *r, struct vol_id id)
+{
+    char name[VOL_NAME_MAX];
+
+    vol_format(r->vols, id, name, sizeof(name));
+    return report_printf(r, "%s", name);
+}
+
 static void look_at_volume(struct report *r, struct volume_report *v)
 {
-    struct err e = vols_mount(r->vols, v->id, &v->fs);
-    char name[32];
+    struct vol_id place = vols_resolve(r->vols, v->id);
+    const char *name = vol_text(r, v->id);
+    struct err e;
 
-    vol_format(v->id, name, sizeof(name));
+    if (!vol_same(place, v->id)) {
+        v->member_of = vol_text(r, place);
+        return;
+    }
+    e = vols_mount(r->vols, v->id, &v->fs);
     if (failed(e)) {
         v->fs = NULL;
         v->error = report_error(r, e, NULL);
@@ -181,18 +194,28 @@ static void look_at_volume(struct report *r, struct volume_report *v)
                                  name, v->fs->describe));
 }
 
-static void look_at_disk(struct report *r, uint32_t n)
+static void look_at_table(struct report *r, struct disk_report *d)
 {
-    struct disk_report *d = &r->disks[n];
-    struct err e = vols_table(r->vols, n, &d->table);
-    uint32_t nr_parts;
+    struct vol_id whole = {d->number, VOL_WHOLE};
+    struct err e = OK;
 
-    if (failed(e)) {
-        d->table = NULL;
-        d->table_error = report_error(r, e, NULL);
-        report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
-                       report_printf(r, "(hd%u): %s; %s", n, d->table_error, advice(e.code)));
-    }
+    /* What lies on a member of an array is shown with the array. */
+    if (vol_same(vols_resolve(r->vols, whole), whole))
+        e = vols_table(r->vols, d->number, &d->table);
+    if (!failed(e))
+        return;
+    d->table = NULL;
+    d->table_error = report_error(r, e, NULL);
+    report_problem(
+        r, PROBLEM_DOUBT, NO_ENTRY,
+        report_printf(r, "%s: %s; %s", vol_text(r, whole), d->table_error, advice(e.code)));
+}
+
+static void look_at_disk(struct report *r, struct disk_report *d)
+{
+    uint32_t nr_parts, n = d->number;
+
+    look_at_table(r, d);
     nr_parts = d->table != NULL ? d->table->nr_parts : 0;
     d->volumes = report_alloc(r, nr_parts + 1, sizeof(*d->volumes));
     for (uint32_t i = 0; i < nr_parts; i++) {
@@ -364,10 +387,47 @@ static void look_at_menu(struct report *r)
     find_what_boots(r);
 }
 
+const struct disk_report *report_device(const struct report *r, uint32_t n)
+{
+    for (uint32_t i = 0; i < r->nr_named && n >= VOLS_DISK_MAX; i++) {
+        if (r->named[i].number == n)
+            return &r->named[i];
+    }
+    return n < r->nr_disks ? &r->disks[n] : NULL;
+}
+
+/* Arrays and logical volumes. */
+static void look_at_named(struct report *r)
+{
+    uint32_t nr = 0;
+
+    for (uint32_t n = vols_next(r->vols, UINT32_MAX); n != UINT32_MAX; n = vols_next(r->vols, n))
+        nr++;
+    r->named = report_alloc(r, nr, sizeof(*r->named));
+    for (uint32_t n = vols_next(r->vols, VOLS_DISK_MAX - 1); n != UINT32_MAX;
+         n = vols_next(r->vols, n)) {
+        struct disk_report *d = &r->named[r->nr_named++];
+        struct err e = vols_usable(r->vols, n);
+
+        d->number = n;
+        if (!failed(e)) {
+            d->disk = vols_disk(r->vols, n);
+            look_at_disk(r, d);
+            continue;
+        }
+        d->error = report_error(r, e, NULL);
+        if (e.code != ERR_REFUSED)
+            report_problem(
+                r, PROBLEM_DOUBT, NO_ENTRY,
+                report_printf(r, "%s: %s", vol_text(r, (struct vol_id){n, VOL_WHOLE}), d->error));
+    }
+}
+
 void inspect_look(struct report *r)
 {
     r->boots = NO_ENTRY;
     for (uint32_t i = 0; i < r->nr_disks; i++)
-        look_at_disk(r, i);
+        look_at_disk(r, &r->disks[i]);
+    look_at_named(r);
     look_at_menu(r);
 }

@@ -20,14 +20,6 @@ static void part(const char *label, const char *text)
     printf("%14s%-10s%s\n", "", label, text);
 }
 
-static const char *vol_name(struct report *r, struct vol_id id)
-{
-    char name[32];
-
-    vol_format(id, name, sizeof(name));
-    return report_printf(r, "%s", name);
-}
-
 /* ---- disks ------------------------------------------------------------------------------------
  */
 
@@ -35,6 +27,8 @@ static const char *volume_content(struct report *r, const struct volume_report *
 {
     char uuid[UUID_TEXT];
 
+    if (v->member_of != NULL)
+        return report_printf(r, "part of the RAID array %s", v->member_of);
     if (v->fs == NULL)
         return v->error;
     uuid_text(v->fs->uuid, uuid);
@@ -45,7 +39,7 @@ static const char *volume_content(struct report *r, const struct volume_report *
 
 static void print_volume(struct report *r, const struct volume_report *v)
 {
-    const char *name = vol_name(r, v->id), *content = volume_content(r, v);
+    const char *name = vol_text(r, v->id), *content = volume_content(r, v);
     char type[UUID_TEXT];
     struct text t = text_on(type, sizeof(type));
 
@@ -63,7 +57,7 @@ static void print_disks(struct report *r)
 {
     for (uint32_t i = 0; i < r->nr_disks; i++) {
         const struct disk_report *d = &r->disks[i];
-        const char *table = d->table_error;
+        const char *table = d->table_error != NULL ? d->table_error : "in a RAID array";
 
         if (d->table != NULL)
             table = d->table->nr_parts == 0
@@ -74,6 +68,80 @@ static void print_disks(struct report *r)
                           size_text(r, d->disk->size_bytes), table));
         for (size_t j = 0; j < d->nr_volumes; j++)
             print_volume(r, &d->volumes[j]);
+    }
+}
+
+static const char *array_members(struct report *r, const struct md_array *a)
+{
+    const char *text = "";
+
+    for (const struct md_member *m = a->members; m != NULL; m = m->next)
+        text =
+            report_printf(r, "%s%s%s%s%s%s", text, text[0] != '\0' ? ", " : "", m->disk->name,
+                          m->not_used != NULL ? " (not used: " : "",
+                          m->not_used != NULL ? m->not_used : "", m->not_used != NULL ? ")" : "");
+    return text;
+}
+
+static void print_arrays(struct report *r)
+{
+    const char *label = "array";
+
+    for (const struct md_array *a = vols_arrays(r->vols); a != NULL; a = a->next) {
+        const struct disk_report *d = report_device(r, a->volume);
+        const char *name = vol_text(r, (struct vol_id){a->volume, VOL_WHOLE});
+
+        row(label,
+            d->disk == NULL
+                ? report_printf(r, "%s metadata %s: %s", name, md_version_name(a->version),
+                                d->error)
+                : report_printf(r, "%s RAID1, metadata %s, %s, %u of %u members: %s", name,
+                                md_version_name(a->version), size_text(r, d->disk->size_bytes),
+                                a->nr_used, a->nr_disks, array_members(r, a)));
+        for (size_t j = 0; j < d->nr_volumes; j++)
+            print_volume(r, &d->volumes[j]);
+        label = "";
+    }
+}
+
+static void print_logical(struct report *r, const struct disk_report *d)
+{
+    const char *name = vol_text(r, (struct vol_id){d->number, VOL_WHOLE});
+
+    if (d->disk == NULL) {
+        printf("%10s%s %s\n", "", name, d->error);
+        return;
+    }
+    for (size_t j = 0; j < d->nr_volumes; j++) {
+        if (d->volumes[j].part != NULL)
+            print_volume(r, &d->volumes[j]);
+        else
+            printf("%10s%s %s: %s\n", "", name, size_text(r, d->disk->size_bytes),
+                   volume_content(r, &d->volumes[j]));
+    }
+}
+
+static void print_groups(struct report *r)
+{
+    const char *label = "group";
+
+    for (const struct lvm_vg *vg = vols_lvm(r->vols)->vgs; vg != NULL; vg = vg->next) {
+        const char *text = report_printf(r, "%s (LVM), physical volumes: ", vg->name);
+
+        for (uint32_t i = 0; i < vg->nr_pvs; i++) {
+            char id[LVM_ID_TEXT];
+
+            lvm_id_text(vg->pvs[i].id, id);
+            text = report_printf(r, "%s%s%s%s", text, i > 0 ? ", " : "",
+                                 vg->pvs[i].disk != NULL ? "" : "missing ",
+                                 vg->pvs[i].disk != NULL ? vg->pvs[i].disk->name : id);
+        }
+        row(label, name_text(r, text));
+        for (uint32_t i = 0; i < r->nr_named; i++) {
+            if (vols_lv(r->vols, r->named[i].number, vg) != NULL)
+                print_logical(r, &r->named[i]);
+        }
+        label = "";
     }
 }
 
@@ -198,6 +266,8 @@ static void print_entries(struct report *r)
 void inspect_print(struct report *r)
 {
     print_disks(r);
+    print_arrays(r);
+    print_groups(r);
     print_menu(r);
     print_entries(r);
     for (size_t i = 0; i < r->log.nr; i++)

@@ -47,10 +47,10 @@ struct entries {
 
 OWN_FRAME static void complain(struct lister *l, struct err e)
 {
-    char subject[FS_PATH_MAX + FS_DESCRIBE_MAX + 64];
-    char name[32];
+    char subject[FS_PATH_MAX + FS_DESCRIBE_MAX + VOL_NAME_MAX + 8];
+    char name[VOL_NAME_MAX];
 
-    vol_format(l->vol, name, sizeof(name));
+    vol_format(l->m->vols, l->vol, name, sizeof(name));
     snprintf(subject, sizeof(subject), "%s%s (%s)", name, l->path, l->fs->describe);
     say_error(e, subject);
     l->good = false;

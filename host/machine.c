@@ -109,10 +109,13 @@ static bool has_menu(struct machine *m, struct fs *fs)
 static void add_candidate(struct machine *m, struct vol_id id, struct candidate *list, size_t *nr)
 {
     struct fs *fs;
-    char name[32];
-    struct err e = vols_mount(m->vols, id, &fs);
+    char name[VOL_NAME_MAX];
+    struct err e;
 
-    vol_format(id, name, sizeof(name));
+    if (!vol_same(vols_resolve(m->vols, id), id))
+        return; /* its array comes by itself */
+    e = vols_mount(m->vols, id, &fs);
+    vol_format(m->vols, id, name, sizeof(name));
     if (!failed(e) && *nr < VOLUMES_MAX)
         list[(*nr)++] = (struct candidate){.id = id, .fs = fs, .has_menu = has_menu(m, fs)};
     else if (failed(e) && e.code != ERR_FS_MOUNT && e.code != ERR_BAD_PART_TABLE)
@@ -122,16 +125,19 @@ static void add_candidate(struct machine *m, struct vol_id id, struct candidate 
 static size_t find_candidates(struct machine *m, struct candidate *list)
 {
     const struct part_table *table;
-    char name[32];
+    char name[VOL_NAME_MAX];
     size_t nr = 0;
 
-    for (uint32_t disk = 0; disk < m->nr_disks; disk++) {
+    for (uint32_t disk = vols_next(m->vols, UINT32_MAX); disk != UINT32_MAX;
+         disk = vols_next(m->vols, disk)) {
         struct vol_id id = {.disk = disk, .part = VOL_WHOLE};
         struct err e = vols_table(m->vols, disk, &table);
 
-        vol_format(id, name, sizeof(name));
+        vol_format(m->vols, id, name, sizeof(name));
         if (failed(e))
             say_error(e, name);
+        if (failed(vols_usable(m->vols, disk)))
+            continue;
         add_candidate(m, id, list, &nr);
         for (uint32_t i = 0; !failed(e) && i < table->nr_parts; i++) {
             id.part = table->parts[i].index;
@@ -147,7 +153,7 @@ static bool find_plain(struct machine *m, const char *path, struct vol_id *vol, 
 {
     struct candidate list[VOLUMES_MAX];
     size_t nr = find_candidates(m, list);
-    char subject[SUBJECT_MAX], name[32];
+    char subject[SUBJECT_MAX], name[VOL_NAME_MAX];
     struct err first = ERR(ERR_FS_MOUNT, "nothing on the disks can be mounted");
 
     for (int round = 0; round < 2; round++) {
@@ -156,7 +162,7 @@ static bool find_plain(struct machine *m, const char *path, struct vol_id *vol, 
                 continue;
             struct err e = fs_walk(list[i].fs, &m->arena, path, node, NULL);
 
-            vol_format(list[i].id, name, sizeof(name));
+            vol_format(m->vols, list[i].id, name, sizeof(name));
             if (!failed(e)) {
                 if (nr > 1) {
                     snprintf(subject, sizeof(subject), "using %s%s (%s)", name, path,
@@ -195,7 +201,7 @@ bool machine_find(struct machine *m, const char *name, struct vol_id *vol, struc
         *path = name;
         return find_plain(m, name, vol, fs, node);
     }
-    e = vol_parse(name, vol, &used);
+    e = vol_parse(m->vols, name, vol, &used);
     *path = name + used;
     if (name[0] != '(')
         e = ERR(ERR_BAD_FILENAME, "a path is /path or (hdN,M)/path");

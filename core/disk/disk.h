@@ -18,7 +18,7 @@
 #include "core/base/arena.h"
 #include "core/base/err.h"
 
-#define DISK_NAME_MAX 48
+#define DISK_NAME_MAX 144 /* "(lvm/VG-LV)" fits */
 
 enum disk_op { DISK_READ, DISK_WRITE, DISK_FLUSH };
 

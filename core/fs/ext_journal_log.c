@@ -53,7 +53,7 @@ static struct err from_stream(struct log_reader *r, const uint8_t **block)
 
         if (have == 0 && n == bytes) {
             *block = r->data;
-        } else if (n > 0) { /* at first there is no chunk */
+        } else {
             memcpy(r->bounce + have, r->data, n);
             *block = r->bounce;
         }

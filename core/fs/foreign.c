@@ -23,9 +23,9 @@ static const struct {
     {3, "NTFS    ", "an NTFS file system, which is not read; " FS_READ_LIST},
     {32769, "CD001", "a CD (ISO 9660), which is not read; " FS_READ_LIST},
     {0, "hsqs", "a squashfs, which is not read; " FS_READ_LIST},
-    {512, "LABELONE", "an LVM physical volume, which is not read; put /boot outside it"},
+    {512, "LABELONE", "an LVM physical volume whose label is damaged"},
     {0, "LUKS\xba\xbe", "an encrypted volume (LUKS); put /boot outside it"},
-    {4096, "\xfc\x4e\x2b\xa9", "a member of a RAID (md), which is not read; put /boot outside it"},
+    {4096, "\xfc\x4e\x2b\xa9", "a member of a RAID (md) whose superblock is damaged"},
     {4086, "SWAPSPACE2", "swap space, no file system"},
 };
 

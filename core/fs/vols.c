@@ -6,31 +6,9 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "core/fs/vols_priv.h"
 
-#define VOL_NAME_MAX  32
 #define PART_LINE_MAX 400
-
-struct mount {
-    struct mount *next;
-    uint32_t part;
-    struct disk window;
-    struct fs fs;
-    struct err result;
-};
-
-struct vol_disk {
-    struct disk *disk;
-    struct part_table *table; /* NULL until it is asked for */
-    struct err table_result;
-    struct mount *mounts;
-};
-
-struct vols {
-    struct arena *arena;
-    const struct log *log;
-    uint32_t nr_disks;
-    struct vol_disk disks[VOLS_DISK_MAX];
-};
 
 struct err vols_new(struct vols **out, struct arena *a, const struct log *log)
 {
@@ -48,7 +26,7 @@ struct err vols_add_disk(struct vols *v, struct disk *d)
 {
     if (v->nr_disks == VOLS_DISK_MAX)
         return ERR1(ERR_LIMIT, "more than %a disks", VOLS_DISK_MAX);
-    v->disks[v->nr_disks++] = (struct vol_disk){.disk = d};
+    v->disks[v->nr_disks++] = (struct device){.kind = VOL_DISK, .disk = d};
     return OK;
 }
 
@@ -57,9 +35,22 @@ uint32_t vols_nr_disks(const struct vols *v)
     return v->nr_disks;
 }
 
-struct disk *vols_disk(struct vols *v, uint32_t n)
+enum vol_kind vols_kind(const struct vols *v, uint32_t n)
 {
-    return n < v->nr_disks ? v->disks[n].disk : NULL;
+    uint32_t i = n - VOLS_DISK_MAX;
+
+    return n < VOLS_DISK_MAX || i >= v->nr_named ? VOL_DISK : v->named[i]->kind;
+}
+
+uint32_t vols_next(struct vols *v, uint32_t n)
+{
+    n++; /* UINT32_MAX: 0 */
+    if (n < v->nr_disks)
+        return n;
+    vols_find_lvm(v);
+    if (n < VOLS_DISK_MAX)
+        n = VOLS_DISK_MAX;
+    return n - VOLS_DISK_MAX < v->nr_named ? n : UINT32_MAX;
 }
 
 static struct err no_disk(const struct vols *v, uint32_t disk)
@@ -69,6 +60,40 @@ static struct err no_disk(const struct vols *v, uint32_t disk)
     return ERR2(ERR_NO_DISK, "hd%a was asked for; the last disk is hd%b", disk, v->nr_disks - 1);
 }
 
+struct err vols_device(struct vols *v, uint32_t n, struct device **out)
+{
+    struct device *d;
+
+    *out = NULL;
+    if (n < v->nr_disks) {
+        *out = &v->disks[n];
+        return OK;
+    }
+    if (n < VOLS_DISK_MAX || n - VOLS_DISK_MAX >= v->nr_named)
+        return no_disk(v, n);
+    d = v->named[n - VOLS_DISK_MAX];
+    if (d->kind == VOL_LOGICAL)
+        TRY(lvm_open(d->lv, &d->disk));
+    else
+        TRY(d->array->bad);
+    *out = d;
+    return OK;
+}
+
+struct err vols_usable(struct vols *v, uint32_t n)
+{
+    struct device *d;
+
+    return vols_device(v, n, &d);
+}
+
+struct disk *vols_disk(struct vols *v, uint32_t n)
+{
+    struct device *d;
+
+    return failed(vols_device(v, n, &d)) ? NULL : d->disk;
+}
+
 /* Once a disk: what is to be said of its table, and which partitions cannot be used, and why. */
 static void log_table(const struct vols *v, uint32_t disk, const struct part_table *table)
 {
@@ -76,7 +101,7 @@ static void log_table(const struct vols *v, uint32_t disk, const struct part_tab
         char name[VOL_NAME_MAX], line[PART_LINE_MAX];
         struct text t = text_on(line, sizeof(line));
 
-        vol_format((struct vol_id){disk, VOL_WHOLE}, name, sizeof(name));
+        vol_format(v, (struct vol_id){disk, VOL_WHOLE}, name, sizeof(name));
         text_str(&t, name);
         text_str(&t, ": ");
         part_note_text(&t, &table->notes[i]);
@@ -88,160 +113,149 @@ static void log_table(const struct vols *v, uint32_t disk, const struct part_tab
 
         if (!failed(p->bad))
             continue;
-        vol_format((struct vol_id){disk, p->index}, name, sizeof(name));
+        vol_format(v, (struct vol_id){disk, p->index}, name, sizeof(name));
         err_format(p->bad, name, line, sizeof(line));
         log_line(v->log, line);
     }
 }
 
-struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **out)
+struct err vols_raw_table(struct vols *v, uint32_t n, const struct part_table **out)
 {
-    if (disk >= v->nr_disks)
-        return no_disk(v, disk);
-    struct vol_disk *d = &v->disks[disk];
+    struct device *d;
 
+    TRY(vols_device(v, n, &d));
     if (d->table == NULL) {
         d->table = arena_alloc(v->arena, sizeof(*d->table));
         if (d->table == NULL)
             return arena_exhausted("a partition table of %a bytes", sizeof(*d->table));
         d->table_result = part_scan(d->disk, d->table);
         if (!failed(d->table_result))
-            log_table(v, disk, d->table);
+            log_table(v, n, d->table);
     }
     *out = d->table;
     return d->table_result;
 }
 
-/* A decimal number of at most 9 digits at s; the bytes used, 0 when there is none. */
-static size_t parse_index(const char *s, uint32_t *out)
+struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **out)
 {
-    uint64_t value;
-    size_t n = 0;
-
-    while (n < 10 && s[n] >= '0' && s[n] <= '9')
-        n++;
-    if (n == 0 || n > 9 || !text_parse_u64(s, n, &value))
-        return 0;
-    *out = (uint32_t)value;
-    return n;
-}
-
-struct err vol_parse(const char *s, struct vol_id *out, size_t *used)
-{
-    static const char sentence[] =
-        "device names are (hdN) for a disk and (hdN,M) for its partition, both from 0";
-    size_t at = 3, n;
-
-    if (strncmp(s, "(hd", 3) != 0)
-        return ERR(ERR_DEV_FORMAT, sentence);
-    n = parse_index(s + at, &out->disk);
-    if (n == 0)
-        return ERR(ERR_DEV_FORMAT, sentence);
-    at += n;
-    out->part = VOL_WHOLE;
-    if (s[at] == ',') {
-        at++;
-        n = parse_index(s + at, &out->part);
-        if (n == 0)
-            return ERR(ERR_DEV_FORMAT, sentence);
-        at += n;
-    }
-    if (s[at] != ')')
-        return ERR(ERR_DEV_FORMAT, sentence);
-    *used = at + 1;
-    return OK;
-}
-
-void vol_format(struct vol_id id, char *buf, size_t cap)
-{
-    struct text t = text_on(buf, cap);
-
-    text_str(&t, "(hd");
-    text_u64(&t, id.disk);
-    if (id.part != VOL_WHOLE) {
-        text_char(&t, ',');
-        text_u64(&t, id.part);
-    }
-    text_char(&t, ')');
+    return vols_raw_table(v, vols_resolve(v, (struct vol_id){disk, VOL_WHOLE}).disk, out);
 }
 
 static struct err find_part(struct vols *v, struct vol_id id, const struct part **out)
 {
     const struct part_table *table;
 
-    TRY(vols_table(v, id.disk, &table));
+    TRY(vols_raw_table(v, id.disk, &table));
     for (uint32_t i = 0; i < table->nr_parts; i++) {
         if (table->parts[i].index == id.part) {
             *out = &table->parts[i];
             return OK;
         }
     }
+    if (id.disk >= VOLS_DISK_MAX)
+        return ERR1(ERR_NO_PART, "there is no partition %a on it", id.part);
     if (strcmp(table->scheme, "none") == 0)
         return ERR1(ERR_NO_PART, "hd%a has no partition table: its name is (hd%a)", id.disk);
     return ERR2(ERR_NO_PART, "hd%b has no partition %a", id.part, id.disk);
 }
 
-static struct err mount(struct vols *v, struct vol_id id, struct mount *m)
+struct err vols_place(struct vols *v, struct vol_id id, struct vol **out)
 {
-    struct disk *whole = v->disks[id.disk].disk;
-    const struct part *part;
+    const struct part *part = NULL;
     char name[VOL_NAME_MAX];
+    struct device *d;
+    struct vol *p;
 
-    vol_format(id, name, sizeof(name));
-    if (id.part == VOL_WHOLE) {
-        TRY(disk_window(&m->window, whole, 0, whole->size_bytes, name));
-    } else {
+    TRY(vols_device(v, id.disk, &d));
+    for (p = d->vols; p != NULL; p = p->next) {
+        *out = p;
+        if (p->part == id.part)
+            return OK;
+    }
+    if (id.part != VOL_WHOLE) {
         TRY(find_part(v, id, &part));
         TRY(part->bad);
         if (part->extended)
             return ERR1(ERR_FS_MOUNT,
                         "an extended partition: what it holds has names from (hd%a,4) on", id.disk);
-        TRY(disk_window(&m->window, whole, part->off_bytes, part->len_bytes, name));
     }
-    struct err e = fs_mount(&m->fs, &m->window, v->arena, v->log);
+    p = arena_alloc(v->arena, sizeof(*p));
+    if (p == NULL)
+        return arena_exhausted("a volume of %a bytes", sizeof(*p));
+    vol_format(v, id, name, sizeof(name));
+    TRY(disk_window(&p->window, d->disk, part != NULL ? part->off_bytes : 0,
+                    part != NULL ? part->len_bytes : d->disk->size_bytes, name));
+    p->part = id.part;
+    p->next = d->vols;
+    d->vols = p;
+    *out = p;
+    return OK;
+}
+
+static struct err mount(struct vols *v, struct vol_id id, struct vol *p)
+{
+    struct err e = fs_mount(&p->fs, &p->window, v->arena, v->log);
     const struct part_table *table;
 
-    if (e.code == ERR_FS_MOUNT && id.part == VOL_WHOLE && !failed(vols_table(v, id.disk, &table)) &&
-        table->nr_parts != 0)
-        return ERR2(ERR_FS_MOUNT, "the disk has partitions: name one, such as (hd%a,%b)", id.disk,
+    if (e.code != ERR_FS_MOUNT)
+        return e;
+    if (p->is_pv)
+        return vols_pv_error(v, p);
+    if (id.part != VOL_WHOLE || failed(vols_raw_table(v, id.disk, &table)) || table->nr_parts == 0)
+        return e;
+    if (id.disk >= VOLS_DISK_MAX)
+        return ERR1(ERR_FS_MOUNT, "it has partitions: name one, such as number %a",
                     table->parts[0].index);
-    return e;
+    return ERR2(ERR_FS_MOUNT, "the disk has partitions: name one, such as (hd%a,%b)", id.disk,
+                table->parts[0].index);
+}
+
+/* Once a place: that it is not read as what it looks like. */
+static void say_member(struct vols *v, struct vol_id id, struct vol_id array)
+{
+    char line[2 * VOL_NAME_MAX + 80], name[VOL_NAME_MAX];
+    struct text t = text_on(line, sizeof(line));
+    struct vol *p;
+
+    if (failed(vols_place(v, id, &p)) &&
+        failed(vols_place(v, (struct vol_id){id.disk, VOL_WHOLE}, &p)))
+        return;
+    if (p->said_member)
+        return;
+    p->said_member = true;
+    vol_format(v, id, name, sizeof(name));
+    text_str(&t, name);
+    text_str(&t, " is part of a RAID: ");
+    vol_format(v, array, name, sizeof(name));
+    text_str(&t, name);
+    text_str(&t, " is read");
+    log_line(v->log, line);
 }
 
 struct err vols_mount(struct vols *v, struct vol_id id, struct fs **out)
 {
-    if (id.disk >= v->nr_disks)
-        return no_disk(v, id.disk);
-    struct vol_disk *d = &v->disks[id.disk];
-    struct mount *m = d->mounts;
+    struct vol_id place = vols_resolve(v, id);
+    struct vol *p;
 
-    while (m != NULL && m->part != id.part)
-        m = m->next;
-    if (m == NULL) {
-        /* A partition that is not there leaves nothing to keep. */
-        const struct part *part;
-
-        if (id.part != VOL_WHOLE)
-            TRY(find_part(v, id, &part));
-        m = arena_alloc(v->arena, sizeof(*m));
-        if (m == NULL)
-            return arena_exhausted("a mount of %a bytes", sizeof(*m));
-        m->part = id.part;
-        m->next = d->mounts;
-        m->result = mount(v, id, m);
-        d->mounts = m;
+    if (!vol_same(place, id))
+        say_member(v, id, place);
+    TRY(vols_place(v, place, &p));
+    if (!p->mounted) {
+        p->mounted = true;
+        vols_look(v, place, p);
+        p->result = mount(v, place, p);
     }
-    *out = &m->fs;
-    return m->result;
+    *out = &p->fs;
+    return p->result;
 }
 
 /* "(hd0)/boot/x (ext4); /boot holds: a, b" */
-static void put_subject(struct text *t, struct vol_id id, const char *path, const struct fs *fs,
-                        struct err e, const struct walk_report *report)
+static void put_subject(struct text *t, const struct vols *v, struct vol_id id, const char *path,
+                        const struct fs *fs, struct err e, const struct walk_report *report)
 {
     char name[VOL_NAME_MAX];
 
-    vol_format(id, name, sizeof(name));
+    vol_format(v, id, name, sizeof(name));
     text_str(t, name);
     text_name(t, path, strlen(path));
     if (fs == NULL)
@@ -268,7 +282,7 @@ struct err vols_open(struct vols *v, struct vol_id root, const char *name, struc
     struct err e = OK;
 
     if (name[0] == '(')
-        e = vol_parse(name, &id, &used);
+        e = vol_parse(v, name, &id, &used);
     if (!failed(e) && name[used] != '/')
         e = ERR(ERR_BAD_FILENAME, "a file's name is /path or (hdN,M)/path");
     if (failed(e)) {
@@ -277,11 +291,11 @@ struct err vols_open(struct vols *v, struct vol_id root, const char *name, struc
     }
     e = vols_mount(v, id, &fs);
     if (failed(e)) {
-        put_subject(&t, id, name + used, NULL, e, NULL);
+        put_subject(&t, v, id, name + used, NULL, e, NULL);
         return e;
     }
     e = file_open(out, fs, a, name + used, &report);
     if (failed(e))
-        put_subject(&t, id, name + used, fs, e, &report);
+        put_subject(&t, v, id, name + used, fs, e, &report);
     return e;
 }

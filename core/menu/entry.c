@@ -30,6 +30,10 @@ static struct err linux_name_hint(struct attempt *a, const char *word, size_t le
         skip = 7;
     else if (len > 8 && (memcmp(word, "/dev/xvd", 8) == 0))
         skip = 8;
+    else if (len > 12 && memcmp(word, "/dev/mapper/", 12) == 0)
+        return ERR(ERR_DEV_FORMAT, "Linux's name; logical volumes are (lvm/VG-LV) here");
+    else if (len > 7 && memcmp(word, "/dev/md", 7) == 0)
+        return ERR(ERR_DEV_FORMAT, "Linux's name; RAID arrays are (md/0), (md/NAME) here");
     else
         return ERR(ERR_DEV_FORMAT, "disks are (hd0), (hd1), ...; partitions (hd0,0), (hd0,1), ...");
     if (word[skip] < 'a' || word[skip] > 'z')
@@ -58,7 +62,7 @@ static struct err set_root(struct attempt *a, const char *args)
     set_subject(a, word, len);
     if (word[0] == '/')
         return linux_name_hint(a, word, len);
-    TRY(vol_parse(word, &id, &used));
+    TRY(vol_parse(a->vols, word, &id, &used));
     if (used != len)
         return ERR(ERR_DEV_FORMAT, "only a device is wanted here: root (hd0,0)");
     a->root = id;
@@ -81,15 +85,18 @@ static const struct part *find_part(struct vols *v, struct vol_id id)
 /* " Filesystem type is ext4, partition type 0x83", as GRUB says it. */
 static void say_type(struct attempt *a, const char *type)
 {
-    const struct part *part = find_part(a->vols, a->root);
+    struct vol_id place = vols_resolve(a->vols, a->root);
+    const struct part *part = find_part(a->vols, place);
     char buf[FS_DESCRIBE_MAX + 80];
     struct text t = text_on(buf, sizeof(buf));
 
     text_str(&t, type != NULL ? " Filesystem type is " : " Filesystem type unknown");
     text_str(&t, type != NULL ? type : "");
-    if (a->root.part == VOL_WHOLE) {
+    if (vols_kind(a->vols, place.disk) != VOL_DISK)
+        text_str(&t, vols_kind(a->vols, place.disk) == VOL_ARRAY ? ", RAID1" : ", logical volume");
+    else if (place.part == VOL_WHOLE)
         text_str(&t, ", using whole disk");
-    } else if (part != NULL) {
+    if (part != NULL) {
         text_str(&t, ", partition type ");
         part_type(&t, part);
     }
@@ -124,10 +131,10 @@ struct err entry_root(struct attempt *a, const char *args)
 static struct err full_name(struct attempt *a, const char *word, size_t len, char *buf, size_t cap)
 {
     struct text t = text_on(buf, cap);
-    char device[32];
+    char device[VOL_NAME_MAX];
 
     if (word[0] != '(') {
-        vol_format(a->root, device, sizeof(device));
+        vol_format(a->vols, a->root, device, sizeof(device));
         text_str(&t, device);
     }
     text_mem(&t, word, len);

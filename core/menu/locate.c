@@ -39,22 +39,17 @@ struct search {
     bool found;
 };
 
-static bool same_vol(struct vol_id a, struct vol_id b)
-{
-    return a.disk == b.disk && a.part == b.part;
-}
-
 /* "(hd0,1)" and what follows it, as one line. */
-static void say_vol(const struct log *log, struct vol_id vol, const char *rest)
+static void say_vol(const struct search *s, struct vol_id vol, const char *rest)
 {
-    char device[32], buf[LINE_MAX];
+    char device[VOL_NAME_MAX], buf[LINE_MAX];
     struct text t = text_on(buf, sizeof(buf));
 
-    vol_format(vol, device, sizeof(device));
+    vol_format(s->vols, vol, device, sizeof(device));
     text_str(&t, "menu: ");
     text_str(&t, device);
     text_str(&t, rest);
-    log_line(log, buf);
+    log_line(s->log, buf);
 }
 
 static struct err read_whole(struct search *s, struct file *f)
@@ -81,11 +76,11 @@ static struct err try_file(struct search *s, struct vol_id vol, const char *path
                            size_t subject_cap)
 {
     struct text t = text_on(s->out->name, sizeof(s->out->name));
-    char device[32];
+    char device[VOL_NAME_MAX];
     struct file f;
 
     s->out->vol = vol;
-    vol_format(vol, device, sizeof(device));
+    vol_format(s->vols, vol, device, sizeof(device));
     text_str(&t, device);
     text_str(&t, path);
     if (t.cut)
@@ -118,7 +113,7 @@ static void try_vol(struct search *s, struct vol_id vol, unsigned dirs)
         text_str(&t, path);
         text_str(&t, ": ");
         err_format(e, NULL, line + t.len, sizeof(line) - t.len);
-        say_vol(s->log, vol, line);
+        say_vol(s, vol, line);
     }
 }
 
@@ -136,12 +131,12 @@ static bool mounts(struct search *s, struct vol_id vol)
 struct stops {
     struct stop first[2 + HD0_PARTS];
     size_t nr_first, i;  /* i: the next of first */
-    uint32_t disk, part; /* the next of the rest: part 0 is the whole disk, then the table's */
+    uint32_t disk, part; /* of the rest: the device, its next partition; UINT32_MAX: none left */
 };
 
 static void stops_init(struct stops *st, bool hd00)
 {
-    *st = (struct stops){0};
+    *st = (struct stops){.disk = UINT32_MAX, .part = UINT32_MAX};
     if (hd00)
         st->first[st->nr_first++] = (struct stop){.vol = {0, 0}, .dirs = DIR_BOOT_GRUB};
     st->first[st->nr_first++] = (struct stop){.vol = {0, VOL_WHOLE}, .dirs = DIR_BOOT_GRUB};
@@ -150,26 +145,28 @@ static void stops_init(struct stops *st, bool hd00)
             (struct stop){.vol = {0, part}, .dirs = DIR_BOOT_GRUB | DIR_GRUB};
 }
 
-/* The next place of the tables; false at the end. */
+/* The next place of the tables; false at the end. Members of arrays are left out: their turn comes
+ * with the arrays. */
 static bool next_of_tables(struct stops *st, struct vols *v, struct vol_id *vol)
 {
     const struct part_table *table;
 
-    while (st->disk < vols_nr_disks(v)) {
-        uint32_t part = st->part++;
-
-        if (part == 0) {
+    for (;;) {
+        if (st->part == UINT32_MAX) {
+            st->disk = vols_next(v, st->disk);
+            if (st->disk == UINT32_MAX)
+                return false;
             *vol = (struct vol_id){st->disk, VOL_WHOLE};
-            return true;
+        } else if (!failed(vols_table(v, st->disk, &table)) && st->part < table->nr_parts) {
+            *vol = (struct vol_id){st->disk, table->parts[st->part].index};
+        } else {
+            st->part = UINT32_MAX;
+            continue;
         }
-        if (!failed(vols_table(v, st->disk, &table)) && part <= table->nr_parts) {
-            *vol = (struct vol_id){st->disk, table->parts[part - 1].index};
+        st->part++;
+        if (vol_same(vols_resolve(v, *vol), *vol))
             return true;
-        }
-        st->disk++;
-        st->part = 0;
     }
-    return false;
 }
 
 static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
@@ -185,7 +182,7 @@ static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
             return false;
     }
     for (size_t i = 0; i < nr_before; i++) {
-        if (same_vol(st->first[i].vol, out->vol)) {
+        if (vol_same(vols_resolve(v, st->first[i].vol), vols_resolve(v, out->vol))) {
             out->dirs &= ~st->first[i].dirs;
             out->again = true;
         }
@@ -235,7 +232,7 @@ static void say_tried(struct search *s, bool hd00)
             text_str(&t, s->path != NULL ? ", no " : ", no menu.lst or grub.conf in /boot/grub, ");
             text_str(&t, s->path != NULL ? s->path : "/grub");
         }
-        say_vol(s->log, stop.vol, buf);
+        say_vol(s, stop.vol, buf);
     }
 }
 
@@ -276,7 +273,7 @@ struct err menu_locate(struct menu_file *out, struct vols *v, const char *menu_a
 
         t = text_on(subject, subject_cap);
         text_str(&t, menu_arg);
-        TRY(vol_parse(menu_arg, &vol, &used));
+        TRY(vol_parse(v, menu_arg, &vol, &used));
         TRY(try_file(&s, vol, menu_arg + used, subject, subject_cap));
     } else {
         TRY(search_all(&s, hd00));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search for the menu: PV-GRUB's order first, then every other disk and partition.
+ * The search for the menu: PV-GRUB's order first, then every other disk, partition and volume.
  *
  *     hd0   (hd0)/boot/grub, (hd0,0)/boot/grub, (hd0,0)/grub, ... (hd0,3)/boot/grub, (hd0,3)/grub
  *     hd00  (hd0,0)/boot/grub, then as hd0
- *     then  /boot/grub and /grub of what is left: each disk as a whole, each of its partitions
+ *     then  /boot/grub and /grub of what is left: each disk as a whole, each of its partitions;
+ *           then RAID arrays and logical volumes
  *
  * In each folder menu.lst, then grub.conf. First hit wins. What was found where is one line on the
  * log; a file that is there but cannot be read is a line too, and the search goes on.

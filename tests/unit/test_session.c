@@ -146,8 +146,15 @@ static void errors_have_grubs_numbers(void)
          ERR_DEV_FORMAT},
         {"root /dev/xvdb2\nkernel /boot/a",
          "/dev/xvdb2 (Linux's name; its name here may be (hd1,1))", ERR_DEV_FORMAT},
-        {"root /dev/mapper/x\nkernel /boot/a", "/dev/mapper/x (disks are (hd0), (hd1), ...",
+        {"root /dev/md0\nkernel /boot/a", "/dev/md0 (Linux's name; RAID arrays are (md/0)",
          ERR_DEV_FORMAT},
+        {"root /dev/vda\nkernel /boot/a", "/dev/vda (disks are (hd0), (hd1), ...", ERR_DEV_FORMAT},
+        {"root (lvm/vg-root)\nkernel /boot/a",
+         "Error 21: Selected disk does not exist: (lvm/vg-root) (no logical volume has this name; "
+         "there is none)",
+         ERR_NO_DISK},
+        {"root /dev/mapper/x\nkernel /boot/a",
+         "/dev/mapper/x (Linux's name; logical volumes are (lvm/VG-LV) here)", ERR_DEV_FORMAT},
     };
     char menu[256];
 

@@ -2,6 +2,7 @@
 /* core/fs/vols: disks and partitions under GRUB's names, and the sentences about them. */
 #include <stdlib.h>
 
+#include "core/fs/readers.h"
 #include "core/fs/vols.h"
 #include "tests/unit/mkfs.h"
 #include "tests/unit/support.h"
@@ -53,40 +54,40 @@ static void stop(struct machine *m)
 
 static void names_are_parsed(void)
 {
-    static const char *const bad[] = {"",
-                                      "(",
-                                      "(hd",
-                                      "(hd)",
-                                      "(hd0",
-                                      "(hd0,",
-                                      "(hd0,)",
-                                      "(hd0,1",
-                                      "(hd-1)",
-                                      "(hd0 ,1)",
-                                      "(fd0)",
-                                      "hd0",
-                                      "(hd0,1,a)",
-                                      "(hd99999999999)",
-                                      "(hd0,9999999999)",
+    static const char *const bad[] = {"",           "(",
+                                      "(hd",        "(hd)",
+                                      "(hd0",       "(hd0,",
+                                      "(hd0,)",     "(hd0,1",
+                                      "(hd-1)",     "(hd0 ,1)",
+                                      "(fd0)",      "hd0",
+                                      "(hd0,1,a)",  "(hd99999999999)",
+                                      "(lvm/)",     "(lvm/a-b",
+                                      "(lvm/a-b,)", "(md/)",
+                                      "(md)",       "(hd0,9999999999)",
                                       "(nd)"};
+    struct machine m;
     struct vol_id id;
     size_t used;
     char text[32];
 
-    CHECK_OK(vol_parse("(hd0)/boot", &id, &used));
+    start(&m);
+
+    CHECK_OK(vol_parse(m.vols, "(hd0)/boot", &id, &used));
     CHECK_U64(used, 5);
     CHECK_U64(id.disk, 0);
     CHECK_U64(id.part, VOL_WHOLE);
-    vol_format(id, text, sizeof(text));
+    vol_format(m.vols, id, text, sizeof(text));
     CHECK_STR(text, "(hd0)");
-    CHECK_OK(vol_parse("(hd12,127)", &id, &used));
+    CHECK_OK(vol_parse(m.vols, "(hd12,127)", &id, &used));
     CHECK_U64(used, 10);
     CHECK_U64(id.disk, 12);
     CHECK_U64(id.part, 127);
-    vol_format(id, text, sizeof(text));
+    vol_format(m.vols, id, text, sizeof(text));
     CHECK_STR(text, "(hd12,127)");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        CHECK_ERR(vol_parse(bad[i], &id, &used), ERR_DEV_FORMAT);
+        CHECK_ERR(vol_parse(m.vols, bad[i], &id, &used), ERR_DEV_FORMAT);
+    CHECK_ERR(vol_parse(m.vols, "(hd64)", &id, &used), ERR_NO_DISK);
+    stop(&m);
 }
 
 static void files_are_opened(void)
@@ -165,9 +166,10 @@ static void unknown_content_is_said(void)
     struct machine m;
 
     start(&m);
-    open_error(&m, "(hd1,0)/x",
-               "Error 17: Cannot mount selected partition: (hd1,0)/x (no known file system; ext2, "
-               "ext3 and ext4 are read)");
+    open_error(
+        &m, "(hd1,0)/x",
+        "Error 17: Cannot mount selected partition: (hd1,0)/x (no known file system; " FS_READ_LIST
+        " read)");
     stop(&m);
 }
 
