@@ -12,7 +12,8 @@
 #include "core/fs/ext_edits.h"
 #include "core/fs/readers.h"
 
-#define LOG_BLOCK_MAX 6 /* 64 KiB blocks */
+#define LOG_BLOCK_MAX   6  /* 64 KiB blocks */
+#define LOG_CLUSTER_MAX 19 /* 512 MiB clusters */
 
 /* Incompatible features that are read, or that do not touch what is read. */
 #define INCOMPAT_READ                                                                              \
@@ -71,12 +72,18 @@ static struct err check_super_csum(const struct ext_disk_super *sb)
 /* Sizes: of blocks, inodes and descriptors. */
 static struct err read_sizes(struct ext *x, const struct ext_disk_super *sb)
 {
-    uint32_t log_block = le32(sb->log_block_size);
+    uint32_t log_block = le32(sb->log_block_size), log_cluster = log_block;
     bool rev0 = le32(sb->rev_level) == 0;
 
     if (log_block > LOG_BLOCK_MAX)
         return SUPER_DAMAGED("blocks of 2^%a bytes", 10 + (uint64_t)log_block, 0);
     x->block_bytes = 1024u << log_block;
+    if (x->ro_compat & EXT_RO_COMPAT_BIGALLOC)
+        log_cluster = le32(sb->log_cluster_size);
+    if (log_cluster < log_block || log_cluster > LOG_CLUSTER_MAX)
+        return SUPER_DAMAGED("clusters of 2^%a bytes, blocks of %b", 10 + (uint64_t)log_cluster,
+                             x->block_bytes);
+    x->cluster_bytes = 1024u << log_cluster;
     x->inode_bytes = rev0 ? EXT_INODE_OLD_BYTES : le16(sb->inode_size);
     if (x->inode_bytes < EXT_INODE_OLD_BYTES || x->inode_bytes > x->block_bytes ||
         (x->inode_bytes & (x->inode_bytes - 1)) != 0)

@@ -20,7 +20,7 @@
 struct ext_edits;
 
 struct ext {
-    uint32_t block_bytes;
+    uint32_t block_bytes, cluster_bytes;
     uint64_t nr_blocks;
     uint32_t first_data_block;
     uint32_t blocks_per_group, inodes_per_group;

@@ -10,7 +10,8 @@
 #define MODE_DIR     0040000
 #define MODE_SYMLINK 0120000
 
-#define INODE_BYTES_MAX ((size_t)4096)
+#define INODE_STACK_BYTES                                                                          \
+    ((size_t)4096) /* of an inode without memory of its own; a block at most */
 
 static enum node_type type_of(uint32_t mode)
 {
@@ -93,15 +94,18 @@ void ext_inode_csum_set(const struct ext *x, uint64_t ino, uint8_t *raw)
     }
 }
 
-/* A link's target lies in the inode when the inode has no blocks but those of its attributes. */
+/*
+ * A link's target lies in the inode when it fits there and the inode has no blocks but those of its
+ * attributes: at most a cluster. Attributes that have inodes of their own count as blocks, too; but
+ * with that feature, what fits into the inode always lies there.
+ */
 static bool is_fast_symlink(const struct ext *x, const struct ext_disk_inode *di, uint64_t size)
 {
-    uint64_t blocks = le32(di->blocks_lo);
     bool has_acl = le32(di->file_acl_lo) != 0 || le16(di->file_acl_high) != 0;
-    uint64_t acl_sectors = has_acl ? x->block_bytes / 512 : 0;
+    uint32_t acl_sectors = has_acl ? x->cluster_bytes / 512 : 0;
 
-    return size < sizeof(di->block) && blocks <= acl_sectors &&
-           !(le32(di->flags) & EXT_INODE_INLINE_DATA);
+    return size < sizeof(di->block) && !(le32(di->flags) & EXT_INODE_INLINE_DATA) &&
+           ((x->incompat & EXT_INCOMPAT_EA_INODE) || le32(di->blocks_lo) <= acl_sectors);
 }
 
 static struct err fill(const struct ext *x, const struct ext_disk_inode *di, uint64_t off,
@@ -127,22 +131,11 @@ static struct err fill(const struct ext *x, const struct ext_disk_inode *di, uin
     return OK;
 }
 
-struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out)
+/* Make a node of the inode that lies at `off` and is in raw. */
+static struct err make_node(const struct ext *x, struct arena *a, uint64_t ino, const uint8_t *raw,
+                            uint64_t off, struct node *out)
 {
-    struct ext *x = ext_of(fs);
-    uint8_t raw[INODE_BYTES_MAX];
     const struct ext_disk_inode *di = (const struct ext_disk_inode *)raw;
-    uint64_t table, index, off;
-
-    if (ino == 0 || ino > x->nr_inodes)
-        return ERR2(ERR_FS_DAMAGED, "inode %a was asked for; there are %b", ino, x->nr_inodes);
-    TRY(ext_inode_table(fs, (ino - 1) / x->inodes_per_group, &table));
-    index = (ino - 1) % x->inodes_per_group;
-    off = table * x->block_bytes + index * x->inode_bytes;
-    if (x->inode_bytes > sizeof(raw))
-        return ERR1(ERR_REFUSED, "ext inodes of %a bytes", x->inode_bytes);
-    memset(raw, 0, sizeof(struct ext_disk_inode)); /* an old inode is shorter than the struct */
-    TRY(disk_read(fs->disk, off, raw, x->inode_bytes));
     struct ext_node *en = arena_alloc(a, sizeof(*en));
 
     if (en == NULL)
@@ -157,6 +150,31 @@ struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct nod
     if (le32(di->flags) & EXT_INODE_INLINE_DATA)
         TRY(ext_inline_load(x, raw, off, en));
     return fill(x, di, off, out, en);
+}
+
+struct err ext_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out)
+{
+    struct ext *x = ext_of(fs);
+    uint8_t stack[INODE_STACK_BYTES], *raw = stack;
+    struct arena scratch;
+    uint64_t table, off;
+
+    if (ino == 0 || ino > x->nr_inodes)
+        return ERR2(ERR_FS_DAMAGED, "inode %a was asked for; there are %b", ino, x->nr_inodes);
+    TRY(ext_inode_table(fs, (ino - 1) / x->inodes_per_group, &table));
+    off = table * x->block_bytes + (ino - 1) % x->inodes_per_group * x->inode_bytes;
+    arena_init(&scratch, a->source);
+    if (x->inode_bytes > sizeof(stack))
+        raw = arena_alloc(&scratch, x->inode_bytes);
+    if (raw == NULL)
+        return arena_exhausted("an inode of %a bytes", x->inode_bytes);
+    memset(raw, 0, sizeof(struct ext_disk_inode)); /* an old inode is shorter than the struct */
+    struct err e = disk_read(fs->disk, off, raw, x->inode_bytes);
+
+    if (!failed(e))
+        e = make_node(x, a, ino, raw, off, out);
+    arena_reset(&scratch);
+    return e;
 }
 
 struct err ext_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len)

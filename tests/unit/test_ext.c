@@ -216,6 +216,9 @@ static void reads_what_mke2fs_wrote(void)
         {"-t ext4 -O inline_data,metadata_csum -b 4096", "ext4"},
         {"-t ext4 -O inline_data,^metadata_csum -b 1024 -I 1024", "ext4"},
         {"-t ext4 -O bigalloc -C 16384 -b 1024", "ext4"},
+        {"-t ext4 -b 8192", "ext4"},
+        {"-t ext4 -b 16384 -O ^extent,^64bit", "ext4"},
+        {"-t ext4 -b 32768", "ext4"},
         {"-t ext4 -b 65536 -O ^has_journal", "ext4"},
     };
 
