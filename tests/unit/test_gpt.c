@@ -81,10 +81,11 @@ static void seal(uint8_t *header, uint32_t header_bytes)
 
 static void put_header(struct maker *m, uint64_t lba, uint64_t other, uint64_t entries_lba)
 {
+    static const char magic[12] = {'E', 'F', 'I', ' ', 'P', 'A', 'R', 'T', 0, 0, 1, 0};
     uint8_t *h = m->disk + lba * m->unit;
     uint32_t bytes = m->entry_bytes * m->nr_slots;
 
-    memcpy(h, "EFI PART\0\0\1\0", 12);
+    memcpy(h, magic, sizeof(magic));
     put32(h + 12, 92);
     put64(h + 24, lba);
     put64(h + 32, other);
@@ -135,6 +136,9 @@ static void crc_is_zlibs(void)
 
 static void reads_a_table(void)
 {
+    /* Two bytes, three, four (a pair), half of a pair. */
+    static const uint8_t name[14] = {'b',  0,    0xf6, 0,    0x22, 0x6f, 0x3d,
+                                     0xd8, 0x00, 0xde, 0x00, 0xd8, '!',  0};
     struct maker m = maker(512, 128);
     struct part_table t;
     char type[64];
@@ -144,7 +148,7 @@ static void reads_a_table(void)
     put_part(&m, 0, 60, 69);
     e = put_part(&m, 5, 40, 49);
     e[48] = 4;
-    memcpy(e + NAME_BYTE, "b\0\xf6\0\x22\x6f\x3d\xd8\x00\xde\x00\xd8!", 13);
+    memcpy(e + NAME_BYTE, name, sizeof(name));
     e = put_part(&m, 7, 80, 80);
     e[0] = 1;
     put_tables(&m);
