@@ -1,69 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The guest cases: what pvboot must do with real kernels on a real Xen.
-
-A case is a function with the decorator @case; its docstring is what it shows.
-It gets a Trial: `disk()` makes an image, `boot()` runs a guest to its end and
-returns it, `check*()` compare. Raise Missing to skip.
-"""
+"""The guest cases: what pvboot must do with real kernels on a real Xen. File systems with a journal
+to replay, partition tables and volumes are in cases_fs.py."""
 
 import gzip
-import hashlib
 import re
 from pathlib import Path
 
-from images import KERNELS, Missing, block_sectors, random_bytes
-
-XZ, LZ4, ZSTD = "debian12-amd64", "debian12-cloud-amd64", "debian13-cloud-amd64"
-MARKER = random_bytes(100000, "marker")
-MARKER_HASH = hashlib.sha256(MARKER).hexdigest()
-# 2010's mke2fs made these; today's defaults have extents, 64bit, metadata_csum.
-OLD = ("-O", "^64bit,^metadata_csum,^flex_bg,^huge_file,^dir_nlink,^extra_isize")
-
-CASES = []
-
-
-def case(fn):
-    CASES.append(fn)
-    return fn
-
-
-def menu(*entries, head="default 0\ntimeout 0\n"):
-    """menu.lst; an entry is (title, root, kernel line, initrd)."""
-    text = "# made by the guest tests\n" + head
-    for title, root, kernel, initrd in entries:
-        text += "\ntitle %s\nroot %s\nkernel %s\n" % (title, root, kernel)
-        text += "initrd %s\n" % initrd if initrd else ""
-    return text.encode()
-
-
-ARGS = "console=hvc0 earlyprintk=xen"
-
-
-def system(t, kernel, args="", root="(hd0)", blob_mib=1, head=None, first=None, fallback=None, **fs):
-    """A disk with a kernel, its initrd, a menu and a file to read. `first` is
-    an entry to stand before the good one."""
-    files = {
-        "/boot/vmlinuz": KERNELS.vmlinuz(kernel),
-        "/boot/initrd": t.images.initrd(kernel, blob_mib),
-        "/etc/marker": MARKER,
-    }
-    files.update(fs.pop("files", {}))
-    good = ("good", root, "/boot/vmlinuz %s entry=good %s" % (ARGS, args), "/boot/initrd")
-    lines = head or "default 0\ntimeout 0\n" + ("fallback 1\n" if first else "")
-    files["/boot/grub/menu.lst"] = menu(*([first] if first else []), good, head=lines)
-    return t.images.disk(files, **fs)
-
-
-def booted(t, g, kernel, blob_mib=1, entry="good"):
-    """The kernel that the menu named reached its init with what the menu named."""
-    r = g.report()
-    t.check("done" in r, "the guest's init ran to its end")
-    t.equal(r["kernel"], [KERNELS.version(kernel)], "kernel")
-    t.check("entry=" + entry in r["cmdline"][0].split(), "command line of the entry")
-    t.equal(r["initrd"], [t.images.manifest[t.images.initrd(kernel, blob_mib)]], "initrd's hash")
-    t.check("trouble" not in r, "no trouble in the guest: %s" % r.get("trouble"))
-    t.equal(g.reason, "poweroff", "the guest's end")
-    return r
+from common import ARGS, LZ4, MARKER, MARKER_HASH, OLD, XZ, ZSTD, booted, case, menu, system
+from images import KERNELS, Missing, block_sectors
 
 
 def kernel_case(t, kernel, vdev="xvda", dev="xvda"):
@@ -293,15 +237,6 @@ def failing_sectors_no_fallback(t):
     """The same without a fallback: the guest ends with the reason crash"""
     g = failing_disk(t, False)
     t.equal(g.reason, "crash", "the guest's end")
-
-
-@case
-def partitioned(t):
-    """A partitioned disk (MBR) with its menu on (hd0,0)"""
-    d = system(t, LZ4, "pv.read=xvda1:etc/marker pv.write=xvda1", root="(hd0,0)", mbr=True)
-    r = booted(t, t.boot(disks=[(d, "xvda")]), LZ4)
-    t.equal(r["read"], ["xvda1:etc/marker " + MARKER_HASH], "file on the first partition")
-    t.equal(r["written"], ["xvda1"], "file written and read back")
 
 
 @case

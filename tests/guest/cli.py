@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cases import ARGS, menu  # noqa: E402
+from common import ARGS, menu  # noqa: E402
 from images import KERNELS, ROOT, Images, Missing, run  # noqa: E402
 
 LZ4 = "debian12-cloud-amd64"

@@ -10,9 +10,10 @@ import hashlib
 import os
 import random
 import shutil
-import struct
 import subprocess
 from pathlib import Path
+
+import tables
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -95,7 +96,7 @@ class Images:
         self.work.mkdir(parents=True, exist_ok=True)
         # what makes the files is a part of their names
         self.makers = [hashlib.sha256((HERE / f).read_bytes()).hexdigest()
-                       for f in ("init.sh", "images.py")]
+                       for f in ("init.sh", "images.py", "tables.py")]
         self.init = (HERE / "init.sh").read_bytes()
         self.manifest = {}  # initrd path -> hash of its manifest
 
@@ -139,12 +140,13 @@ class Images:
         self.manifest[path] = done.read_text()
         return path
 
-    def disk(self, files, fs="ext4", options=(), size_mib=None, mbr=False):
+    def disk(self, files, fs="ext4", options=(), size_mib=None, table=None):
         """A disk image. `files` maps a path to bytes, to a Path, or to a
-        tuple ("link", target). Returns the image's path."""
+        tuple ("link", target). `table` puts it into a partition, see
+        tables.py. Returns the image's path."""
         key = [(n, str(v) if isinstance(v, (Path, tuple)) else hashlib.sha256(v).hexdigest())
                for n, v in sorted(files.items())]
-        path = self._path("disk", key, fs, options, size_mib, mbr)
+        path = self._path("disk", key, fs, options, size_mib, table)
         if path.exists():
             return path
         tree = path.with_suffix(".tree")
@@ -166,28 +168,14 @@ class Images:
         with open(part, "wb") as f:
             f.truncate(size * MIB)
         run("mke2fs", "-q", "-F", "-t", fs, *options, "-d", tree, part)
-        if mbr:
-            self._mbr(part, path.with_suffix(".new"), size)
+        if table:
+            tables.around(part, path.with_suffix(".new"), table)
             os.replace(path.with_suffix(".new"), path)
             part.unlink()
         else:
             os.replace(part, path)
         shutil.rmtree(tree)
         return path
-
-    @staticmethod
-    def _mbr(part, out, size_mib):
-        """One primary Linux partition from 1 MiB on."""
-        start, count = 2048, size_mib * 2048
-        sector = bytearray(512)
-        struct.pack_into("<B3sB3sII", sector, 446, 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff",
-                         start, count)
-        sector[510:512] = b"\x55\xaa"
-        with open(out, "wb") as f:
-            f.write(sector)
-            f.truncate((start + count) * 512)
-        # sparse copy
-        run("dd", "if=%s" % part, "of=%s" % out, "bs=1M", "seek=1", "conv=sparse,notrunc")
 
 
 def block_sectors(image, path, block_size):

@@ -17,7 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from cases import CASES  # noqa: E402
+import cases_fs  # noqa: E402,F401
+import cases  # noqa: E402,F401
+from common import CASES  # noqa: E402
 from images import ROOT, Images, Missing  # noqa: E402
 from rig import Host, NoAnswer, Refused  # noqa: E402
 
@@ -142,12 +144,12 @@ def main():
     p.add_argument("--verbose", action="store_true", help="show consoles as they come")
     p.add_argument("case", nargs="*")
     a = p.parse_args()
-    cases = [c for c in CASES if not a.case or c.__name__ in a.case]
+    chosen = [c for c in CASES if not a.case or c.__name__ in a.case]
     unknown = set(a.case) - {c.__name__ for c in CASES}
     if unknown:
         p.error("no such case: " + ", ".join(sorted(unknown)))
     if a.list:
-        for c in cases:
+        for c in chosen:
             print("%-28s %s" % (c.__name__, c.__doc__))
         return 0
     for f in (a.image, a.pvboot):
@@ -158,14 +160,14 @@ def main():
     counts = {"pass": 0, "skip": 0, "fail": 0}
     host = None
     began = time.monotonic()
-    print("1..%d" % len(cases), flush=True)
-    for n, fn in enumerate(cases, 1):
+    print("1..%d" % len(chosen), flush=True)
+    for n, fn in enumerate(chosen, 1):
         t0 = time.monotonic()
         try:
             host = host or Host(a.pvboot, HOST_MEMORY_MIB, a.verbose)
         except NoAnswer as e:
             print("Bail out! the Xen host did not start: %s" % e)
-            counts["fail"] += len(cases) - n + 1
+            counts["fail"] += len(chosen) - n + 1
             break
         trial = Trial(host, images, a.image, a.slow)
         outcome, text = run_case(fn, trial)
