@@ -263,7 +263,16 @@ static void put_subject(struct text *t, const struct vols *v, struct vol_id id, 
     text_str(t, " (");
     text_str(t, fs->describe);
     text_char(t, ')');
-    if (e.code != ERR_FILE_NOT_FOUND || report->in_dir[0] == '\0')
+    if (report->in_dir[0] == '\0')
+        return;
+    if (e.code == ERR_SYMLINK_LOOP ||
+        (e.code == ERR_BAD_FILETYPE && report->failed_at[0] != '\0')) {
+        text_str(t, e.code == ERR_SYMLINK_LOOP ? "; the last link is " : "; the file is ");
+        text_name(t, report->in_dir, strlen(report->in_dir));
+        text_str(t, report->in_dir[1] == '\0' ? "" : "/");
+        text_name(t, report->failed_at, strlen(report->failed_at));
+    }
+    if (e.code != ERR_FILE_NOT_FOUND)
         return;
     text_str(t, "; ");
     text_name(t, report->in_dir, strlen(report->in_dir));

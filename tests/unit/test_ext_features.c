@@ -97,8 +97,8 @@ static void links_may_have_attributes(void)
 
         open_image(&o, kinds[i],
                    strstr(kinds[i], "ea_inode") != NULL
-                       ? "ea_set -f ../value link trusted.v\nea_set -f value link trusted.v\n"
-                         "ea_set -f value len59 trusted.v\nea_set -f value len60 trusted.v\n"
+                       ? "ea_set -f value link trusted.v\nset_inode_field link blocks 48\n"
+                         "ea_set -f value len59 trusted.v\nset_inode_field len59 blocks 48\n"
                        : "ea_set link trusted.v 0123456789012345678901234567890123456789\n"
                          "ea_set len59 trusted.v 0123456789012345678901234567890123456789\n"
                          "ea_set len60 trusted.v 0123456789012345678901234567890123456789\n");
