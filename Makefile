@@ -67,10 +67,11 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
           test_md.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_features.c test_ext_reads.c test_walk.c \
+          test_xfs.c test_xfs_damage.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
           test_plan.c test_guest_libc.c test_vdev.c)
-UNIT_SUPPORT := support.c volgen.c mkfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
+UNIT_SUPPORT := support.c volgen.c mkfs.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
