@@ -53,25 +53,33 @@ static inline uint8_t *copy_of(const char *options, size_t *len)
     return copy;
 }
 
+/* A test that finds its own image broken has nothing to test. */
+static inline void must_be_ok(struct err e, const char *what)
+{
+    char text[512];
+
+    if (!failed(e))
+        return;
+    err_format(e, what, text, sizeof(text));
+    printf("%s\n", text);
+    exit(2);
+}
+
 /* The inode of a path, in the image: its node, and its bytes. */
 static inline uint8_t *inode_at(struct opened *o, const char *path, struct node *n)
 {
-    struct err e = fs_walk(&o->fs, &o->arena, path, n, NULL);
-
-    CHECK_OK(e);
-    return failed(e) ? NULL : o->data + ((struct xfs_node *)n->priv)->where;
+    must_be_ok(fs_walk(&o->fs, &o->arena, path, n, NULL), path);
+    return o->data + ((struct xfs_node *)n->priv)->where;
 }
 
 /* The bytes of a directory or a link from byte pos on, in the image. */
 static inline uint8_t *block_at(struct opened *o, struct node *n, uint64_t pos)
 {
     struct run run;
-    struct err e = o->fs.ops->map(&o->fs, n, pos, &run);
 
-    CHECK_OK(e);
-    CHECK_U64(run.kind, RUN_DISK);
-    if (failed(e) || run.kind != RUN_DISK)
-        return NULL;
+    must_be_ok(o->fs.ops->map(&o->fs, n, pos, &run), "a block's place");
+    if (run.kind != RUN_DISK)
+        must_be_ok(ERR(ERR_FS_DAMAGED, "a hole"), "a block's place");
     return o->data + run.disk_off_bytes + (pos - run.file_off_bytes);
 }
 

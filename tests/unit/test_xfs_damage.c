@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Damaged XFS: each case changes a few bytes of an image, in version 5 with the checksum made
+ * right again where the check behind it is meant, and expects the sentence that names it.
+ */
+#include "tests/unit/xfs_image.h"
+
+enum place { SUPER, INODE, FORK, ENTRIES, HASHES };
+
+struct damage {
+    const char *path; /* whose inode or block; "" for the superblock */
+    enum place place;
+    size_t off;     /* in that; from the end when it is past END */
+    uint64_t value; /* big endian; for one byte past XOR, what is flipped */
+    size_t nr_bytes;
+    const char *sentence;
+    bool sealed;
+};
+
+#define END ((size_t)1 << 32)
+#define XOR 0x100
+
+#define SB(field)    SUPER, offsetof(struct xfs_disk_super, field)
+#define DI(field)    INODE, offsetof(struct xfs_disk_inode, field)
+#define DATA5(field) ENTRIES, offsetof(struct xfs_disk_dir_data5, field)
+#define DA(field)    HASHES, offsetof(struct xfs_disk_da, field)
+#define DA5(field)   HASHES, offsetof(struct xfs_disk_da5, field)
+
+#define V4 "-m crc=0 -i size=1024 -n ftype=0"
+#define V5 ""
+
+#define FIRST_HASH4  sizeof(struct xfs_disk_da)
+#define FIRST_ENTRY4 sizeof(struct xfs_disk_dir_data)
+
+static const struct damage damages4[] = {
+    {"", SB(blocklog), 8, 1, "blocks of", false},
+    {"", SB(blocksize), 4095, 4, "blocks of", false},
+    {"", SB(sectsize), 1000, 2, "sectors of", false},
+    {"", SB(sectlog), 13, 1, "sectors of", false},
+    {"", SB(inodesize), 8192, 2, "inodes of", false},
+    {"", SB(inodelog), 0, 1, "inodes of", false},
+    {"", SB(inopblog), 3, 1, "inodes of", false},
+    {"", SB(dirblklog), 5, 1, "directory blocks of", false},
+    {"", SB(agblocks), 0, 4, "groups of", false},
+    {"", SB(agblocks), UINT32_MAX, 4, "groups of", false},
+    {"", SB(agblklog), 40, 1, "groups of", false},
+    {"", SB(agcount), 0, 4, "in %b groups", false},
+    {"", SB(agcount), 99, 4, "in %b groups", false},
+    {"", SB(dblocks), UINT64_MAX, 8, "more than a disk", false},
+    {"", SB(dblocks), 1 << 20, 8, "more than a disk", false},
+    {"", SB(inprogress), 1, 1, "has not ended", false},
+    {"", SB(logblocks), 0, 4, "a log of", false},
+    {"", SB(logblocks), 1 << 30, 4, "a log of", false},
+    {"", SB(logstart), 1ull << 40, 8, "a log of", false},
+    {"", SB(rootino), UINT64_MAX, 8, "the root is inode", false},
+    {"", SB(rootino), 1, 8, "the root is inode", false},
+    {"/boot/vmlinuz", DI(magic), 0, 2, "begins with", false},
+    {"/boot/vmlinuz", DI(version), 3, 1, "has the version", false},
+    {"/boot/vmlinuz", DI(mode), 0, 2, "is free", false},
+    {"/boot/vmlinuz", DI(nlink), 0, 4, "is free", false},
+    {"/boot/vmlinuz", DI(size), 1ull << 63, 8, "has a size of", false},
+    {"/boot/vmlinuz", DI(format), 9, 1, "has the format", false},
+    {"/boot/vmlinuz", DI(format), XFS_FORMAT_DEV, 1, "has the format", false},
+    {"/boot/vmlinuz", DI(format), XFS_FORMAT_LOCAL, 1, "itself", false},
+    {"/boot/vmlinuz", DI(format), XFS_FORMAT_BTREE, 1, "extent tree", false},
+    {"/boot/vmlinuz", DI(forkoff), 255, 1, "attributes at", false},
+    {"/boot/vmlinuz", DI(nextents), 1000, 4, "a list of", false},
+    {"/boot/vmlinuz", FORK, 8, UINT64_MAX, 8, "an extent of", false},
+    {"/boot/vmlinuz", FORK, 8, 0, 8, "a length of", false},
+    {"/boot/vmlinuz", FORK, 8, 1, 8, "an extent of", false}, /* a group's header */
+    {"/many", FORK, 16, 0, 8, "out of order", false},
+    {"/many", DI(size), 4095, 8, "is a directory of", false},
+    {"/many", DI(size), 1ull << 36, 8, "has a size of", false},
+    {"/many", DI(size), 0, 8, "is a directory of", false},
+    {"/few", DI(size), 5, 8, "is a directory of", false},
+    {"/few", DI(size), 1000, 8, "itself", false},
+    {"/few", FORK, 0, 200, 1, "reaches past", false},
+    {"/few", FORK, 6, 0, 1, "without a name", false},
+    {"/few", FORK, 6, 200, 1, "reaches past", false},
+    {"/few", FORK, 9, '/', 1, "a slash", false},
+    {"/few", FORK, 15, UINT32_MAX, 4, "no place", false},
+    {"/some", ENTRIES, 0, 0, 4, "begins with", false},
+    {"/some", ENTRIES, END - 8, 1000, 4, "hashes", false},
+    {"/some", ENTRIES, END - 8, UINT32_MAX, 4, "hashes", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 1ull << 60, 8, "no place", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 0, 8, "no place", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 0xffff, 2, "a directory entry of", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 0xffff0000, 4, "a directory entry of", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 0xfffffff8, 4, "a directory entry of", false},
+    {"/some", ENTRIES, FIRST_ENTRY4, 0xffff0009, 4, "a directory entry of", false},
+    {"/some", ENTRIES, FIRST_ENTRY4 + 8, 200, 1, "a directory entry of", false},
+    {"/some", ENTRIES, FIRST_ENTRY4 + 8, 0, 1, "without a name", false},
+    {"/some", ENTRIES, FIRST_ENTRY4 + 9, 0, 1, "a NUL", false},
+    {"/some", ENTRIES, FIRST_ENTRY4 + 14, 17, 2, "a directory entry of", false}, /* its tag */
+    {"/many", ENTRIES, 0, XFS_DIR_BLOCK_MAGIC, 4, "a directory", false},
+    {"/many", DA(magic), 0, 2, "begins with", false},
+    {"/many", DA(count), 5000, 2, "a hash block of level", false},
+    {"/many", DA(level), 0, 2, "a hash block of level", false},
+    {"/many", DA(level), 6, 2, "a hash block of level", false},
+    {"/many", DA(level), 3, 2, "should be", false},
+    {"/many", HASHES, FIRST_HASH4, UINT32_MAX, 4, "out of order", false},
+    {"/many", HASHES, FIRST_HASH4 + 4, 0, 4, "its hashes at", false},
+    {"/many", HASHES, FIRST_HASH4 + 4, 1 << 24, 4, "its hashes at", false},
+    {"/many", HASHES, FIRST_HASH4 + 4, 1 << 23, 4, "should be", false}, /* itself */
+    {"/many", HASHES, FIRST_HASH4 + 4, 0xfffff0, 4, "a hole in its hashes", false},
+    {"/absolute", DI(size), 2000, 8, "itself", false},
+    {"/absolute", DI(size), 0, 8, "a symbolic link of", false},
+    {"/absolute", FORK, 0, 0, 1, "an empty symbolic link", false},
+};
+
+static const struct damage damages5[] = {
+    {"", SB(fname), XOR + 1, 1, "superblock checksum", false},
+    {"", SB(blocklog), 9, 1, "blocks of", true},
+    {"/boot/vmlinuz", DI(gen), XOR + 1, 1, "inode checksum", false},
+    {"/boot/vmlinuz", DI(version), 2, 1, "has the version", true},
+    {"/boot/vmlinuz", DI(ino), XOR + 1, 1, "says that it is", true},
+    {"/boot/vmlinuz", DI(uuid), XOR + 1, 1, "another file system", true},
+    {"/boot/vmlinuz", INODE, 127, XOR + XFS_INODE2_METADATA, 1, "is metadata", true},
+    {"/some", DATA5(pad), XOR + 1, 1, "checksum", false},
+    {"/some", DATA5(owner), XOR + 1, 1, "says that it is of", true},
+    {"/some", DATA5(blkno), XOR + 1, 1, "says that it lies", true},
+    {"/some", DATA5(uuid), XOR + 1, 1, "another file system", true},
+    {"/some", DATA5(magic), XFS_DIR_BLOCK_MAGIC, 4, "begins with", true},
+    {"/many", DATA5(pad), XOR + 1, 1, "checksum", false},
+    {"/many", DA5(pad), XOR + 1, 1, "checksum", false},
+    {"/many", DA5(owner), XOR + 1, 1, "says that it is of", true},
+    {"/many", DA5(blkno), XOR + 1, 1, "says that it lies", true},
+    {"/many", DA5(uuid), XOR + 1, 1, "another file system", true},
+    {"/many", DA5(magic), XFS_DA_NODE_MAGIC, 2, "begins with", true},
+};
+
+static void make_tree(void)
+{
+    static uint8_t some[3000000];
+
+    for (size_t i = 0; i < sizeof(some); i++)
+        some[i] = (uint8_t)(i * 7 + i / 251);
+    put_file("tree/boot/vmlinuz", some, 100000);
+    put_file("tree/boot/big", some, sizeof(some));
+    run("cd tree; ln -s /boot/vmlinuz absolute; mkdir some few many; "
+        "ln -s $(printf '/boot/..%%.0s' $(seq 125)) long; "
+        "for i in $(seq 6); do echo $i >few/name-$i; done; "
+        "for i in $(seq 60); do echo $i >some/a-file-with-a-name-$i; done; "
+        "for i in $(seq 1200); do : >many/$i-$(printf 'n%%.0s' $(seq 12)); done");
+}
+
+static bool count_entry(void *ctx, const char *name, size_t len, uint64_t ino)
+{
+    (void)name;
+    (void)len;
+    (void)ino;
+    ++*(uint32_t *)ctx;
+    return true;
+}
+
+/* Use the path as a boot would: the first error. */
+static struct err use(struct opened *o, const char *path)
+{
+    char target[FS_PATH_MAX];
+    struct node n, dir;
+    struct run run;
+    uint32_t nr = 0;
+    uint64_t ino;
+    size_t len;
+
+    TRY(fs_walk(&o->fs, &o->arena, "/", &dir, NULL));
+    if (path[0] == '\0')
+        return OK;
+    if (strcmp(path, "/absolute") == 0 || strcmp(path, "/long") == 0) {
+        TRY(o->fs.ops->lookup(&o->fs, &dir, path + 1, strlen(path + 1), &ino));
+        TRY(o->fs.ops->get_node(&o->fs, &o->arena, ino, &n));
+        return o->fs.ops->readlink(&o->fs, &n, target, sizeof(target), &len);
+    }
+    TRY(fs_walk(&o->fs, &o->arena, path, &n, NULL));
+    if (n.type != NODE_DIR)
+        return o->fs.ops->map(&o->fs, &n, 0, &run);
+    TRY(o->fs.ops->readdir(&o->fs, &n, count_entry, &nr));
+    /* Names with small and with great hashes. */
+    for (uint32_t i = 1; i < 1200; i += 19) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "%u-nnnnnnnnnnnn", i);
+        struct err e = o->fs.ops->lookup(&o->fs, &n, name, strlen(name), &ino);
+
+        if (failed(e) && e.code != ERR_FILE_NOT_FOUND)
+            return e;
+    }
+    return OK;
+}
+
+/* The place in the image, its length, and where its checksum stands. */
+static uint8_t *find(struct opened *o, const struct damage *d, size_t *len, size_t *crc_off)
+{
+    struct xfs *x = o->fs.priv;
+    struct node n;
+
+    *len = 512;
+    *crc_off = offsetof(struct xfs_disk_super, crc);
+    if (d->place == SUPER)
+        return o->data;
+    uint8_t *inode = inode_at(o, strcmp(d->path, "/absolute") == 0 ? "/" : d->path, &n);
+
+    if (strcmp(d->path, "/absolute") == 0) {
+        uint64_t ino = 0;
+
+        CHECK_OK(o->fs.ops->lookup(&o->fs, &n, "absolute", 8, &ino));
+        inode = o->data + xfs_ino_off(x, ino);
+    }
+    *len = x->inode_bytes;
+    *crc_off = offsetof(struct xfs_disk_inode, crc);
+    if (d->place == INODE)
+        return inode;
+    if (d->place == FORK)
+        return inode + (x->v5 ? sizeof(struct xfs_disk_inode) : XFS_INODE_OLD_BYTES);
+    *len = x->dir_block_bytes;
+    *crc_off = d->place == ENTRIES ? offsetof(struct xfs_disk_dir_data5, crc)
+                                   : offsetof(struct xfs_disk_da5, crc);
+    return block_at(o, &n, d->place == ENTRIES ? 0 : XFS_DIR_LEAF_OFF);
+}
+
+static void try_damage(const char *options, const struct damage *d)
+{
+    struct opened o;
+    size_t len, part_len, crc_off, off = d->off;
+    int before = test_bad_checks_;
+    uint8_t *data = copy_of(options, &len);
+
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(use(&o, d->path));
+    uint8_t *part = find(&o, d, &part_len, &crc_off);
+
+    if (off > END / 2)
+        off = part_len - (END - off);
+    if (d->value >= XOR && d->nr_bytes == 1)
+        part[off] ^= (uint8_t)d->value;
+    else
+        put_be(part + off, d->value, d->nr_bytes);
+    if (d->sealed)
+        seal(part, part_len, crc_off);
+    arena_reset(&o.arena);
+    struct err e = open_image(&o, data, len);
+
+    if (!failed(e))
+        e = use(&o, d->path);
+    CHECK_U64(e.code, ERR_FS_DAMAGED);
+    CHECK(e.msg != NULL && strstr(e.msg, d->sentence) != NULL);
+    close_image(&o);
+    if (test_bad_checks_ != before)
+        printf("  %s: byte %zu should have given \"%s\", was \"%s\"\n", d->path, d->off,
+               d->sentence, e.msg != NULL ? e.msg : "");
+}
+
+static void damage_is_named_in_version_4(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(damages4); i++)
+        try_damage(V4, &damages4[i]);
+}
+
+static void damage_is_named_in_version_5(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(damages5); i++)
+        try_damage(V5, &damages5[i]);
+}
+
+/* Leaves that form a circle, all of one hash. */
+static void circles_of_leaves_end(void)
+{
+    struct opened o;
+    struct node n;
+    size_t len;
+    uint64_t ino;
+    uint8_t *data = copy_of(V4, &len);
+
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/many", &n, NULL));
+    uint8_t *node = block_at(&o, &n, XFS_DIR_LEAF_OFF);
+    uint32_t leaf_block = be32(node + FIRST_HASH4 + 4), nr;
+    uint8_t *leaf = block_at(&o, &n, (uint64_t)leaf_block << 12);
+
+    for (uint32_t i = 0; i < be16(node + offsetof(struct xfs_disk_da, count)); i++)
+        put_be(node + FIRST_HASH4 + 8 * i, UINT32_MAX, 4);
+    nr = be16(leaf + offsetof(struct xfs_disk_da, count));
+    for (uint32_t i = 0; i < nr; i++)
+        put_be(leaf + FIRST_HASH4 + 8 * i, (uint64_t)('n' << 7 ^ 'o') << 32, 8);
+    put_be(leaf, leaf_block, 4);
+    CHECK_ERR(o.fs.ops->lookup(&o.fs, &n, "no", 2, &ino), ERR_LIMIT);
+    /* The same, without any entry. */
+    put_be(leaf + offsetof(struct xfs_disk_da, count), 0, 2);
+    arena_reset(&o.arena);
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/many", &n, NULL));
+    CHECK_ERR(o.fs.ops->lookup(&o.fs, &n, "no", 2, &ino), ERR_LIMIT);
+    close_image(&o);
+}
+
+/* A link that lies outside its inode, as version 4 keeps it; mkfs.xfs makes no other. */
+static void links_outside_the_inode_are_read(void)
+{
+    char target[FS_PATH_MAX];
+    struct opened o;
+    struct node n, root;
+    size_t len, nr = 0;
+    uint64_t ino = 0;
+    uint8_t *data = copy_of(V4, &len);
+
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/", &root, NULL));
+    CHECK_OK(o.fs.ops->lookup(&o.fs, &root, "long", 4, &ino));
+    CHECK_OK(o.fs.ops->get_node(&o.fs, &o.arena, ino, &n));
+    CHECK_U64(((struct xfs_node *)n.priv)->format, XFS_FORMAT_EXTENTS);
+    CHECK_OK(o.fs.ops->readlink(&o.fs, &n, target, sizeof(target), &nr));
+    CHECK_U64(nr, 1000);
+    CHECK(memcmp(target, "/boot/../boot/..", 16) == 0);
+    /* Its extent becomes a hole. */
+    n.size_bytes = 1000;
+    put_be(((struct xfs_node *)n.priv)->fork, 1ull << 63, 1);
+    ((struct xfs_node *)n.priv)->fork[0] = 0x80;
+    CHECK_ERR(o.fs.ops->readlink(&o.fs, &n, target, sizeof(target), &nr), ERR_FS_DAMAGED);
+    close_image(&o);
+}
+
+/* ---- extent trees, built by hand in what was a file's content ----------------------------------
+ */
+
+#define NR_EXTENTS   100000u
+#define PER_BLOCK    254u /* extents, or pointers, in a block of 4096 bytes in version 4 */
+#define ROOT_FITS    57u  /* in an inode of 1024 bytes */
+#define BLOCK        4096u
+#define FORK4(inode) ((inode) + XFS_INODE_OLD_BYTES)
+
+static void put_extent(uint8_t *p, uint64_t first, uint64_t start, uint64_t nr, bool unwritten)
+{
+    put_be(p, (uint64_t)unwritten << 63 | first << 9 | start >> 43, 8);
+    put_be(p + 8, start << 21 | nr, 8);
+}
+
+static void put_block(uint8_t *b, uint32_t level, uint32_t nr)
+{
+    memset(b, 0, BLOCK);
+    put_be(b, XFS_BMBT_MAGIC, 4);
+    put_be(b + 4, level, 2);
+    put_be(b + 6, nr, 2);
+    memset(b + 8, 0xff, 16); /* no neighbours */
+}
+
+/* Where /boot/big begins; its blocks lie in a row. */
+struct room {
+    uint8_t *bytes;
+    uint64_t fsblock;
+    uint64_t nr_used;
+};
+
+static uint8_t *take_block(struct room *room, uint64_t *fsblock)
+{
+    *fsblock = room->fsblock + room->nr_used;
+    return room->bytes + BLOCK * room->nr_used++;
+}
+
+static uint64_t first_fsblock(const uint8_t *inode)
+{
+    return be64(FORK4(inode) + 8) >> 21;
+}
+
+/*
+ * Make /boot/vmlinuz a file of NR_EXTENTS extents of a block, each followed by a hole: by turns its
+ * first block, its third, and one not written yet.
+ */
+static void build_file(struct opened *o)
+{
+    struct node n;
+    struct room room = {0};
+    uint8_t *inode = inode_at(o, "/boot/big", &n), *leaf = NULL, *middle = NULL;
+    uint64_t block, start;
+    uint32_t nr_leaves = 0;
+
+    room.fsblock = first_fsblock(inode);
+    room.bytes = block_at(o, &n, 0);
+    inode = inode_at(o, "/boot/vmlinuz", &n);
+    start = first_fsblock(inode);
+    put_be(inode + offsetof(struct xfs_disk_inode, size), (uint64_t)NR_EXTENTS * 2 * BLOCK, 8);
+    inode[offsetof(struct xfs_disk_inode, format)] = XFS_FORMAT_BTREE;
+    memset(FORK4(inode), 0, 924);
+    put_be(FORK4(inode), 2, 2);
+    for (uint32_t i = 0; i < NR_EXTENTS; i++) {
+        uint64_t first = (uint64_t)i * 2;
+
+        if (i % PER_BLOCK == 0) {
+            uint32_t at = nr_leaves++ % PER_BLOCK, at_root = (nr_leaves - 1) / PER_BLOCK;
+
+            if (at == 0) {
+                middle = take_block(&room, &block);
+                put_block(middle, 1, 0);
+                put_be(FORK4(inode) + 2, at_root + 1, 2);
+                put_be(FORK4(inode) + 4 + 8 * at_root, first, 8);
+                put_be(FORK4(inode) + 4 + (ROOT_FITS + at_root) * 8, block, 8);
+            }
+            leaf = take_block(&room, &block);
+            put_block(leaf, 0, 0);
+            put_be(middle + 6, at + 1, 2);
+            put_be(middle + 24 + 8 * at, first, 8);
+            put_be(middle + 24 + 8 * (PER_BLOCK + at), block, 8);
+        }
+        put_be(leaf + 6, i % PER_BLOCK + 1, 2);
+        put_extent(leaf + 24 + (size_t)16 * (i % PER_BLOCK), first, start + i % 3, 1, i % 3 == 1);
+    }
+}
+
+static void a_file_in_100000_extents_needs_no_table(void)
+{
+    struct opened o;
+    struct node n;
+    struct run run;
+    uint64_t pos = 0;
+    uint32_t nr = 0;
+    size_t len;
+    uint8_t *data = copy_of(V4, &len), *block = aligned_alloc(4096, 3 * BLOCK);
+
+    CHECK_OK(open_image(&o, data, len));
+    build_file(&o);
+    arena_reset(&o.arena);
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/boot/vmlinuz", &n, NULL));
+    uint32_t reads = o.disk.nr_reads;
+    size_t used = o.arena.used_bytes;
+
+    for (; pos < n.size_bytes; pos += BLOCK, nr++) {
+        uint64_t i = pos / BLOCK;
+
+        struct err e = o.fs.ops->map(&o.fs, &n, pos, &run);
+
+        CHECK_OK(e);
+        if (failed(e))
+            break;
+        if (i % 2 != 0 || i / 2 % 3 == 1)
+            CHECK_U64(run.kind, RUN_HOLE);
+        else
+            CHECK_U64(run.kind, RUN_DISK);
+        CHECK_U64(run.file_off_bytes, pos);
+        CHECK_U64(run.len_bytes, pos / BLOCK == 2 * NR_EXTENTS - 1 ? run.len_bytes : BLOCK);
+    }
+    CHECK_U64(nr, 2 * NR_EXTENTS);
+    CHECK(o.disk.nr_reads - reads <= NR_EXTENTS / PER_BLOCK + 4); /* each block of the tree once */
+    CHECK(o.arena.used_bytes - used <= (size_t)512 * 1024);       /* the cache, a block a level */
+    struct file f = {.fs = &o.fs, .node = n};
+
+    CHECK_OK(file_read(&f, (uint64_t)60000 * BLOCK, block, 3 * BLOCK));
+    CHECK_U64(block[1], 7); /* as /boot/vmlinuz began */
+    CHECK_U64(block[BLOCK + 1], 0);
+    CHECK_U64(block[2 * BLOCK + 1], 0);
+    free(block);
+    close_image(&o);
+}
+
+/* A change in the tree of that file, and what it is called. */
+static void broken_trees_are_named(void)
+{
+    static const struct {
+        int level; /* 2: the root */
+        size_t off;
+        uint64_t value;
+        size_t nr_bytes;
+        const char *sentence;
+    } cases[] = {
+        {2, 0, 0, 2, "an extent tree of"},
+        {2, 0, 11, 2, "an extent tree of"},
+        {2, 2, 0, 2, "keys of an extent tree"},
+        {2, 2, ROOT_FITS + 1, 2, "keys of an extent tree"},
+        {2, 4, UINT32_MAX, 8, "out of order"},
+        {2, 4 + 8 * ROOT_FITS, 0, 8, "points to block"},
+        {2, 4 + 8 * ROOT_FITS, UINT64_MAX, 8, "points to block"},
+        {1, 0, 0, 4, "block begins with"},
+        {1, 4, 0, 2, "block of level"},
+        {1, 4, 2, 2, "block of level"},
+        {1, 6, 0, 2, "keys of an extent tree"},
+        {1, 6, PER_BLOCK + 1, 2, "keys of an extent tree"},
+        {1, 24 + 8 * PER_BLOCK, 0, 8, "points to block"},
+        {0, 0, XFS_BMBT_MAGIC_V5, 4, "block begins with"},
+        {0, 4, 1, 2, "block of level"},
+        {0, 6, PER_BLOCK + 1, 2, "have room"},
+        {0, 24, UINT64_MAX >> 1, 8, "out of order"},
+        {0, 32, 0, 8, "a length of"},
+        {0, 32, 1 << 20, 8, "a length of"},
+        {0, 32, UINT64_MAX << 21 | 1, 8, "an extent of"},
+    };
+    size_t len;
+    uint8_t *whole = copy_of(V4, &len);
+    struct opened o;
+
+    CHECK_OK(open_image(&o, whole, len));
+    build_file(&o);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct node n;
+        struct run run;
+        int before = test_bad_checks_;
+        uint8_t *data = aligned_alloc(4096, len);
+        struct opened damaged;
+
+        memcpy(data, whole, len);
+        CHECK_OK(open_image(&damaged, data, len));
+        uint8_t *at = FORK4(inode_at(&damaged, "/boot/vmlinuz", &n));
+
+        if (cases[i].level < 2)
+            at = data + xfs_block_off(damaged.fs.priv, be64(at + 4 + 8 * ROOT_FITS));
+        if (cases[i].level < 1)
+            at = data + xfs_block_off(damaged.fs.priv, be64(at + 24 + 8 * PER_BLOCK));
+        put_be(at + cases[i].off, cases[i].value, cases[i].nr_bytes);
+        arena_reset(&damaged.arena);
+        CHECK_OK(open_image(&damaged, data, len));
+        CHECK_OK(fs_walk(&damaged.fs, &damaged.arena, "/boot/vmlinuz", &n, NULL));
+        for (int again = 0; again < 2; again++) {
+            struct err e = damaged.fs.ops->map(&damaged.fs, &n, 0, &run);
+
+            CHECK_U64(e.code, ERR_FS_DAMAGED);
+            CHECK(e.msg != NULL && strstr(e.msg, cases[i].sentence) != NULL);
+        }
+        close_image(&damaged);
+        if (test_bad_checks_ != before)
+            printf("  level %d, byte %zu\n", cases[i].level, cases[i].off);
+    }
+    close_image(&o);
+}
+
+int main(void)
+{
+    make_tree();
+    RUN(damage_is_named_in_version_4);
+    RUN(circles_of_leaves_end);
+    RUN(links_outside_the_inode_are_read);
+    RUN(a_file_in_100000_extents_needs_no_table);
+    RUN(broken_trees_are_named);
+    RUN(damage_is_named_in_version_5);
+    return test_done();
+}
