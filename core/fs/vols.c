@@ -6,6 +6,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "core/fs/blocklist.h"
 #include "core/fs/vols_priv.h"
 
 #define PART_LINE_MAX 400
@@ -280,6 +281,16 @@ static void put_subject(struct text *t, const struct vols *v, struct vol_id id, 
     text_str(t, report->holds[0] != '\0' ? report->holds : "nothing");
 }
 
+/* A block list is read where no file system need be. */
+static struct err open_blocks(struct vols *v, struct vol_id id, const char *list, struct arena *a,
+                              struct file *out)
+{
+    struct vol *place;
+
+    TRY(vols_place(v, vols_resolve(v, id), &place));
+    return blocklist_open(out, &place->window, list, a);
+}
+
 struct err vols_open(struct vols *v, struct vol_id root, const char *name, struct arena *a,
                      struct file *out, char *subject, size_t subject_cap)
 {
@@ -292,17 +303,19 @@ struct err vols_open(struct vols *v, struct vol_id root, const char *name, struc
 
     if (name[0] == '(')
         e = vol_parse(v, name, &id, &used);
-    if (!failed(e) && name[used] != '/')
+    if (!failed(e) && name[used] != '/' && !blocklist_is(name + used))
         e = ERR(ERR_BAD_FILENAME, "a file's name is /path or (hdN,M)/path");
     if (failed(e)) {
         text_name(&t, name, strlen(name));
         return e;
     }
-    e = vols_mount(v, id, &fs);
+    e = name[used] == '/' ? vols_mount(v, id, &fs) : open_blocks(v, id, name + used, a, out);
     if (failed(e)) {
         put_subject(&t, v, id, name + used, NULL, e, NULL);
         return e;
     }
+    if (fs == NULL)
+        return OK;
     e = file_open(out, fs, a, name + used, &report);
     if (failed(e))
         put_subject(&t, v, id, name + used, fs, e, &report);

@@ -87,7 +87,8 @@ void vol_format(const struct vols *v, struct vol_id id, char *buf, size_t cap);
 struct err vols_mount(struct vols *v, struct vol_id id, struct fs **out);
 
 /*
- * Open "(hd0,0)/boot/x", or "/boot/x" on `root`. A name that is neither is ERR_BAD_FILENAME.
+ * Open "(hd0,0)/boot/x", or "/boot/x" on `root`; or a block list there, "(hd0)0+1" or "0+1", which
+ * needs no file system (blocklist.h). A name that is none of them is ERR_BAD_FILENAME.
  * On failure `subject` (if not NULL) gets the text for err_format: the full name, the kind of file
  * system, and what the directory holds instead:
  *   "(hd0)/boot/vmlinuz-6.1 (ext4); /boot holds: vmlinuz-6.2, initrd.img-6.2"

@@ -111,6 +111,17 @@ static void files_are_opened(void)
     CHECK_OK(vols_mount(m.vols, (struct vol_id){.disk = 0, .part = VOL_WHOLE}, &fs));
     CHECK(fs == f.fs);
     CHECK_U64(m.disks[0].nr_reads, reads); /* mounted once */
+    /* A block list, of a partition and of a disk that has no file system of its own. */
+    uint8_t *sector = aligned_alloc(512, 512);
+
+    CHECK_OK(vols_open(m.vols, root, "2+1", &m.arena, &f, subject, sizeof(subject)));
+    CHECK_U64(f.node.size_bytes, 512);
+    CHECK_OK(file_read(&f, 0, sector, 512));
+    CHECK(sector[56] == 0x53 && sector[57] == 0xef); /* ext2's magic */
+    CHECK_OK(vols_open(m.vols, root, "(hd1)0+1", &m.arena, &f, subject, sizeof(subject)));
+    CHECK_OK(file_read(&f, 0, sector, 512));
+    CHECK(memcmp(sector, m.data[1], 512) == 0);
+    free(sector);
     stop(&m);
 }
 
@@ -145,6 +156,11 @@ static void errors_say_what_and_where(void)
     memcpy(m.data[1] + 512 + 4086, "SWAPSPACE2", 10);
     open_error(&m, "(hd1,0)/x",
                "Error 17: Cannot mount selected partition: (hd1,0)/x (swap space, no file system)");
+    open_error(&m, "(hd0)0+1x",
+               "Error 1: Filename must be either an absolute pathname or "
+               "blocklist: (hd0)0+1x (something follows the block list)");
+    open_error(&m, "(hd1,2)0+1",
+               "Error 22: No such partition: (hd1,2)0+1 (hd1 has no partition 2)");
     open_error(&m, "(hd1,2)/x", "Error 22: No such partition: (hd1,2)/x (hd1 has no partition 2)");
     open_error(&m, "(hd0,0)/x",
                "Error 22: No such partition: (hd0,0)/x (hd0 has no partition table: its name is "
