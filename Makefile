@@ -55,7 +55,7 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
-HOST_CMD     := main.c machine.c filedisk.c qcow2.c json.c files.c listing.c \
+HOST_CMD     := main.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
                 run.c run_options.c run_tty.c hostcmd.c \
                 inspect.c inspect_look.c inspect_kernel.c inspect_initrd.c inspect_doubts.c \
                 inspect_text.c inspect_json.c

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "host/builtin.h"
 #include "host/json.h"
 
 static void put_vol(struct json *j, const struct report *r, const char *key, struct vol_id id)
@@ -49,7 +50,8 @@ static void put_volume(struct json *j, const struct report *r, const struct volu
         json_str(j, "file_system", v->fs->describe);
         json_str(j, "label", v->fs->label);
         json_str(j, "uuid", uuid);
-        json_bool(j, "journal_dirty", v->fs->journal_dirty);
+        /* On the disk it is dirty still. */
+        json_bool(j, "journal_dirty", v->fs->journal_dirty || v->fs->journal_replayed);
         json_bool(j, "journal_replayed", v->fs->journal_replayed);
     } else {
         json_null(j, "file_system");
@@ -283,6 +285,20 @@ static void put_problems(struct json *j, const struct report *r)
     json_end_list(j);
 }
 
+static void put_built_in(struct json *j)
+{
+    json_object(j, "built_in");
+    for (size_t i = 0; built_in[i].key != NULL; i++) {
+        const char *name;
+
+        json_list(j, built_in[i].key);
+        for (uint32_t n = 0; (name = built_in[i].name(n)) != NULL; n++)
+            json_str(j, NULL, name);
+        json_end_list(j);
+    }
+    json_end_object(j);
+}
+
 void inspect_json(struct report *r)
 {
     struct json j;
@@ -303,5 +319,6 @@ void inspect_json(struct report *r)
     put_entries(&j, r);
     put_lines(&j, "log", &r->log);
     put_problems(&j, r);
+    put_built_in(&j);
     json_end_object(&j);
 }

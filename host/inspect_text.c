@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/builtin.h"
+
 #define SHOWN_ENTRIES 64 /* more are counted; --json has all of them */
 
 /* One line: `label` in the left column where it begins something, "" where it goes on. */
@@ -263,6 +265,20 @@ static void print_entries(struct report *r)
         printf("%10s... %u entries in all; --json shows each\n", "", nr);
 }
 
+/* One line: what the report was made with, for who asks why something was not read. */
+static void print_built_in(struct report *r)
+{
+    const char *text = "pvboot " PVBOOT_VERSION " reads ";
+
+    for (size_t i = 0; built_in[i].key != NULL; i++) {
+        const char *name;
+
+        for (uint32_t n = 0; (name = built_in[i].name(n)) != NULL; n++)
+            text = report_printf(r, "%s%s%s", text, n > 0 ? ", " : i > 0 ? "; " : "", name);
+    }
+    row("built in", text);
+}
+
 void inspect_print(struct report *r)
 {
     print_disks(r);
@@ -276,6 +292,7 @@ void inspect_print(struct report *r)
         row(i == 0 ? "problems" : "",
             report_printf(r, "%s %s", r->problems[i].severity == PROBLEM_STOPS ? "!" : "-",
                           r->problems[i].text));
+    print_built_in(r);
     if (r->boots == NO_ENTRY)
         row("result", "would not boot");
     else

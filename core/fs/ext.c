@@ -298,7 +298,7 @@ struct err ext_inode_table(struct fs *fs, uint64_t group, uint64_t *block)
 }
 
 const struct fs_ops ext_fs_ops = {
-    .name = "ext2/3/4 reader",
+    .name = "ext2/3/4",
     .mount = ext_mount,
     .replay = ext_replay,
     .get_node = ext_get_node,

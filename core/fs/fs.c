@@ -15,6 +15,11 @@
 
 static const struct fs_ops *const readers[] = {&ext_fs_ops, &xfs_fs_ops, &reiserfs_fs_ops};
 
+const char *fs_reader_name(uint32_t n)
+{
+    return n < ARRAY_LEN(readers) ? readers[n]->name : NULL;
+}
+
 static struct err mount_with(struct fs *fs, const struct fs_ops *ops, struct disk *disk)
 {
     fs->ops = ops;

@@ -55,7 +55,7 @@ struct fs;
 typedef bool (*fs_entry_fn)(void *ctx, const char *name, size_t name_len, uint64_t ino);
 
 struct fs_ops {
-    const char *name; /* "ext2/3/4 reader": for logs; the mounted kind is in fs->describe */
+    const char *name; /* "ext2/3/4"; what was mounted is in fs->describe */
     /*
      * Probe and mount fs->disk. ERR_NOT_MINE when it is another format; ERR_FS_DAMAGED and
      * ERR_REFUSED as in err.h. On success fs->priv, root_ino, describe, label, uuid and
@@ -101,6 +101,9 @@ struct fs {
  * it; a reader's ERR_FS_DAMAGED or ERR_REFUSED ends the search. The arena must outlive the fs.
  */
 struct err fs_mount(struct fs *fs, struct disk *disk, struct arena *a, const struct log *log);
+
+/* The names of the readers that are built in, in turn; NULL past the last one. */
+const char *fs_reader_name(uint32_t n);
 
 /* Where a walk ended when it failed: for the message and for hints. All text is in the arena. */
 struct walk_report {

@@ -164,7 +164,7 @@ static struct err reiser_mount(struct fs *fs)
 }
 
 const struct fs_ops reiserfs_fs_ops = {
-    .name = "ReiserFS reader",
+    .name = "ReiserFS",
     .mount = reiser_mount,
     .replay = reiser_replay,
     .get_node = reiser_get_node,

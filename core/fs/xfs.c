@@ -54,7 +54,7 @@ static struct err xfs_mount(struct fs *fs)
 }
 
 const struct fs_ops xfs_fs_ops = {
-    .name = "XFS reader",
+    .name = "XFS",
     .mount = xfs_mount,
     .replay = xfs_replay,
     .get_node = xfs_get_node,
