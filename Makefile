@@ -34,7 +34,7 @@ CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER := reiserfs.c reiserfs_tree.c reiserfs_item.c reiserfs_dir.c reiserfs_hash.c reiserfs_journal.c
 CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_items.c \
-               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c
+               xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c xfs_log_fork.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
@@ -73,10 +73,14 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
+UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
+UNIT_SUPPORT += xfsloggen.c xfslogbed.c
+
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
           fuzz_ext.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
+FUZZ += tests/fuzz/fuzz_xfs_log.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 # Headers that are made, not written: mk/tables.mk has the rules.

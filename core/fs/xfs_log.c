@@ -37,6 +37,7 @@ static void close_log(struct xlog *log)
     xlog_drop_chunks(log);
     xlog_table_free(log, &log->cancelled);
     xlog_table_free(log, &log->changed);
+    xlog_table_free(log, &log->open_intents);
     arena_drop(log->arena, log->window.bytes);
     arena_drop(log->arena, log->record);
     arena_drop(log->arena, log->buffer);
@@ -145,6 +146,9 @@ static struct err replay(struct xlog *log, struct disk **out)
     *out = overlay_disk(log->overlay);
     if (log->head == log->tail)
         return OK;
+    if (log->x->log_incompat & ~XFS_LOG_INCOMPAT_XATTRS)
+        return ERR1(ERR_REFUSED, "the log of XFS is dirty and has unknown features %A",
+                    log->x->log_incompat & ~XFS_LOG_INCOMPAT_XATTRS);
     TRY(xlog_pages(log, XLOG_BUF_MAX_BYTES, "a buffer of %a bytes", &log->buffer));
     TRY(first_pass(log));
     TRY(go_through(log, 2, &bad));

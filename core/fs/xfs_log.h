@@ -31,6 +31,7 @@
 #define XLOG_TRANS_MAX    4096u                /* transactions that are open at a time */
 #define XLOG_REGION_MAX   ((uint32_t)128 * 1024)
 #define XLOG_INTENTS_MAX  65536u
+#define XLOG_FILE_BLOCKS  ((uint64_t)1 << 54) /* what an extent's place in a file can say */
 #define XLOG_BYTES_MAX    ((uint64_t)1 << 31) /* of the log: as Linux */
 
 struct xlog_window {
@@ -81,10 +82,11 @@ struct xlog {
     struct xlog_trans *open[XLOG_TRANS_SLOTS]; /* by tid */
     uint32_t nr_open;
     struct xlog_chunk *spare[XLOG_CHUNK_CLASSES];
-    struct xlog_table cancelled; /* basic block and length -> how often still */
-    struct xlog_table changed;   /* basic block -> length: whose checksums must be made anew */
-    struct xlog_intent *intents; /* not finished, in the order of the log */
-    struct xlog_intent **intents_end;
+    struct xlog_table cancelled;    /* basic block and length -> how often still */
+    struct xlog_table changed;      /* basic block -> length: whose checksums must be made anew */
+    struct xlog_table open_intents; /* see xfs_log_intents.c */
+    struct xlog_intent *intents;    /* that are to be finished, in the order of the log */
+    struct xlog_intent **intents_end, *spare_intents;
     uint32_t nr_intents;
     uint32_t next_log_block; /* blocks of the log given to new B+trees, see xfs_log_fork.c */
     uint8_t *buffer;         /* XLOG_BUF_MAX_BYTES to work on */
@@ -113,10 +115,22 @@ static inline uint32_t xlog_distance(const struct xlog *log, uint32_t a, uint32_
     return b >= a ? b - a : log->nr_bb - a + b;
 }
 
+static inline void xlog_put16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline void xlog_put64(uint8_t *p, uint64_t v)
+{
+    for (int i = 7; i >= 0; i--, v >>= 8)
+        p[i] = (uint8_t)v;
+}
+
 /* ---- xfs_log_read.c ---- */
 
 struct xlog_record {
-    uint32_t bb;
+    uint32_t bb, version;
     uint32_t nr_header_bb, nr_body_bb;
     uint32_t len_bytes, nr_ops;
     uint32_t size_bytes; /* of the buffer it was written from; 0 in version 1 */
@@ -137,7 +151,10 @@ struct err xlog_view(struct xlog *log, uint32_t bb, uint32_t nr_bb, const uint8_
 /* One block, when those before it will be asked for next. */
 struct err xlog_view_back(struct xlog *log, uint32_t bb, const uint8_t **bytes);
 
-/* The header of the record at bb, checked. ERR_FS_DAMAGED when there is none. */
+/*
+ * The header of the record at bb, as it stands there: its numbers may be nonsense when it is torn.
+ * ERR_FS_DAMAGED when there is none.
+ */
 struct err xlog_read_header(struct xlog *log, uint32_t bb, struct xlog_record *r);
 
 /*
@@ -191,6 +208,13 @@ bool xlog_is_cancelled(const struct xlog *log, uint64_t bb, uint32_t nr_bb);
 
 struct err xlog_apply_inode(struct xlog *log, const struct xlog_item *item, uint64_t lsn);
 
+/* Where in the inode its data or attribute fork lies; false when there is none. */
+struct xlog_area {
+    uint8_t *bytes;
+    uint32_t len;
+};
+bool xlog_find_fork(const struct xlog *log, uint8_t *inode, bool attr, struct xlog_area *a);
+
 /* ---- xfs_log_seal.c ---- */
 
 /* Where the lsn and the uuid of a version 5 block lie, by its first bytes; false: it has none. */
@@ -238,6 +262,8 @@ struct err xlog_fork_read(struct xlog *log, uint64_t ino, struct xlog_fork *f);
 /* Take [off, off + len) out of the mapping. */
 struct err xlog_fork_unmap(struct xlog *log, struct xlog_fork *f, uint64_t off, uint64_t len);
 struct err xlog_fork_map(struct xlog *log, struct xlog_fork *f, const struct xlog_extent *e);
+/* The first extent that ends behind block off; nr when there is none. */
+size_t xlog_fork_find(const struct xlog_fork *f, uint64_t off);
 struct err xlog_fork_write(struct xlog *log, struct xlog_fork *f);
 void xlog_fork_free(struct xlog *log, struct xlog_fork *f);
 

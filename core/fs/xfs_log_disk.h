@@ -186,6 +186,8 @@ STATIC_ASSERT(sizeof(struct xlog_disk_bmap_intent) == 48, "a bmap intent");
 #define XLOG_BMAP_UNWRITTEN 0x40000000u
 #define XLOG_BMAP_REALTIME  0x20000000u
 
+#define XLOG_EXTENT_BLOCKS_MAX 0x1fffffu
+
 /* A mapping exchange intent. */
 struct xlog_disk_exchange_intent {
     uint8_t type[2];

@@ -95,6 +95,12 @@ static struct err headers_before(struct xlog *log, uint32_t bb, uint32_t max_bb,
     return OK;
 }
 
+/* The block behind the record. */
+static uint32_t after(const struct xlog *log, const struct xlog_record *r)
+{
+    return (uint32_t)(((uint64_t)r->bb + r->nr_header_bb + r->nr_body_bb) % log->nr_bb);
+}
+
 /* The head must not point into a record: when the one before does not end there, it is cut off. */
 static struct err settle(struct xlog *log, uint32_t *head)
 {
@@ -105,7 +111,7 @@ static struct err settle(struct xlog *log, uint32_t *head)
     if (found == 0)
         return DAMAGED(log, *head % log->nr_bb, "no log record before the log's head", 0, 0);
     TRY(xlog_read_header(log, at, &r));
-    if (xlog_add(log, at, r.nr_header_bb + r.nr_body_bb) != *head % log->nr_bb)
+    if (after(log, &r) != *head % log->nr_bb)
         *head = at;
     return OK;
 }
@@ -154,7 +160,7 @@ static struct err is_unmount(struct xlog *log, uint32_t head, const struct xlog_
     uint32_t at = xlog_add(log, r->bb, r->nr_header_bb);
 
     *unmount = false;
-    if (r->nr_ops != 1 || xlog_add(log, at, r->nr_body_bb) != head)
+    if (r->nr_ops != 1 || after(log, r) != head)
         return OK;
     TRY(disk_read(log->disk, xlog_where(log, at), &op, sizeof(op)));
     *unmount = (op.flags[0] & XLOG_OP_UNMOUNT) != 0;
@@ -169,16 +175,12 @@ static struct err ends_with_unmount(struct xlog *log, uint32_t head, bool *yes)
 {
     struct xlog_record r;
     uint32_t at, found;
-    struct err e;
 
     *yes = false;
     TRY(headers_before(log, head % log->nr_bb, record_bb(log), 1, &at, &found));
     if (found == 0)
         return OK;
-    e = xlog_read_header(log, at, &r);
-    if (e.code == ERR_FS_DAMAGED)
-        return OK;
-    TRY(e);
+    TRY(xlog_read_header(log, at, &r));
     return is_unmount(log, head % log->nr_bb, &r, yes);
 }
 
@@ -256,7 +258,7 @@ static struct err cut_torn(struct xlog *log)
     struct xlog_record r;
 
     TRY(headers_before(log, log->head, max_bb, XLOG_BUFFERS, &at, &found));
-    for (; found > 0 && at != log->head; at = xlog_add(log, at, r.nr_header_bb + r.nr_body_bb)) {
+    for (; found > 0 && at != log->head; at = after(log, &r)) {
         room = xlog_distance(log, at, log->head);
         struct err e = xlog_read_record(log, at, room, true, &r);
 

@@ -111,8 +111,7 @@ static void convert_core(struct xfs_disk_inode *to, const struct xfs_disk_inode 
     if (flags2 & XFS_INODE2_NREXT64)
         SWAP(big_nextents);
     SWAP(changecount);
-    for (int i = 7; i >= 0; i--, lsn >>= 8)
-        to->lsn[i] = (uint8_t)lsn;
+    xlog_put64(to->lsn, lsn);
     SWAP(flags2);
     SWAP(cowextsize);
     memset(to->pad2, 0, sizeof(to->pad2));
@@ -136,12 +135,7 @@ static bool is_older(const struct xlog *log, const struct xfs_disk_inode *di,
 
 /* ---- the forks ---- */
 
-struct area {
-    uint8_t *bytes;
-    uint32_t len;
-};
-
-static bool find_fork(const struct xlog *log, uint8_t *inode, bool attr, struct area *a)
+bool xlog_find_fork(const struct xlog *log, uint8_t *inode, bool attr, struct xlog_area *a)
 {
     const struct xfs_disk_inode *di = (const struct xfs_disk_inode *)inode;
     uint32_t core = di->version[0] >= 3 ? (uint32_t)sizeof(*di) : XFS_INODE_OLD_BYTES;
@@ -150,9 +144,9 @@ static bool find_fork(const struct xlog *log, uint8_t *inode, bool attr, struct 
     if (forkoff > room || (attr && forkoff == 0))
         return false;
     if (attr)
-        *a = (struct area){.bytes = inode + core + forkoff, .len = room - forkoff};
+        *a = (struct xlog_area){.bytes = inode + core + forkoff, .len = room - forkoff};
     else
-        *a = (struct area){.bytes = inode + core, .len = forkoff != 0 ? forkoff : room};
+        *a = (struct xlog_area){.bytes = inode + core, .len = forkoff != 0 ? forkoff : room};
     return true;
 }
 
@@ -165,7 +159,8 @@ static bool find_fork(const struct xlog *log, uint8_t *inode, bool attr, struct 
  * The root of an extent B+tree: in memory a whole block's header, then keys and pointers; on the
  * disk level and count, then keys, and pointers behind as many keys as there is room for.
  */
-static bool convert_root(const struct xlog *log, const struct xlog_region *g, const struct area *a)
+static bool convert_root(const struct xlog *log, const struct xlog_region *g,
+                         const struct xlog_area *a)
 {
     uint32_t header = log->x->v5 ? BMBT_V5_HEADER : BMBT_V4_HEADER;
 
@@ -188,12 +183,12 @@ static struct err apply_fork(struct xlog *log, const struct target *t, uint8_t *
 {
     uint32_t root = attr ? XLOG_INODE_ABROOT : XLOG_INODE_DBROOT;
     uint32_t format = ((struct xfs_disk_inode *)inode)->format[0];
-    struct area a;
+    struct xlog_area a;
 
     /* B+trees of other things than extents, in inodes that no path leads to. */
     if (!attr && format == XFS_FORMAT_META_BTREE)
         return OK;
-    if (!find_fork(log, inode, attr, &a))
+    if (!xlog_find_fork(log, inode, attr, &a))
         return bad_inode(t, "the log has a fork of inode %a that has no room", 0);
     if (t->fields & root) {
         if (!convert_root(log, g, &a))
@@ -209,10 +204,10 @@ static struct err apply_fork(struct xlog *log, const struct target *t, uint8_t *
 static struct err apply_forks(struct xlog *log, const struct xlog_item *item,
                               const struct target *t, uint8_t *inode)
 {
-    struct area a;
+    struct xlog_area a;
     uint32_t next = 2;
 
-    if ((t->fields & XLOG_INODE_DEV) && find_fork(log, inode, false, &a) && a.len >= 4)
+    if ((t->fields & XLOG_INODE_DEV) && xlog_find_fork(log, inode, false, &a) && a.len >= 4)
         swap(a.bytes,
              (const uint8_t *)&(const uint8_t[4]){(uint8_t)t->rdev, (uint8_t)(t->rdev >> 8),
                                                   (uint8_t)(t->rdev >> 16),

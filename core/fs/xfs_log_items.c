@@ -237,27 +237,15 @@ static struct err apply_buffer(struct xlog *log, const struct xlog_item *item, u
 
 /* ---- new inodes ---- */
 
-static void put_be16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put_be64(uint8_t *p, uint64_t v)
-{
-    for (int i = 7; i >= 0; i--, v >>= 8)
-        p[i] = (uint8_t)v;
-}
-
 static void make_inode(const struct xfs *x, struct xfs_disk_inode *di, uint64_t ino,
                        const uint8_t *gen)
 {
-    put_be16(di->magic, XFS_INODE_MAGIC);
+    xlog_put16(di->magic, XFS_INODE_MAGIC);
     di->version[0] = x->v5 ? 3 : 2;
     memcpy(di->gen, gen, sizeof(di->gen));
     memset(di->next_unlinked, 0xff, sizeof(di->next_unlinked));
     if (x->v5) {
-        put_be64(di->ino, ino);
+        xlog_put64(di->ino, ino);
         memcpy(di->uuid, x->meta_uuid, sizeof(di->uuid));
     }
 }

@@ -119,31 +119,35 @@ static struct err copy_blocks(struct xlog *log, uint32_t bb, uint32_t nr_bb, uin
     return OK;
 }
 
-static struct err parse_header(const struct xlog *log, uint32_t bb,
-                               const struct xlog_disk_header *h, struct xlog_record *r)
+static void fill_record(const struct xlog *log, uint32_t bb, const struct xlog_disk_header *h,
+                        struct xlog_record *r)
 {
-    uint32_t version = be32(h->version);
-
     *r = (struct xlog_record){.bb = bb,
+                              .version = be32(h->version),
                               .nr_header_bb = 1,
                               .len_bytes = be32(h->len),
+                              .nr_body_bb = xlog_bbs(be32(h->len)),
                               .nr_ops = be32(h->nr_ops),
                               .lsn = be64(h->lsn),
                               .tail_lsn = be64(h->tail_lsn)};
-    if (be32(h->magic) != XLOG_MAGIC)
-        return BAD_RECORD(log, bb, "no log record begins here", 0, 0);
-    if (version == 0 || (version & ~XLOG_VERSION_OK) != 0)
-        return BAD_RECORD(log, bb, "a log record of version %A", version, 0);
-    if (log->v2 && (version & XLOG_VERSION_2)) {
+    if (log->v2 && (r->version & XLOG_VERSION_2)) {
         r->size_bytes = be32(h->size);
-        if (r->size_bytes > XLOG_RECORD_MAX_BYTES)
-            return BAD_RECORD(log, bb, "a log record from a buffer of %a bytes", r->size_bytes, 0);
         if (r->size_bytes > XLOG_RECORD_V1_BYTES)
-            r->nr_header_bb = (r->size_bytes + XLOG_RECORD_V1_BYTES - 1) / XLOG_RECORD_V1_BYTES;
+            r->nr_header_bb = (uint32_t)(((uint64_t)r->size_bytes + XLOG_RECORD_V1_BYTES - 1) /
+                                         XLOG_RECORD_V1_BYTES);
     }
-    r->nr_body_bb = xlog_bbs(r->len_bytes);
-    if (r->len_bytes > XLOG_RECORD_MAX_BYTES)
-        return BAD_RECORD(log, bb, "a log record of %a bytes", r->len_bytes, 0);
+}
+
+static struct err check_header(const struct xlog *log, const struct xlog_record *r)
+{
+    if (r->version == 0 || (r->version & ~XLOG_VERSION_OK) != 0)
+        return BAD_RECORD(log, r->bb, "a log record of version %A", r->version, 0);
+    if (r->size_bytes > XLOG_RECORD_MAX_BYTES)
+        return BAD_RECORD(log, r->bb, "a log record from a buffer of %a bytes", r->size_bytes, 0);
+    if (r->len_bytes == 0 || r->len_bytes > XLOG_RECORD_MAX_BYTES ||
+        r->nr_body_bb > r->nr_header_bb * XLOG_CYCLES)
+        return BAD_RECORD(log, r->bb, "a log record of %a bytes with %b headers", r->len_bytes,
+                          r->nr_header_bb);
     return OK;
 }
 
@@ -152,7 +156,12 @@ struct err xlog_read_header(struct xlog *log, uint32_t bb, struct xlog_record *r
     uint8_t block[XLOG_BB];
 
     TRY(disk_read(log->disk, xlog_where(log, bb), block, sizeof(block)));
-    return parse_header(log, bb, (const struct xlog_disk_header *)block, r);
+    const struct xlog_disk_header *h = (const struct xlog_disk_header *)block;
+
+    if (be32(h->magic) != XLOG_MAGIC)
+        return BAD_RECORD(log, bb, "no log record begins here", 0, 0);
+    fill_record(log, bb, h, r);
+    return OK;
 }
 
 /* The checksum over header (header_bytes of it), further headers and operations. */
@@ -206,10 +215,12 @@ struct err xlog_read_record(struct xlog *log, uint32_t bb, uint32_t room_bb, boo
     if (log->record == NULL)
         TRY(xlog_pages(log, RECORD_BYTES, "a log record of %a bytes", &log->record));
     TRY(copy_blocks(log, bb, 1, log->record));
-    TRY(parse_header(log, bb, (const struct xlog_disk_header *)log->record, r));
-    if (r->len_bytes == 0 || r->nr_body_bb > r->nr_header_bb * XLOG_CYCLES)
-        return BAD_RECORD(log, bb, "a log record of %a bytes with %b headers", r->len_bytes,
-                          r->nr_header_bb);
+    const struct xlog_disk_header *h = (const struct xlog_disk_header *)log->record;
+
+    if (be32(h->magic) != XLOG_MAGIC)
+        return BAD_RECORD(log, bb, "no log record begins here", 0, 0);
+    fill_record(log, bb, h, r);
+    TRY(check_header(log, r));
     if (!in_range(r->nr_header_bb, r->nr_body_bb, room_bb))
         return BAD_RECORD(log, bb, "a log record of %a blocks, %b before the log's head",
                           r->nr_header_bb + r->nr_body_bb, room_bb);
