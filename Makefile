@@ -66,12 +66,13 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
           test_md.c \
+          test_ext_journal.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_features.c test_ext_reads.c test_walk.c \
           test_xfs.c test_xfs_damage.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_menu_locate.c test_session.c \
           test_plan.c test_guest_libc.c test_vdev.c)
-UNIT_SUPPORT := support.c volgen.c mkfs.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
+UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c

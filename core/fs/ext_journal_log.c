@@ -48,24 +48,21 @@ static struct err from_stream(struct log_reader *r, const uint8_t **block)
 {
     size_t bytes = r->j->block_bytes, have = 0;
 
-    while (true) {
+    while (have < bytes) {
+        if (r->len == 0)
+            TRY(file_stream_next(r->stream, &r->data, &r->len));
+        if (r->len == 0)
+            return ERR(ERR_FS_DAMAGED, "the journal ends early");
         size_t n = (size_t)min_u64(r->len, bytes - have);
 
-        if (have == 0 && n == bytes) {
-            *block = r->data;
-        } else {
+        *block = n == bytes ? r->data : r->bounce;
+        if (n < bytes)
             memcpy(r->bounce + have, r->data, n);
-            *block = r->bounce;
-        }
         r->data += n;
         r->len -= n;
         have += n;
-        if (have == bytes)
-            return OK;
-        TRY(file_stream_next(r->stream, &r->data, &r->len));
-        if (r->len == 0)
-            return ERR(ERR_FS_DAMAGED, "the journal ends early");
     }
+    return OK;
 }
 
 /* Where the block lies. */
