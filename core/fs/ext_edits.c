@@ -162,7 +162,8 @@ struct err ext_edits_range(struct ext_edits *e, uint64_t ino, struct ext_range r
         i->ranges[last].start += cut;
         i->ranges[last].nr -= cut;
     }
-    memmove(i->ranges + at, i->ranges + last, (i->nr_ranges - last) * sizeof(range));
+    if (last > at)
+        memmove(i->ranges + at, i->ranges + last, (i->nr_ranges - last) * sizeof(range));
     i->nr_ranges -= last - at;
     return insert_range(e, i, at, range);
 }
