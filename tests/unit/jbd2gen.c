@@ -319,13 +319,12 @@ void gen_fast_head(struct jbd2gen *g, uint32_t features)
 
 void gen_fast_name(struct jbd2gen *g, uint16_t tag, uint32_t parent, uint32_t ino, const char *name)
 {
-    uint8_t v[8 + 255];
-    size_t len = strlen(name);
+    uint8_t v[8 + 256];
 
     put32le(v, parent);
     put32le(v + 4, ino);
-    memcpy(v + 8, name, len);
-    gen_fast_tag(g, tag, v, (uint32_t)(8 + len));
+    snprintf((char *)v + 8, sizeof(v) - 8, "%s", name);
+    gen_fast_tag(g, tag, v, (uint32_t)(8 + strlen(name)));
 }
 
 void gen_fast_range(struct jbd2gen *g, uint32_t ino, uint32_t block, uint16_t nr, uint64_t start)

@@ -47,7 +47,7 @@ static void begin_at(const char *options, uint32_t compat, uint32_t incompat, ui
     struct file f;
     struct run run;
 
-    if (strcmp(made, options) != 0) {
+    if (image == NULL || strcmp(made, options) != 0) {
         free(image);
         for (size_t i = 0; i < sizeof(content); i++)
             content[i] = (uint8_t)(i * 7 + i / 1021);
