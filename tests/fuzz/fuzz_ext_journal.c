@@ -42,6 +42,7 @@ static void write_log(struct jbd2gen *g)
 {
     uint64_t blocks[6] = {1, 2, 0, 0, 0, 0};
     uint64_t table = le32(g->image + 2048 + 8);
+    static const uint8_t magic[4] = {0xc0, 0x3b, 0x39, 0x98};
     static uint8_t copy[6 * 1024];
 
     for (uint64_t i = 0; i < 4; i++)
@@ -50,7 +51,7 @@ static void write_log(struct jbd2gen *g)
         memcpy(copy + i * 1024, g->image + blocks[i] * 1024, 1024);
     gen_blocks(g, blocks, copy, 6);
     gen_commit(g);
-    memcpy(copy, "\xc0\x3b\x39\x98", 4);
+    memcpy(copy, magic, sizeof(magic));
     blocks[0] = table + 40;
     gen_revoke(g, blocks + 3, 2);
     gen_blocks(g, blocks, copy, 3);
