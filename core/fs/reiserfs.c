@@ -120,10 +120,13 @@ void reiser_say(const struct fs *fs, const char *what)
 {
     char line[256];
     struct text t = text_on(line, sizeof(line));
+    size_t len = 0; /* without ", journal dirty" */
 
+    while (fs->describe[len] != '\0' && fs->describe[len] != ',')
+        len++;
     text_str(&t, fs->disk->name);
     text_str(&t, ": ");
-    text_str(&t, fs->describe);
+    text_mem(&t, fs->describe, len);
     text_str(&t, what);
     log_line(fs->log, line);
 }

@@ -214,10 +214,11 @@ static void say_replayed(struct fs *fs, uint32_t nr_trans, uint64_t nr_blocks)
     char line[128];
     struct text t = text_on(line, sizeof(line));
 
-    text_str(&t, ": transactions replayed: ");
+    text_str(&t, ": journal replayed: ");
     text_u64(&t, nr_trans);
-    text_str(&t, ", blocks: ");
+    text_str(&t, nr_trans == 1 ? " transaction, " : " transactions, ");
     text_u64(&t, nr_blocks);
+    text_str(&t, nr_blocks == 1 ? " block" : " blocks");
     reiser_say(fs, line);
 }
 
