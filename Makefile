@@ -76,12 +76,15 @@ UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c me
 
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c
+UNIT         += tests/unit/test_reiserfs.c
+UNIT_SUPPORT += reisergen.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
           fuzz_ext.c fuzz_ext_journal.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
 FUZZ += tests/fuzz/fuzz_xfs_log.c
+FUZZ += tests/fuzz/fuzz_reiserfs.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 # Headers that are made, not written: mk/tables.mk has the rules.

@@ -15,7 +15,7 @@ static uint32_t r5(const char *name, size_t len)
     uint32_t hash = 0;
 
     for (size_t i = 0; i < len; i++) {
-        int32_t c = (int8_t)name[i];
+        int32_t c = (int32_t)signed_byte(name[i]);
 
         hash = (hash + (uint32_t)(c * 16) + (uint32_t)(c >> 4)) * 11;
     }

@@ -64,7 +64,7 @@ report_partitions() {
     done
 }
 # Nothing is written home behind the back of a test of journals.
-echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+echo 360000 >/proc/sys/vm/dirty_writeback_centisecs # 0 makes ReiserFS commit at once
 echo 360000 >/proc/sys/vm/dirty_expire_centisecs
 echo 90 >/proc/sys/vm/dirty_ratio
 echo 80 >/proc/sys/vm/dirty_background_ratio
