@@ -116,16 +116,16 @@ static void whole_item(struct bed *b, struct input *in, uint32_t tid)
     default: { /* an exchange, its numbers from the input */
         struct xlog_disk_exchange_intent d = {0};
 
-        gen_le16(d.type, XFS_LI_XMI);
-        gen_le16(d.size, 1);
-        gen_le64(d.id, a >> 8);
-        gen_le64(d.inode1, ino);
-        gen_le64(d.inode2, c & 1 ? b->data_ino : b->other_ino);
-        gen_le64(d.startoff1, bytes[0]);
-        gen_le64(d.startoff2, bytes[1]);
-        gen_le64(d.blockcount, bytes[2]);
-        gen_le64(d.flags, bytes[3]);
-        gen_le64(d.isize1, a);
+        log_le16(d.type, XFS_LI_XMI);
+        log_le16(d.size, 1);
+        log_le64(d.id, a >> 8);
+        log_le64(d.inode1, ino);
+        log_le64(d.inode2, c & 1 ? b->data_ino : b->other_ino);
+        log_le64(d.startoff1, bytes[0]);
+        log_le64(d.startoff2, bytes[1]);
+        log_le64(d.blockcount, bytes[2]);
+        log_le64(d.flags, bytes[3]);
+        log_le64(d.isize1, a);
         loggen_op(&b->g, tid, 0, &d, sizeof(d));
     }
     }

@@ -120,13 +120,13 @@ static void test_split(void)
     struct bed *b = bed_new(BED_V5, 32768);
     uint8_t item[88] = {0}, header[16] = {0};
 
-    gen_le16(item, XFS_LI_BUF);
-    gen_le16(item + 2, 2);
-    gen_le16(item + 6, 8);
-    gen_le64(item + 8, b->data_off / 512);
-    gen_le32(item + 16, 17);
+    log_le16(item, XFS_LI_BUF);
+    log_le16(item + 2, 2);
+    log_le16(item + 6, 8);
+    log_le64(item + 8, b->data_off / 512);
+    log_le32(item + 16, 17);
     memset(item + 20, 0xff, 4); /* 32 chunks: 4096 bytes */
-    gen_le32(header, XLOG_TRANS_MAGIC);
+    log_le32(header, XLOG_TRANS_MAGIC);
     loggen_op(&b->g, 1, XLOG_OP_START, NULL, 0);
     loggen_op(&b->g, 1, XLOG_OP_CONTINUE, header, 6);
     loggen_end(&b->g);
@@ -186,13 +186,13 @@ static void test_newer(void)
             struct bed *b = bed_new((enum bed_kind)kind, 32768);
             uint8_t *there = b->image + b->data_off;
 
-            gen_be32(there, 0x58444433); /* as if it were a directory's block */
-            gen_be64(there + 16, loggen_lsn(&b->g) - (which == 1));
+            log_be32(there, 0x58444433); /* as if it were a directory's block */
+            log_be64(there + 16, loggen_lsn(&b->g) - (which == 1));
             memcpy(there + 24, b->image + 32, 16);
             if (which == 2)
                 there[24] ^= 1;
             if (which == 3)
-                gen_be64(there + 16, 0);
+                log_be64(there + 16, 0);
             memcpy(b->data, there, 1024);
             log_news(b, 1, 0, 2, 7, 1, news);
             loggen_end(&b->g);
@@ -234,11 +234,11 @@ static void test_torn(void)
                 body[100] ^= 1;
                 break;
             case 1: /* a block was not written: it has the cycle before */
-                gen_be32(body, 2);
+                log_be32(body, 2);
                 break;
             case 2: /* nor was the header */
                 memset(loggen_block(&b->g, at[i]), 0x5c, 512);
-                gen_be32(loggen_block(&b->g, at[i]), 2);
+                log_be32(loggen_block(&b->g, at[i]), 2);
                 break;
             default: /* the header is damaged, but for its magic */
                 loggen_block(&b->g, at[i])[11] = 77;
@@ -351,7 +351,7 @@ static void test_hostile_records(void)
 
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         make_ten(b, at);
-        gen_be32(loggen_block(&b->g, at[1]) + fields[i].at, fields[i].value);
+        log_be32(loggen_block(&b->g, at[1]) + fields[i].at, fields[i].value);
         loggen_seal(&b->g, at[1]);
         CHECK_ERR(bed_mount(b), ERR_FS_DAMAGED);
     }
@@ -364,7 +364,7 @@ static void test_hostile_records(void)
     }
     make_ten(b, at);
     loggen_begin(&b->g, 1);
-    gen_be32(b->g.body + 4, 0xfffffff0); /* an operation longer than its record */
+    log_be32(b->g.body + 4, 0xfffffff0); /* an operation longer than its record */
     loggen_end(&b->g);
     CHECK_ERR(bed_mount(b), ERR_FS_DAMAGED);
     make_ten(b, at);

@@ -21,21 +21,21 @@ static struct node stat_of(struct bed *b, const char *path)
 
 static void make_short(struct xfs_disk_inode *di)
 {
-    gen_be64(di->size, 4321);
-    gen_be16(di->mode, 0100640);
-    gen_be16(di->big_nextents + 6, 0);
+    log_be64(di->size, 4321);
+    log_be16(di->mode, 0100640);
+    log_be16(di->big_nextents + 6, 0);
 }
 
 static void make_shorter(struct xfs_disk_inode *di)
 {
-    gen_be64(di->size, 1234);
-    gen_be32(di->mtime, 1); /* its low half without, its high half with bigtime */
+    log_be64(di->size, 1234);
+    log_be32(di->mtime, 1); /* its low half without, its high half with bigtime */
 }
 
 static void make_free(struct xfs_disk_inode *di)
 {
-    gen_be16(di->mode, 0);
-    gen_be64(di->size, 0);
+    log_be16(di->mode, 0);
+    log_be64(di->size, 0);
     di->format[0] = XFS_FORMAT_EXTENTS;
 }
 
@@ -81,7 +81,7 @@ static void test_inode_32(void)
     bed_log_inode(b, 1, b->data_ino, XLOG_INODE_CORE, make_short, NULL, 0);
     rest = item + 12 + 16;
     memmove(rest - 4, rest, (size_t)(b->g.body + b->g.len - rest));
-    gen_be32(item + 4, 52);
+    log_be32(item + 4, 52);
     b->g.len -= 4;
     loggen_commit(&b->g, 1);
     loggen_end(&b->g);
@@ -97,10 +97,10 @@ static void test_inode_newer(void)
         struct xfs_disk_inode *di = (struct xfs_disk_inode *)(b->image + b->data_ino_off);
 
         if (kind == BED_V5) {
-            gen_be64(di->lsn, loggen_lsn(&b->g) + 1);
-            gen_le32(di->crc, xfs_crc(di, 512, offsetof(struct xfs_disk_inode, crc)));
+            log_be64(di->lsn, loggen_lsn(&b->g) + 1);
+            log_le32(di->crc, xfs_crc(di, 512, offsetof(struct xfs_disk_inode, crc)));
         } else {
-            gen_be16(di->big_nextents + 6, 5); /* flushed five times; the log's has 0 */
+            log_be16(di->big_nextents + 6, 5); /* flushed five times; the log's has 0 */
         }
         loggen_begin(&b->g, 1);
         bed_log_inode(b, 1, b->data_ino, XLOG_INODE_CORE, make_short, NULL, 0);
@@ -147,13 +147,13 @@ static void test_inode_cancelled(void)
 
 static void pack_extent(uint8_t *p, uint64_t off, uint64_t block, uint64_t nr)
 {
-    gen_be64(p, off << 9 | block >> 43);
-    gen_be64(p + 8, block << 21 | nr);
+    log_be64(p, off << 9 | block >> 43);
+    log_be64(p + 8, block << 21 | nr);
 }
 
 static void make_two_extents(struct xfs_disk_inode *di)
 {
-    gen_be32(di->nextents, 2);
+    log_be32(di->nextents, 2);
 }
 
 static void make_tree(struct xfs_disk_inode *di)
@@ -177,23 +177,23 @@ static void test_forks(void)
             memcpy(want, b->data + half * BLOCK, half * BLOCK);
             memcpy(want + half * BLOCK, b->data, half * BLOCK);
             if (tree) { /* a root with room for three, and a leaf in the first block of /other */
-                gen_be16(fork + 4, 1);
-                gen_be16(fork + 6, 1);
-                gen_be64(fork + header, 0);
-                gen_be64(fork + header + 3 * 8, b->other_off / BLOCK);
+                log_be16(fork + 4, 1);
+                log_be16(fork + 6, 1);
+                log_be64(fork + header, 0);
+                log_be64(fork + header + 3 * 8, b->other_off / BLOCK);
                 memset(leaf, 0, BLOCK);
-                gen_be32(leaf, b->v5 ? XFS_BMBT_MAGIC_V5 : XFS_BMBT_MAGIC);
-                gen_be16(leaf + 6, 2);
+                log_be32(leaf, b->v5 ? XFS_BMBT_MAGIC_V5 : XFS_BMBT_MAGIC);
+                log_be16(leaf + 6, 2);
                 memset(leaf + 8, 0xff, 16);
                 if (b->v5) {
-                    gen_be64(leaf + 24, b->other_off / 512);
+                    log_be64(leaf + 24, b->other_off / 512);
                     memcpy(leaf + 40, b->image + 32, 16);
-                    gen_be64(leaf + 56, b->data_ino);
+                    log_be64(leaf + 56, b->data_ino);
                 }
                 pack_extent(leaf + header, 0, block + half, half);
                 pack_extent(leaf + header + 16, half, block, half);
                 if (b->v5)
-                    gen_le32(leaf + 64, xfs_crc(leaf, BLOCK, 64));
+                    log_le32(leaf + 64, xfs_crc(leaf, BLOCK, 64));
             } else {
                 pack_extent(fork, 0, block + half, half);
                 pack_extent(fork + 16, half, block, half);
@@ -219,12 +219,12 @@ static void test_new_inodes(void)
     uint64_t block = b->other_off / BLOCK, ino = block << 1; /* two in a block */
     struct node n;
 
-    gen_le16(d.type, XFS_LI_ICREATE);
-    gen_le16(d.size, 1);
-    gen_be32(d.agbno, (uint32_t)block);
-    gen_be32(d.count, 64);
-    gen_be32(d.isize, 512);
-    gen_be32(d.length, 32);
+    log_le16(d.type, XFS_LI_ICREATE);
+    log_le16(d.size, 1);
+    log_be32(d.agbno, (uint32_t)block);
+    log_be32(d.count, 64);
+    log_be32(d.isize, 512);
+    log_be32(d.length, 32);
     for (int round = 0; round < 2; round++) {
         loggen_restart(&b->g, 3, 8);
         loggen_begin(&b->g, 1);
@@ -232,7 +232,7 @@ static void test_new_inodes(void)
         b->other_ino = ino + 63; /* where bed_log_inode writes to */
         b->other_ino_off = b->other_off + 63 * 512;
         memcpy(b->image + b->other_ino_off, b->image + b->data_ino_off, 512);
-        gen_be64(b->image + b->other_ino_off + offsetof(struct xfs_disk_inode, ino), ino + 63);
+        log_be64(b->image + b->other_ino_off + offsetof(struct xfs_disk_inode, ino), ino + 63);
         bed_log_inode(b, 1, ino + 63, XLOG_INODE_CORE, make_short, NULL, 0);
         loggen_commit(&b->g, 1);
         if (round == 1) {
@@ -354,17 +354,17 @@ static void log_exchange(struct bed *b, uint64_t a_ino, uint64_t b_ino, uint64_t
 {
     struct xlog_disk_exchange_intent d = {0};
 
-    gen_le16(d.type, XFS_LI_XMI);
-    gen_le16(d.size, 1);
-    gen_le64(d.id, 0x77);
-    gen_le64(d.inode1, a_ino);
-    gen_le64(d.inode2, b_ino);
-    gen_le64(d.startoff1, a_off);
-    gen_le64(d.startoff2, b_off);
-    gen_le64(d.blockcount, nr);
-    gen_le64(d.flags, flags);
-    gen_le64(d.isize1, size);
-    gen_le64(d.isize2, BED_DATA_BYTES);
+    log_le16(d.type, XFS_LI_XMI);
+    log_le16(d.size, 1);
+    log_le64(d.id, 0x77);
+    log_le64(d.inode1, a_ino);
+    log_le64(d.inode2, b_ino);
+    log_le64(d.startoff1, a_off);
+    log_le64(d.startoff2, b_off);
+    log_le64(d.blockcount, nr);
+    log_le64(d.flags, flags);
+    log_le64(d.isize1, size);
+    log_le64(d.isize2, BED_DATA_BYTES);
     loggen_restart(&b->g, 3, 8);
     loggen_begin(&b->g, 1);
     /* First a hole in the first file, and a part that was never written. */

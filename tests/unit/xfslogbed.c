@@ -172,14 +172,14 @@ void bed_log_inode(struct bed *b, uint32_t tid, uint64_t ino, uint32_t fields,
     if (change != NULL)
         change(&core.di);
     to_native(core.bytes, b->v5);
-    gen_le16(item.type, XFS_LI_INODE);
-    gen_le16(item.size, fork != NULL ? 3 : 2);
-    gen_le32(item.fields, fields);
-    gen_le16(item.dsize, (uint32_t)fork_len);
-    gen_le64(item.ino, ino);
-    gen_le64(item.blkno, chunk / 512);
-    gen_le32(item.len, 16);
-    gen_le32(item.boffset, (uint32_t)(off - chunk));
+    log_le16(item.type, XFS_LI_INODE);
+    log_le16(item.size, fork != NULL ? 3 : 2);
+    log_le32(item.fields, fields);
+    log_le16(item.dsize, (uint32_t)fork_len);
+    log_le64(item.ino, ino);
+    log_le64(item.blkno, chunk / 512);
+    log_le32(item.len, 16);
+    log_le32(item.boffset, (uint32_t)(off - chunk));
     loggen_op(&b->g, tid, 0, &item, sizeof(item));
     loggen_op(&b->g, tid, 0, &core, b->v5 ? sizeof(core) : 96);
     if (fork != NULL)
@@ -193,15 +193,15 @@ void bed_log_bmap(struct bed *b, uint32_t tid, uint64_t id, uint64_t ino, uint32
     uint64_t block = disk_off / be32(sb->blocksize), per_ag = be32(sb->agblocks);
     struct xlog_disk_bmap_intent d = {0};
 
-    gen_le16(d.type, XFS_LI_BUI);
-    gen_le16(d.size, 1);
-    gen_le32(d.nr_extents, 1);
-    gen_le64(d.id, id);
-    gen_le64(d.owner, ino);
-    gen_le64(d.startblock, block / per_ag << sb->agblklog[0] | block % per_ag);
-    gen_le64(d.startoff, off);
-    gen_le32(d.len, nr_blocks);
-    gen_le32(d.flags, flags);
+    log_le16(d.type, XFS_LI_BUI);
+    log_le16(d.size, 1);
+    log_le32(d.nr_extents, 1);
+    log_le64(d.id, id);
+    log_le64(d.owner, ino);
+    log_le64(d.startblock, block / per_ag << sb->agblklog[0] | block % per_ag);
+    log_le64(d.startoff, off);
+    log_le32(d.len, nr_blocks);
+    log_le32(d.flags, flags);
     loggen_op(&b->g, tid, 0, &d, sizeof(d));
 }
 
@@ -209,8 +209,8 @@ void bed_log_done(struct bed *b, uint32_t tid, uint32_t type, uint64_t id)
 {
     uint8_t d[16] = {0};
 
-    gen_le16(d, type);
-    gen_le16(d + 2, 1);
-    gen_le64(d + 8, id);
+    log_le16(d, type);
+    log_le16(d + 2, 1);
+    log_le64(d + 8, id);
     loggen_op(&b->g, tid, 0, d, sizeof(d));
 }

@@ -9,37 +9,37 @@
 #include "core/fs/xfs_disk.h"
 #include "core/fs/xfs_log_disk.h"
 
-void gen_le64(uint8_t *p, uint64_t v)
+void log_le64(uint8_t *p, uint64_t v)
 {
     for (int i = 0; i < 8; i++)
         p[i] = (uint8_t)(v >> (8 * i));
 }
 
-void gen_le32(uint8_t *p, uint32_t v)
+void log_le32(uint8_t *p, uint32_t v)
 {
     for (int i = 0; i < 4; i++)
         p[i] = (uint8_t)(v >> (8 * i));
 }
 
-void gen_le16(uint8_t *p, uint32_t v)
+void log_le16(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)v;
     p[1] = (uint8_t)(v >> 8);
 }
 
-void gen_be64(uint8_t *p, uint64_t v)
+void log_be64(uint8_t *p, uint64_t v)
 {
     for (int i = 0; i < 8; i++)
         p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-void gen_be32(uint8_t *p, uint32_t v)
+void log_be32(uint8_t *p, uint32_t v)
 {
     for (int i = 0; i < 4; i++)
         p[i] = (uint8_t)(v >> (24 - 8 * i));
 }
 
-void gen_be16(uint8_t *p, uint32_t v)
+void log_be16(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
@@ -60,7 +60,7 @@ void loggen_restart(struct loggen *g, uint32_t cycle, uint32_t bb)
         if (g->touched[i])
             memset(block, 0x5c, LOGGEN_BB);
         if (g->touched[i] || be32(block) != stamp_of_block)
-            gen_be32(block, stamp_of_block);
+            log_be32(block, stamp_of_block);
         g->touched[i] = false;
     }
     g->cycle = g->tail_cycle = cycle;
@@ -103,8 +103,8 @@ void loggen_op(struct loggen *g, uint32_t tid, uint8_t flags, const void *data, 
 
     if (LOGGEN_BODY_MAX - g->len < 12 + len)
         return;
-    gen_be32(op, tid);
-    gen_be32(op + 4, (uint32_t)len);
+    log_be32(op, tid);
+    log_be32(op + 4, (uint32_t)len);
     op[8] = XLOG_CLIENT_TRANSACTION;
     op[9] = flags;
     op[10] = op[11] = 0;
@@ -133,13 +133,13 @@ void loggen_seal(struct loggen *g, uint32_t bb)
     for (uint32_t at = 0; at < len && len <= LOGGEN_BODY_MAX; at += LOGGEN_BB)
         crc = crc32c(crc, loggen_block(g, bb + headers + at / LOGGEN_BB),
                      len - at < LOGGEN_BB ? len - at : LOGGEN_BB);
-    gen_le32(h->crc, g->no_crc ? 0 : ~crc);
+    log_le32(h->crc, g->no_crc ? 0 : ~crc);
 }
 
 /* A block of the record, at the i-th place: what lies past the end has the next cycle. */
 static void stamp(struct loggen *g, uint32_t i, uint8_t *cycle_field)
 {
-    gen_be32(cycle_field, g->bb + i >= g->nr_bb ? g->cycle + 1 : g->cycle);
+    log_be32(cycle_field, g->bb + i >= g->nr_bb ? g->cycle + 1 : g->cycle);
 }
 
 void loggen_end(struct loggen *g)
@@ -152,16 +152,16 @@ void loggen_end(struct loggen *g)
         if (i > 0)
             stamp(g, i, loggen_block(g, g->bb + i));
     }
-    gen_be32(h->magic, XLOG_MAGIC);
-    gen_be32(h->cycle, g->cycle);
-    gen_be32(h->version, g->v2 ? 2 : 1);
-    gen_be32(h->len, (uint32_t)g->len);
-    gen_be64(h->lsn, loggen_lsn(g));
-    gen_be64(h->tail_lsn, (uint64_t)g->tail_cycle << 32 | g->tail_bb);
-    gen_be32(h->nr_ops, g->nr_ops);
-    gen_be32(h->fmt, g->fmt);
+    log_be32(h->magic, XLOG_MAGIC);
+    log_be32(h->cycle, g->cycle);
+    log_be32(h->version, g->v2 ? 2 : 1);
+    log_be32(h->len, (uint32_t)g->len);
+    log_be64(h->lsn, loggen_lsn(g));
+    log_be64(h->tail_lsn, (uint64_t)g->tail_cycle << 32 | g->tail_bb);
+    log_be32(h->nr_ops, g->nr_ops);
+    log_be32(h->fmt, g->fmt);
     memcpy(h->fs_uuid, g->uuid, sizeof(h->fs_uuid));
-    gen_be32(h->size, g->v2 ? g->buf_bytes : 0);
+    log_be32(h->size, g->v2 ? g->buf_bytes : 0);
     memset(g->body + g->len, 0, LOGGEN_BODY_MAX - g->len);
     for (uint32_t i = 0; i < nr; i++) {
         uint8_t *block = loggen_block(g, g->bb + headers + i);
@@ -189,8 +189,8 @@ void loggen_begin(struct loggen *g, uint32_t tid)
     uint8_t header[XLOG_TRANS_HEADER_BYTES] = {0};
 
     loggen_op(g, tid, XLOG_OP_START, NULL, 0);
-    gen_le32(header, XLOG_TRANS_MAGIC);
-    gen_le32(header + 4, 40);
+    log_le32(header, XLOG_TRANS_MAGIC);
+    log_le32(header + 4, 40);
     loggen_op(g, tid, 0, header, sizeof(header));
 }
 
@@ -204,12 +204,12 @@ void loggen_buf(struct loggen *g, uint32_t tid, uint64_t daddr, uint32_t nr_bb, 
 {
     uint8_t item[sizeof(struct xlog_disk_buf) + 17 * 4] = {0};
 
-    gen_le16(item, XFS_LI_BUF);
-    gen_le16(item + 2, nr > 0 ? 2 : 1);
-    gen_le16(item + 4, flags);
-    gen_le16(item + 6, nr_bb);
-    gen_le64(item + 8, daddr);
-    gen_le32(item + 16, 17);
+    log_le16(item, XFS_LI_BUF);
+    log_le16(item + 2, nr > 0 ? 2 : 1);
+    log_le16(item + 4, flags);
+    log_le16(item + 6, nr_bb);
+    log_le64(item + 8, daddr);
+    log_le32(item + 16, 17);
     for (uint32_t i = first; i < first + nr; i++)
         item[20 + i / 8] = (uint8_t)(item[20 + i / 8] | 1u << (i % 8));
     loggen_op(g, tid, 0, item, sizeof(item));

@@ -66,11 +66,11 @@ void loggen_buf(struct loggen *g, uint32_t tid, uint64_t daddr, uint32_t nr_bb, 
 /* The end of a clean unmount. */
 void loggen_unmount(struct loggen *g);
 
-void gen_le16(uint8_t *p, uint32_t v);
-void gen_le32(uint8_t *p, uint32_t v);
-void gen_le64(uint8_t *p, uint64_t v);
-void gen_be16(uint8_t *p, uint32_t v);
-void gen_be32(uint8_t *p, uint32_t v);
-void gen_be64(uint8_t *p, uint64_t v);
+void log_le16(uint8_t *p, uint32_t v);
+void log_le32(uint8_t *p, uint32_t v);
+void log_le64(uint8_t *p, uint64_t v);
+void log_be16(uint8_t *p, uint32_t v);
+void log_be32(uint8_t *p, uint32_t v);
+void log_be64(uint8_t *p, uint64_t v);
 
 #endif
