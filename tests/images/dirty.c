@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dirty FOLDER ROUNDS - leaves a file system in the middle of its work: many synced changes that
+ * dirty FOLDER ROUNDS[f] - leaves a file system in the middle of its work: many synced changes that
  * its journal holds, some that nobody synced, and files that only an open descriptor keeps. The
  * guest then ends without unmounting. Statically linked.
  *
- * What a file system does not support (reflinks, fallocate, extended attributes) is left out.
+ * "f": without folders. What a file system does not support (reflinks, fallocate, extended
+ * attributes) is left out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,8 @@
 #include "tests/images/files.h"
 
 #define NAME_LEN 64
+
+static bool flat;
 
 static void numbered(char name[NAME_LEN], const char *stem, uint32_t n)
 {
@@ -40,18 +43,21 @@ static void reuse(uint32_t round)
 {
     char dir[NAME_LEN], name[2 * NAME_LEN];
 
-    numbered(dir, "gone", round);
-    must(mkdir(dir, 0755) == 0, dir);
+    numbered(dir, flat ? "file" : "gone", round);
+    if (!flat)
+        must(mkdir(dir, 0755) == 0, dir);
     for (uint32_t i = 0; i < 200; i++) {
-        snprintf(name, sizeof(name), "%s/%u-a-name-that-fills-blocks-soon", dir, i);
+        snprintf(name, sizeof(name), "%s%c%u-a-name-that-fills-blocks-soon", dir, flat ? '-' : '/',
+                 i);
         close(create(name));
     }
-    sync_folder(dir);
+    sync_folder(flat ? "." : dir);
     for (uint32_t i = 0; i < 200; i++) {
-        snprintf(name, sizeof(name), "%s/%u-a-name-that-fills-blocks-soon", dir, i);
+        snprintf(name, sizeof(name), "%s%c%u-a-name-that-fills-blocks-soon", dir, flat ? '-' : '/',
+                 i);
         must(unlink(name) == 0, name);
     }
-    must(rmdir(dir) == 0, dir);
+    must(flat || rmdir(dir) == 0, dir);
     sync_folder(".");
     numbered(name, "reused", round);
     make(name, 60000, round);
@@ -98,12 +104,14 @@ static void names(uint32_t round)
     must(symlink(target, a) == 0, a);
     numbered(a, "fifo", round);
     must(mkfifo(a, 0640) == 0, a);
-    numbered(a, "folder", round);
-    must(mkdir(a, 0750) == 0, a);
-    snprintf(b, sizeof(b), "%s/inside", a);
-    make(b, 9000, round);
-    numbered(b, "moved", round);
-    must(rename(a, b) == 0, b);
+    if (!flat) {
+        numbered(a, "folder", round);
+        make_folder(a);
+        snprintf(b, sizeof(b), "%s/inside", a);
+        make(b, 9000, round);
+        numbered(b, "moved", round);
+        must(rename(a, b) == 0, b);
+    }
     if (round > 0) { /* over a file that is there */
         numbered(a, "new-name", round - 1);
         make("over", 2000 + round, round);
@@ -162,26 +170,37 @@ static void unsynced(void)
         close(fd);
     }
     must(rename("unsynced-3", "unsynced-moved") == 0 && unlink("unsynced-5") == 0, "unsynced");
-    fd = open("boot/grub/menu.lst", O_RDWR | O_APPEND);
+    fd = open(flat ? "menu.lst" : "boot/grub/menu.lst", O_RDWR | O_APPEND);
     must(fd >= 0 && write(fd, "# not synced\n", 13) == 13, "menu.lst");
+    close(fd);
+}
+
+static void sync_file_system(void)
+{
+    int fd = open(".", O_RDONLY | O_DIRECTORY);
+
+    must(fd >= 0 && syncfs(fd) == 0, "syncfs");
     close(fd);
 }
 
 int main(int argc, char **argv)
 {
-    must(argc == 3 && chdir(argv[1]) == 0, "usage: dirty FOLDER ROUNDS");
+    must(argc == 3 && chdir(argv[1]) == 0, "usage: dirty FOLDER ROUNDS[f]");
     uint32_t rounds = (uint32_t)atoi(argv[2]);
 
-    directory("before", 600, 60);
-    sync();
+    flat = strchr(argv[2], 'f') != NULL;
+    create("the-first-name-is-a-long-one-in-all-folders");
+    if (!flat)
+        directory("before", 600, 60);
+    sync_file_system(); /* sync() would write all the guest's disks home */
     for (uint32_t i = 0; i < rounds; i++) {
         rnd_seed(i);
-        upgrade(i + 1, 200);
+        upgrade(i + 1, 200, flat);
         names(i);
         pieces(i);
         reuse(i);
         extras(i);
-        if (i % 4 == 2) {
+        if (!flat && i % 4 == 2) {
             char dir[NAME_LEN];
 
             numbered(dir, "entries", i);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define NAME_CH   "abcdefghijklmnopqrstuvwxyz0123456789"
+#define LONG_NAME "a-name-that-is-long-enough-to-make-up-for-many-short-ones-below"
 #define SEED      88172645463325252u
 #define KERNELS   3 /* that stay in boot */
 #define WRITE_MAX 65536u
@@ -73,6 +74,15 @@ void sync_folder(const char *path)
     close_synced(fd);
 }
 
+void make_folder(const char *path)
+{
+    char name[256];
+
+    must(mkdir(path, 0755) == 0, path);
+    snprintf(name, sizeof(name), "%s/%s", path, LONG_NAME);
+    close(create(name));
+}
+
 void entry_name(char name[256], uint32_t i, uint32_t max_len)
 {
     uint32_t len = 8 + (i * 2654435761u >> 8) % (max_len - 7);
@@ -88,7 +98,8 @@ void directory(const char *dir, uint32_t nr, uint32_t max_len)
 {
     char name[256], target[32] = "";
 
-    must(mkdir(dir, 0755) == 0 && chdir(dir) == 0, dir);
+    make_folder(dir);
+    must(chdir(dir) == 0, dir);
     for (uint32_t i = 0; i < nr; i++) {
         entry_name(name, i, max_len);
         if (i % 20000 == 0) {
@@ -125,7 +136,7 @@ static void replace(const char *to, uint32_t size, uint32_t salt, const char *te
     sync_folder(".");
 }
 
-static void replace_menu(uint32_t n)
+static void replace_menu(const char *path, uint32_t n)
 {
     char text[1024] = "default 0\ntimeout 3\n", entry[200];
 
@@ -136,27 +147,37 @@ static void replace_menu(uint32_t n)
                  i, i, i);
         strcat(text, entry);
     }
-    replace("grub/menu.lst", (uint32_t)strlen(text), 0, text);
-    sync_folder("grub");
+    replace(path, (uint32_t)strlen(text), 0, text);
 }
 
-void upgrade(uint32_t n, uint32_t max_kib)
+static void remove_old(const char *stem, uint32_t n)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "%s-%u", stem, n);
+    must(unlink(name) == 0 || errno == ENOENT, name);
+}
+
+void upgrade(uint32_t n, uint32_t max_kib, bool flat)
 {
     char name[32];
     uint32_t bytes = max_kib * 1024;
 
-    must((mkdir("boot", 0755) == 0 || errno == EEXIST) && chdir("boot") == 0, "boot");
-    must(mkdir("grub", 0755) == 0 || errno == EEXIST, "boot/grub");
+    if (!flat && access("boot", F_OK) != 0) {
+        make_folder("boot");
+        make_folder("boot/grub");
+    }
+    must(flat || chdir("boot") == 0, "boot");
     snprintf(name, sizeof(name), "vmlinuz-%u", n);
     replace(name, bytes / 4 + n * 2654435761u % (bytes / 4), n, NULL);
     snprintf(name, sizeof(name), "initrd-%u", n);
     replace(name, bytes / 2 + n * 40503u % (bytes / 2), n + 100, NULL);
-    replace_menu(n);
+    replace_menu(flat ? "menu.lst" : "grub/menu.lst", n);
+    if (!flat)
+        sync_folder("grub");
     if (n > KERNELS) {
-        snprintf(name, sizeof(name), "vmlinuz-%u", n - KERNELS);
-        must(unlink(name) == 0 || errno == ENOENT, name);
-        snprintf(name, sizeof(name), "initrd-%u", n - KERNELS);
-        must(unlink(name) == 0 || errno == ENOENT, name);
+        remove_old("vmlinuz", n - KERNELS);
+        remove_old("initrd", n - KERNELS);
     }
-    must(chdir("..") == 0, "..");
+    must(flat || chdir("..") == 0, "..");
 }

@@ -8,6 +8,7 @@
 #ifndef TESTS_IMAGES_FILES_H
 #define TESTS_IMAGES_FILES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void must(int good, const char *what);
@@ -21,6 +22,11 @@ int create(const char *path);
 void put_salted(int fd, uint64_t off, uint32_t len, uint32_t salt);
 void put(int fd, uint64_t off, uint32_t len);
 void close_synced(int fd);
+/*
+ * A folder with one long name in it: since 5.11 Linux finds fault with ReiserFS directories whose
+ * names are short on average, when they are of format 3.5.
+ */
+void make_folder(const char *path);
 /* Puts a folder's entries on the disk. */
 void sync_folder(const char *path);
 
@@ -32,8 +38,8 @@ void directory(const char *dir, uint32_t nr, uint32_t max_len);
 /*
  * Kernel number n (from 1) comes into the folder boot below the current one, as a package manager
  * ends it: each file is written beside, synced, renamed, and the folder synced; then menu.lst the
- * same way; then kernel n - 3 goes. max_kib: the largest file.
+ * same way; then kernel n - 3 goes. max_kib: the largest file. `flat`: all in the current folder.
  */
-void upgrade(uint32_t n, uint32_t max_kib);
+void upgrade(uint32_t n, uint32_t max_kib, bool flat);
 
 #endif

@@ -33,7 +33,7 @@ def command(*args, env=None, **kw):
 class Job:
     """One disk of a guest and what is done with it; modes as in init.sh."""
 
-    def __init__(self, image, mode, fs, options="-", number=0, sector=512):
+    def __init__(self, image, mode, fs, options="-", number="0", sector=512):
         self.image, self.mode, self.fs = image, mode, fs
         self.options, self.number, self.sector = options, number, sector
         self.lines = None  # what Linux saw
@@ -52,14 +52,11 @@ class Guest:
         if r.returncode:
             raise Failed("guest.sh %s: status %d" % (kernel, r.returncode))
 
-    def knows(self, fs):
-        return (self.work / self.kernel / "root/modules" / ("order-" + fs)).exists()
-
-    def arguments(self, tag, jobs, append):
+    def arguments(self, tag, jobs, append=""):
         """QEMU's arguments; every disk is a function of a PCI slot."""
         base = self.work / self.kernel
         plan, report = self.work / (tag + ".plan"), self.work / (tag + ".report")
-        plan.write_text("".join("i%d %s %s %s %d\n" % (i, j.mode, j.fs, j.options, j.number)
+        plan.write_text("".join("i%d %s %s %s %s\n" % (i, j.mode, j.fs, j.options, j.number)
                                 for i, j in enumerate(jobs)))
         os.truncate(plan, (plan.stat().st_size + 4095) & ~4095)
         report.write_bytes(b"")

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: MIT
 """proto.py FOLDER - a prototype file for mkfs.xfs -p that fills a file system with FOLDER.
 
-Names with white space cannot be said in one (mkfs.xfs 6.1), and are left out; a second name of a
-file becomes a second file.
+Names with white space cannot be said in one (mkfs.xfs 6.1), and are left out; so are links that do not
+fit an inode, which it writes without their header. A second name of a file becomes a second file.
 """
 
 import os
 import stat
 import sys
+
+INLINE_LINK = 100
 
 
 def mode_field(st):
@@ -22,7 +24,9 @@ def walk(folder, out):
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         st = os.lstat(path)
-        if name.split() != [name] or (stat.S_ISLNK(st.st_mode) and not os.readlink(path).split()):
+        if name.split() != [name]:
+            continue
+        if stat.S_ISLNK(st.st_mode) and len(os.readlink(path)) > INLINE_LINK:
             continue
         head = "%s %s 0 0" % (name, mode_field(st))
         if stat.S_ISDIR(st.st_mode):
