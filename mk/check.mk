@@ -11,7 +11,8 @@ SUITES = 'unit64=$(UNIT_RUN64)' \
          'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
          '+guest=$(MAKE) --no-print-directory check-guest' \
          'hostile=$(MAKE) --no-print-directory check-hostile' \
-         'images=$(MAKE) --no-print-directory check-images'
+         'images=$(MAKE) --no-print-directory check-images' \
+         'crash=$(MAKE) --no-print-directory crash CRASH_ROUNDS=10'
 
 .PHONY: check lint ci check-build
 ## make check        all tests; installs what they need

@@ -76,6 +76,13 @@ check-images: $(BUILD)/pvboot
 	tests/images/volumes.py $(BUILD)/pvboot $(BUILD)/images-test/volumes || status=1; \
 	exit $$status
 
+CRASH_ROUNDS ?= 10
+
+.PHONY: crash
+## make crash [CRASH_ROUNDS=200] disks of a guest killed in the middle of kernel upgrades, pvboot against Linux
+crash: $(BUILD)/pvboot
+	tests/crash/crash.py $(BUILD)/pvboot $(BUILD)/crash $(CRASH_ROUNDS)
+
 # Damaged file systems, read under the sanitizers.
 HOSTILE := $(BUILD)/unit64/tests/hostile/hostile
 

@@ -48,9 +48,10 @@ esac
 # The programs; once for all kernels.
 bin=$out/bin
 mkdir -p "$bin"
-for p in writer dirty; do
-    [ -x "$bin/$p" ] ||
-        gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -static -I"$top" -o "$bin/$p" "$here/$p.c" "$here/files.c"
+for p in images/writer images/dirty crash/upgrades; do
+    [ -x "$bin/${p##*/}" ] ||
+        gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -static -I"$top" -o "$bin/${p##*/}" \
+            "$top/tests/$p.c" "$here/files.c"
 done
 # glibc warns that libcrypto could load shared objects; nothing here does.
 [ -x "$bin/report" ] ||
@@ -88,8 +89,5 @@ dep=$tree/lib/modules/$version/modules.dep
 modules virtio_pci virtio_blk >"$root/modules/order"
 for fs in $file_systems; do
     modules crc32c_generic "$fs" >"$root/modules/order-$fs"
-    # A kernel that knows it has it as a module or built in.
-    [ -s "$root/modules/order-$fs" ] || grep -q "/$fs\.ko" "$tree/lib/modules/$version/modules.builtin" ||
-        rm "$root/modules/order-$fs"
 done
 (cd "$root" && find . | cpio -o -H newc --quiet -R 0:0) | gzip -1 >"$guest/initrd.gz"

@@ -7,6 +7,7 @@
 # r  mount read-only, report        rw  mount writable (which recovers), report
 # w  write with NUMBER entries, unmount, then as r
 # d  write, and leave mounted: the guest's end is a crash. No report.
+# c  upgrade kernels in the background, without end: the guest waits to be killed
 # p  report the partitions: number, start and size in 512 bytes, what their file "name" holds
 #
 # What Linux sees goes to the disk "report".
@@ -63,20 +64,23 @@ report_partitions() {
         echo "$(cat "$part") $(cat "$at/start") $(cat "$at/size") $content" >&3
     done
 }
-# Nothing is written home behind the back of a test of journals.
-echo 360000 >/proc/sys/vm/dirty_writeback_centisecs # 0 makes ReiserFS commit at once
-echo 360000 >/proc/sys/vm/dirty_expire_centisecs
-echo 90 >/proc/sys/vm/dirty_ratio
-echo 80 >/proc/sys/vm/dirty_background_ratio
-
 exec 3>/report
 tr -d '\0' <"$(disk plan)" >/plan
+# Nothing is written home behind the back of a test of journals; a machine that runs is left as it is.
+quiet=1
+grep -q " c " /plan && quiet=
+if [ "$quiet" ]; then
+    echo 360000 >/proc/sys/vm/dirty_writeback_centisecs # 0 makes ReiserFS commit at once
+    echo 360000 >/proc/sys/vm/dirty_expire_centisecs
+    echo 90 >/proc/sys/vm/dirty_ratio
+    echo 80 >/proc/sys/vm/dirty_background_ratio
+fi
 end=sync
 while read -r serial mode fs options number <&4; do
     dev=$(disk "$serial")
     mkdir -p "/mnt/$serial"
     load "/modules/order-$fs"
-    [ "$fs" != xfs ] || echo 720000 >/proc/sys/fs/xfs/xfssyncd_centisecs
+    [ "$fs" != xfs ] || [ -z "$quiet" ] || echo 720000 >/proc/sys/fs/xfs/xfssyncd_centisecs
     [ "$options" != - ] || options=
     # Copies of an image have one name.
     [ "$fs" != xfs ] || options=${options:+$options,}nouuid
@@ -98,8 +102,21 @@ while read -r serial mode fs options number <&4; do
         end=
         write_tree dirty || failed writing
         ;;
+    c)
+        options=rw${options:+,$options}
+        end=never
+        if mount -t "$fs" -o "$options" "$dev" "/mnt/$serial"; then
+            { upgrades "/mnt/$serial"; echo "# failed $serial"; } &
+        else
+            echo "# failed $serial mounting"
+        fi
+        ;;
     esac
 done 4</plan
+if [ "$end" = never ]; then
+    echo "# running"
+    wait
+fi
 echo "# end" >&3
 exec 3>&-
 dd if=/report of="$(disk report)" bs=64k conv=fsync 2>/dev/null
