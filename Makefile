@@ -75,7 +75,7 @@ UNIT := $(addprefix tests/unit/,test_base.c \
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
-UNIT_SUPPORT += xfsloggen.c xfslogbed.c
+UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += tests/unit/test_reiserfs.c
 UNIT_SUPPORT += reisergen.c
 

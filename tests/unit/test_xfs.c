@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/test.h"
 #include "tests/unit/xfs_image.h"
 
 #define BIG_BYTES ((size_t)3 * 1024 * 1024 + 777)

@@ -3,6 +3,7 @@
 #ifndef PVBOOT_TESTS_XFS_IMAGE_H
 #define PVBOOT_TESTS_XFS_IMAGE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/bytes.h"
@@ -10,7 +11,6 @@
 #include "tests/unit/mkfs.h"
 #include "tests/unit/mkxfs.h"
 #include "tests/unit/support.h"
-#include "tests/unit/test.h"
 
 struct opened {
     struct mem_disk disk;
