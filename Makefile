@@ -83,7 +83,7 @@ UNIT_SUPPORT += reisergen.c
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c \
           fuzz_ext.c fuzz_ext_journal.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
-FUZZ += tests/fuzz/fuzz_xfs_log.c
+FUZZ += tests/fuzz/fuzz_xfs.c tests/fuzz/fuzz_xfs_log.c
 FUZZ += tests/fuzz/fuzz_reiserfs.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 

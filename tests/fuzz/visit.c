@@ -151,13 +151,48 @@ static void run_raw(const uint8_t *data, size_t size)
     free(copy);
 }
 
+struct undo {
+    struct {
+        uint8_t *at, was;
+    } bytes[PATCHES_MAX * (8 + 4)];
+    size_t nr;
+};
+
+static void change(struct undo *u, uint8_t *byte, uint8_t to)
+{
+    u->bytes[u->nr].at = byte;
+    u->bytes[u->nr++].was = *byte;
+    *byte = to;
+}
+
+static void change_back(struct undo *u)
+{
+    while (u->nr > 0) {
+        u->nr--;
+        *u->bytes[u->nr].at = u->bytes[u->nr].was;
+    }
+}
+
+/* Make the checksums of what was patched right again. */
+static void mend(const struct fuzz_image *image, struct undo *u)
+{
+    for (size_t i = 0, nr = u->nr; i < nr; i++) {
+        size_t at;
+        uint8_t sum[4];
+
+        if (i > 0 && u->bytes[i].at == u->bytes[i - 1].at + 1)
+            continue; /* the same patch */
+        if (!image->checksum(image->data, (size_t)(u->bytes[i].at - image->data), &at, sum))
+            continue;
+        for (size_t k = 0; k < sizeof(sum); k++)
+            change(u, image->data + at + k, sum[k]);
+    }
+}
+
 void fuzz_images(const struct fuzz_image *images, size_t nr_images, const uint8_t *data,
                  size_t size)
 {
-    struct {
-        uint8_t *at, was;
-    } undo[PATCHES_MAX * 8];
-    size_t nr_undo = 0;
+    struct undo undo = {.nr = 0};
     struct mem_disk m;
 
     if (size < 1)
@@ -177,16 +212,12 @@ void fuzz_images(const struct fuzz_image *images, size_t nr_images, const uint8_
                         where % SECTOR;
         size_t room = SECTOR - where % SECTOR, often = 1 + (data[at + 4] & 7u);
 
-        for (size_t i = 0; i < often && i < room; i++) {
-            undo[nr_undo].at = byte + i;
-            undo[nr_undo++].was = byte[i];
-            byte[i] = data[at + 3];
-        }
+        for (size_t i = 0; i < often && i < room; i++)
+            change(&undo, byte + i, data[at + 3]);
     }
+    if (image->checksum != NULL)
+        mend(image, &undo);
     mem_disk_init(&m, image->data, image->len, SECTOR);
     fuzz_visit(&m.disk, true);
-    while (nr_undo > 0) {
-        nr_undo--;
-        *undo[nr_undo].at = undo[nr_undo].was;
-    }
+    change_back(&undo);
 }

@@ -17,6 +17,11 @@ struct fuzz_image {
     size_t len;
     uint32_t *sectors; /* that hold metadata */
     size_t nr_sectors;
+    /*
+     * NULL, or called for each patched place when all are made: the checksum that would be right
+     * around it, and where it stands; false when nothing there has one.
+     */
+    bool (*checksum)(const uint8_t *data, size_t off, size_t *at, uint8_t sum[4]);
 };
 
 /* Take the image (data is kept), and find its metadata: the sectors that a first walk reads. */

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fuzz the XFS reader, from mount to file content; see visit.h for what an input is. In version 5
+ * the checksum of what was changed is made right again, so that the code behind it is reached.
+ */
+#include <string.h>
+
+#include "core/base/bytes.h"
+#include "tests/fuzz/seeds.h"
+#include "tests/fuzz/visit.h"
+#include "tests/unit/xfs_build.h"
+
+static const struct {
+    const char *options;
+    bool sealed;
+} kinds[] = {
+    {"-m crc=0 -i size=256 -b size=512 -n ftype=0", false},
+    {"-m crc=0 -n ftype=1,size=8192", false},
+    {"-m crc=0 -b size=1024 -n version=ci", false},
+    {"-b size=1024", true},
+    {"-m bigtime=1 -i nrext64=1", true},
+    {"", false},
+};
+#define NR_KINDS ARRAY_LEN(kinds)
+
+static struct fuzz_image images[NR_KINDS];
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define BLOCK_4K  4096u /* of the images that are sealed: 1024 or this */
+#define INODE     512u
+#define SUPER     512u
+#define DA_MAGIC  offsetof(struct xfs_disk_da5, magic)
+#define NO_OFFSET SIZE_MAX
+
+/* Where a block that begins so has its checksum; NO_OFFSET: no block that has one. */
+static size_t crc_off_of(const uint8_t *b)
+{
+    switch (be32(b)) {
+    case XFS_DIR_BLOCK_MAGIC_V5:
+    case XFS_DIR_DATA_MAGIC_V5:
+        return offsetof(struct xfs_disk_dir_data5, crc);
+    case XFS_BMBT_MAGIC_V5:
+        return offsetof(struct xfs_disk_bmbt, crc);
+    case XFS_SYMLINK_MAGIC:
+        return offsetof(struct xfs_disk_symlink, crc);
+    default:
+        break;
+    }
+    switch (be16(b + DA_MAGIC)) {
+    case XFS_DA_NODE_MAGIC_V5:
+    case XFS_DIR_LEAF1_MAGIC5:
+    case XFS_DIR_LEAFN_MAGIC5:
+        return offsetof(struct xfs_disk_da5, crc);
+    default:
+        return NO_OFFSET;
+    }
+}
+
+static bool checksum(const uint8_t *data, size_t off, size_t *at, uint8_t sum[4])
+{
+    size_t size = be32(data + offsetof(struct xfs_disk_super, blocksize)) == 1024 ? 1024 : BLOCK_4K;
+    size_t start = off / size * size, crc_off = crc_off_of(data + start);
+
+    if (off < SUPER) {
+        start = 0;
+        size = SUPER;
+        crc_off = offsetof(struct xfs_disk_super, crc);
+    } else if (be16(data + off / INODE * INODE) == XFS_INODE_MAGIC) {
+        start = off / INODE * INODE;
+        size = INODE;
+        crc_off = offsetof(struct xfs_disk_inode, crc);
+    } else if (crc_off == NO_OFFSET) {
+        return false;
+    }
+    uint32_t crc = xfs_crc(data + start, size, crc_off);
+
+    for (size_t i = 0; i < 4; i++)
+        sum[i] = (uint8_t)(crc >> 8 * i);
+    *at = start + crc_off;
+    return true;
+}
+
+/* Add what mkfs.xfs does not write. */
+static void build_more(uint8_t *data, size_t len)
+{
+    char target[1000]; /* and its NUL */
+    struct xfs_build b;
+    struct opened o;
+
+    must_be_ok(open_image(&o, data, len), "an image of mkfs.xfs");
+    xfs_build_init(&b, &o);
+    xfs_build_file(&b, "/dir/f1", 400);
+    memset(target, '/', sizeof(target));
+    target[sizeof(target) - 1] = '\0';
+    xfs_build_link(&b, "slow", target, 999 / (b.x->block_bytes - 56) + 1);
+    arena_reset(&o.arena);
+}
+
+/* Starting points: each image's metadata, patched here and there. */
+static void write_seeds(const char *folder)
+{
+    uint32_t state = 1;
+
+    for (unsigned i = 0; i < NR_KINDS * 40; i++) {
+        uint8_t kind = (uint8_t)(i % NR_KINDS), patches[5 * 4];
+
+        for (size_t k = 0; k < sizeof(patches); k++)
+            patches[k] = (uint8_t)(next_random(&state) >> 8);
+        seed(folder, i, (struct bytes){&kind, 1}, (struct bytes){patches, sizeof(patches)});
+    }
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static uint8_t some[300000];
+    size_t len;
+
+    put_file("tree/dir/f1", some, 3);
+    put_file("tree/dir/f2", some, 30000);
+    put_file("tree/boot/big", some, sizeof(some));
+    run("cd tree; ln -s dir/f1 link; ln -s .. dir/up; ln -s x slow; ln -s /dir up; "
+        "mkdir -p a/b/c few; for i in $(seq 20); do : > a/b/name-$i; done; "
+        "for i in $(seq 130); do : > dir/name-$i; done; : > few/f2; mkdir few/d");
+    for (size_t i = 0; i < NR_KINDS; i++) {
+        uint8_t *data = make_xfs(kinds[i].options, "tree", "24M", &len);
+
+        build_more(data, len);
+        fuzz_image_init(&images[i], data, len);
+        images[i].checksum = kinds[i].sealed ? checksum : NULL;
+    }
+    write_seeds(seed_folder(*argc, *argv));
+    drop_temp_dir(); /* libFuzzer does not end by exit() */
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_images(images, NR_KINDS, data, size);
+    return 0;
+}
