@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The ext2/3/4 reader: superblock, features and group descriptors. The format's source is named in
- * ext_disk.h; the journal is not this reader's affair but the seam's in fs.h.
+ * ext_disk.h; the journal is ext_journal.h's affair.
  */
 #include "core/fs/ext.h"
 

@@ -8,6 +8,7 @@
  *     ext_dir.c    directories, block by block
  *     ext_htree.c  directories through their index; ext_hash.c has the hash functions
  *     ext_inline.c content that lies in the inode
+ *     ext_edits.c  what fast commits of the journal changed; ext_journal.h has the replay
  */
 #ifndef PVBOOT_FS_EXT_H
 #define PVBOOT_FS_EXT_H
