@@ -10,7 +10,7 @@
 #include "core/fs/crc.h"
 #include "core/fs/ext.h"
 
-#define DIR_BLOCKS_MAX      ((uint64_t)1 << 19) /* read of one directory; 2 GiB with 4 KiB blocks */
+#define DIR_BYTES_MAX       ((uint64_t)2 << 30) /* read of one directory */
 #define DIR_PIECE_BYTES     ((uint64_t)65536)   /* read at once */
 #define REC_LEN_MIN         12u
 #define INLINE_PARENT_BYTES 4u
@@ -199,7 +199,7 @@ static struct err walk_run(struct dir_walk *w, const struct run *run, uint64_t s
 static struct err walk_dir(struct dir_walk *w, struct arena *scratch)
 {
     struct ext *x = ext_of(w->fs);
-    uint64_t size = w->dir->size_bytes, budget = DIR_BLOCKS_MAX * x->block_bytes;
+    uint64_t size = w->dir->size_bytes, budget = DIR_BYTES_MAX;
     uint8_t *buf = arena_pages(scratch, (size_t)min_u64(align_up(size, 4096), DIR_PIECE_BYTES));
     struct run run;
 
@@ -215,8 +215,8 @@ static struct err walk_dir(struct dir_walk *w, struct arena *scratch)
         uint64_t cost = run.kind == RUN_DISK ? len : x->block_bytes;
 
         if (cost > budget)
-            return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b blocks", w->dir->ino,
-                        DIR_BLOCKS_MAX);
+            return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b bytes", w->dir->ino,
+                        DIR_BYTES_MAX);
         budget -= cost;
         if (run.kind == RUN_DISK)
             TRY(walk_run(w, &run, skip, len, buf));

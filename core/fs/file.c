@@ -10,7 +10,7 @@
 #include "core/fs/fs.h"
 #include "core/fs/runs.h"
 
-#define READ_REQS_MAX 16
+#define READ_REQS_MAX 32
 
 struct err file_open(struct file *f, struct fs *fs, struct arena *a, const char *path,
                      struct walk_report *report)

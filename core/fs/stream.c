@@ -15,7 +15,7 @@
 #define STREAM_CHUNKS    4
 #define STREAM_CHUNK_MAX ((uint64_t)512 * 1024)
 #define STREAM_CHUNK_MIN ((uint64_t)16 * 1024)
-#define STREAM_REQS      8 /* a chunk */
+#define STREAM_REQS      32 /* a chunk */
 #define PAGE_BYTES       ((uint64_t)4096)
 
 struct stream_chunk {

@@ -13,6 +13,9 @@ static const char *const kinds[] = {
     "-t ext4 -b 1024 -O metadata_csum,64bit,^has_journal",
     "-t ext4 -b 1024 -O ^metadata_csum,inline_data,^has_journal -I 256",
     "-t ext4 -b 1024 -g 256 -O ^metadata_csum,^uninit_bg,meta_bg,^resize_inode,^has_journal",
+    /* Directories with an index, made by e2fsck; the last one without case. */
+    "-t ext4 -b 1024 -O ^metadata_csum,large_dir,^has_journal",
+    "-t ext4 -b 1024 -O ^metadata_csum,casefold,^has_journal -E encoding=utf8",
 };
 #define NR_KINDS ARRAY_LEN(kinds)
 

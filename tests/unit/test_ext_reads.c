@@ -86,6 +86,7 @@ static uint8_t *image_of(const char *options, size_t *len)
 {
     for (size_t i = 0; i < FILE_BYTES; i++)
         content[i] = (uint8_t)(i * 13 + i / 509 + 1);
+    run("rm -rf tree");
     put_file("tree/whole", content, FILE_BYTES);
     return make_ext(options, "tree", "40M", len);
 }
@@ -157,6 +158,63 @@ static void all_requests_end_after_an_error(void)
     file_stream_close(s);
     CHECK_U64(l.nr_waiting, 0);
     free(data);
+    arena_reset(&a);
+}
+
+#define PIECES 20000u
+
+/* A file in many pieces: a request a piece, many in flight, no piece of the tree read twice, and no
+ * memory that grows with the pieces. */
+static void files_of_many_pieces_are_read_by_pieces(void)
+{
+    size_t len, file_bytes = (size_t)PIECES * 2048, nr_tree_blocks = PIECES / 80 + 4;
+    uint8_t *want = calloc(1, file_bytes), *buf = buffer(file_bytes);
+    struct late_disk l;
+    struct arena a;
+    struct fs fs;
+    struct file f;
+    struct file_stream *s;
+    const uint8_t *bytes;
+    size_t n = 1, at = 0;
+
+    for (size_t i = 0; i < file_bytes; i++) {
+        if (i % 2048 < 1024)
+            want[i] = (uint8_t)(i * 13 + i / 509 + 1);
+    }
+    run("rm -rf tree");
+    put_file("tree/pieces", want, file_bytes);
+
+    uint8_t *data = make_ext("-t ext4 -b 1024 -O ^has_journal", "tree", "30M", &len);
+
+    arena_init(&a, &test_memory);
+    late_init(&l, data, len, 512);
+    CHECK_OK(fs_mount(&fs, &l.disk, &a, NULL));
+    CHECK_OK(file_open(&f, &fs, &a, "/pieces", NULL));
+    CHECK_U64(f.node.size_bytes, file_bytes);
+    CHECK_OK(disk_read(&l.disk, 0, buf, 300000)); /* fill the cache, so that its memory is there */
+    l.nr_requests = l.bytes = l.most_waiting = 0;
+    size_t used = a.used_bytes;
+
+    CHECK_OK(file_read(&f, 0, buf, file_bytes));
+    CHECK(memcmp(buf, want, file_bytes) == 0);
+    CHECK(l.nr_requests >= PIECES && l.nr_requests <= PIECES + nr_tree_blocks);
+    CHECK(l.bytes <= PIECES * 1024 + nr_tree_blocks * 4096);
+    CHECK(l.most_waiting >= 32);
+    CHECK(a.used_bytes - used <= 2 * ARENA_CHUNK);
+    l.nr_requests = l.most_waiting = 0;
+    CHECK_OK(file_stream_open(&s, &f, &a, 0, file_bytes));
+    while (n > 0) {
+        CHECK_OK(file_stream_next(s, &bytes, &n));
+        CHECK(n == 0 || memcmp(bytes, want + at, n) == 0);
+        at += n;
+    }
+    CHECK_U64(at, file_bytes);
+    CHECK(l.nr_requests <= PIECES + 2 * nr_tree_blocks);
+    CHECK(l.most_waiting >= 64);
+    file_stream_close(s);
+    free(buf);
+    free(data);
+    free(want);
     arena_reset(&a);
 }
 
@@ -260,6 +318,7 @@ int main(void)
 {
     RUN(many_large_requests_are_in_flight);
     RUN(all_requests_end_after_an_error);
+    RUN(files_of_many_pieces_are_read_by_pieces);
     RUN(sectors_may_be_larger_than_blocks);
     RUN(little_memory_is_enough);
     return test_done();
