@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.h"
 #include "tests/fuzz/visit.h"
+#include "tests/unit/extdir.h"
 #include "tests/unit/mkfs.h"
 
 static const char *const kinds[] = {
@@ -13,16 +14,27 @@ static const char *const kinds[] = {
     "-t ext4 -b 1024 -O metadata_csum,64bit,^has_journal",
     "-t ext4 -b 1024 -O ^metadata_csum,inline_data,^has_journal -I 256",
     "-t ext4 -b 1024 -g 256 -O ^metadata_csum,^uninit_bg,meta_bg,^resize_inode,^has_journal",
-    /* Directories with an index, made by e2fsck; the last one without case. */
-    "-t ext4 -b 1024 -O ^metadata_csum,large_dir,^has_journal",
-    "-t ext4 -b 1024 -O ^metadata_csum,casefold,^has_journal -E encoding=utf8",
 };
 #define NR_KINDS ARRAY_LEN(kinds)
 
-static struct fuzz_image images[NR_KINDS];
+/* With a large directory and its index; the second one without case. */
+static const char *const indexed[][2] = {
+    {"-t ext4 -b 1024 -O ^metadata_csum,large_dir,^has_journal", ""},
+    {"-t ext4 -b 1024 -O ^metadata_csum,casefold,^has_journal -E "
+     "encoding=utf8,encoding_flags=strict",
+     "set_inode_field /big flags 0x40080000"},
+};
+#define NR_IMAGES (NR_KINDS + ARRAY_LEN(indexed))
+
+static struct fuzz_image images[NR_IMAGES];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t name_of(char *name, unsigned i)
+{
+    return (size_t)sprintf(name, i == 2 ? "f2" : i % 2 != 0 ? "\u00c9t\u00c9-%u" : "name-%u", i);
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -45,12 +57,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
         fuzz_image_init(&images[i], data, len);
     }
+    for (size_t i = 0; i < ARRAY_LEN(indexed); i++) {
+        uint8_t *data = make_ext_dir(indexed[i][0], "half_md4", 1, indexed[i][1], name_of, 500,
+                                     1024, "1M", &len);
+
+        fuzz_image_init(&images[NR_KINDS + i], data, len);
+    }
     drop_temp_dir(); /* libFuzzer does not end by exit() */
     return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzz_images(images, NR_KINDS, data, size);
+    fuzz_images(images, NR_IMAGES, data, size);
     return 0;
 }

@@ -53,7 +53,8 @@ static size_t fill_dir(uint8_t *dir, name_fn name_of, unsigned nr, size_t block_
 }
 
 uint8_t *make_ext_dir(const char *options, const char *alg, int sign, const char *debugfs,
-                      name_fn name_of, unsigned nr, size_t block_bytes, size_t *len)
+                      name_fn name_of, unsigned nr, size_t block_bytes, const char *size,
+                      size_t *len)
 {
     char name[256];
     size_t room = 3 * block_bytes;
@@ -66,7 +67,7 @@ uint8_t *make_ext_dir(const char *options, const char *alg, int sign, const char
     put_file("tree/afile", "x", 1);
     put_file("tree/big", dir, fill_dir(dir, name_of, nr, block_bytes));
     free(dir);
-    free(make_ext(options, "tree", "40M", len));
+    free(make_ext(options, "tree", size, len));
     run("{ tune2fs -E hash_alg=%s image && debugfs -w -R 'ssv flags %d' image && "
         "debugfs -w -R 'set_inode_field /big mode 040755' image && debugfs -w -R '%s' image; } "
         ">log 2>&1 && { e2fsck -fyD image >log 2>&1; [ $? -le 1 ]; } && "

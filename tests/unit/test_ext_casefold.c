@@ -189,7 +189,7 @@ static uint8_t *make_image(const char *encoding_flags, size_t *len)
              "-t ext4 -b 1024 -O casefold,^metadata_csum,^has_journal -E encoding=utf8%s",
              encoding_flags);
     return make_ext_dir(options, "half_md4", 1, "set_inode_field /big flags 0x40080000", name_of,
-                        NR_NAMES, 1024, len);
+                        NR_NAMES, 1024, "40M", len);
 }
 
 static void names_are_found_without_case(void)

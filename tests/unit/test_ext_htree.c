@@ -50,7 +50,7 @@ static size_t name_of(char *name, unsigned i)
 static uint8_t *make_indexed(const char *options, const char *alg, int sign, unsigned nr,
                              size_t block_bytes, size_t *len)
 {
-    return make_ext_dir(options, alg, sign, "", name_of, nr, block_bytes, len);
+    return make_ext_dir(options, alg, sign, "", name_of, nr, block_bytes, "40M", len);
 }
 
 #define PLAIN "-t ext4 -b 1024 -O ^metadata_csum,^has_journal"
