@@ -40,6 +40,7 @@ static void close_log(struct xlog *log)
     xlog_table_free(log, &log->open_intents);
     arena_drop(log->arena, log->window.bytes);
     arena_drop(log->arena, log->record);
+    arena_drop(log->arena, log->crc);
     arena_drop(log->arena, log->buffer);
 }
 

@@ -22,6 +22,7 @@
 #define PVBOOT_FS_XFS_LOG_H
 
 #include "core/disk/overlay.h"
+#include "core/fs/crc.h"
 #include "core/fs/xfs.h"
 #include "core/fs/xfs_log_disk.h"
 
@@ -75,6 +76,7 @@ struct xlog {
 
     struct xlog_window window;
     uint8_t *record; /* one record: headers, then operations */
+    struct crc32c_tables *crc;
     uint64_t memory_bytes;
 
     struct overlay *overlay;

@@ -286,13 +286,16 @@ static struct err apply_icreate(struct xlog *log, const struct xlog_item *item)
         log->n.cancelled++;
         return OK;
     }
-    for (uint32_t i = 0; i < nr; i++) {
-        uint64_t at = off + (uint64_t)i * x->inode_bytes;
+    memset(log->buffer, 0, x->block_bytes);
+    for (uint32_t block = 0; block < len; block++, off += x->block_bytes) {
+        for (uint32_t i = 0; i < 1u << x->inopb_log; i++) {
+            uint32_t at = i << x->inode_log;
 
-        memset(log->buffer, 0, x->inode_bytes);
-        make_inode(x, (struct xfs_disk_inode *)log->buffer, (fsblock << x->inopb_log) + i, d->gen);
-        TRY(xlog_store(log, at, log->buffer, x->inode_bytes));
-        TRY(xlog_note_changed(log, at / XLOG_BB, x->inode_bytes / XLOG_BB));
+            make_inode(x, (struct xfs_disk_inode *)(log->buffer + at),
+                       ((fsblock + block) << x->inopb_log) + i, d->gen);
+            TRY(xlog_note_changed(log, (off + at) / XLOG_BB, x->inode_bytes / XLOG_BB));
+        }
+        TRY(xlog_store(log, off, log->buffer, x->block_bytes));
     }
     log->n.new_inodes += nr;
     return OK;

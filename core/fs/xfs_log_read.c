@@ -170,18 +170,18 @@ static uint32_t record_crc(const struct xlog *log, const struct xlog_record *r,
 {
     static const uint8_t zero[4] = {0};
     size_t at = offsetof(struct xlog_disk_header, crc);
-    uint32_t crc = crc32c(UINT32_MAX, log->record, at);
+    uint32_t crc = crc32c_fast(log->crc, UINT32_MAX, log->record, at);
 
-    crc = crc32c(crc, zero, sizeof(zero));
-    crc = crc32c(crc, log->record + at + 4, header_bytes - at - 4);
+    crc = crc32c_fast(log->crc, crc, zero, sizeof(zero));
+    crc = crc32c_fast(log->crc, crc, log->record + at + 4, header_bytes - at - 4);
     if (log->v2) {
         uint32_t nr = (r->len_bytes + XLOG_RECORD_V1_BYTES - 1) / XLOG_RECORD_V1_BYTES;
 
         for (uint32_t i = 1; i < nr && i < r->nr_header_bb; i++)
-            crc =
-                crc32c(crc, log->record + (size_t)i * XLOG_BB, sizeof(struct xlog_disk_ext_header));
+            crc = crc32c_fast(log->crc, crc, log->record + (size_t)i * XLOG_BB,
+                              sizeof(struct xlog_disk_ext_header));
     }
-    return ~crc32c(crc, r->ops, r->len_bytes);
+    return ~crc32c_fast(log->crc, crc, r->ops, r->len_bytes);
 }
 
 static struct err check_record_crc(const struct xlog *log, const struct xlog_record *r)
@@ -214,6 +214,10 @@ struct err xlog_read_record(struct xlog *log, uint32_t bb, uint32_t room_bb, boo
 {
     if (log->record == NULL)
         TRY(xlog_pages(log, RECORD_BYTES, "a log record of %a bytes", &log->record));
+    if (log->crc == NULL) {
+        TRY(xlog_pages(log, sizeof(*log->crc), "a checksum's tables of %a bytes", &log->crc));
+        crc32c_tables_init(log->crc);
+    }
     TRY(copy_blocks(log, bb, 1, log->record));
     const struct xlog_disk_header *h = (const struct xlog_disk_header *)log->record;
 

@@ -78,8 +78,12 @@ struct err xlog_store(struct xlog *log, uint64_t off_bytes, const uint8_t *bytes
         uint32_t skip = (uint32_t)(off_bytes % size), n = (uint32_t)min_u64(size - skip, len);
         uint8_t *block;
 
-        TRY(overlay_edit(log->overlay, off_bytes / size, &block));
-        memcpy(block + skip, bytes, n);
+        if (n == size) { /* what was there need not be read */
+            TRY(overlay_put(log->overlay, off_bytes / size, bytes));
+        } else {
+            TRY(overlay_edit(log->overlay, off_bytes / size, &block));
+            memcpy(block + skip, bytes, n);
+        }
         off_bytes += n;
         bytes += n;
         len -= n;
@@ -174,6 +178,17 @@ struct err xlog_note_changed(struct xlog *log, uint64_t bb, uint32_t nr_bb)
     return OK;
 }
 
+/* As xfs_crc, in large steps. */
+static uint32_t block_crc(const struct xlog *log, const uint8_t *bytes, uint32_t len,
+                          uint32_t crc_at)
+{
+    static const uint8_t zero[4] = {0};
+    uint32_t crc = crc32c_fast(log->crc, UINT32_MAX, bytes, crc_at);
+
+    crc = crc32c(crc, zero, sizeof(zero));
+    return ~crc32c_fast(log->crc, crc, bytes + crc_at + 4, len - crc_at - 4);
+}
+
 struct err xlog_seal_one(struct xlog *log, uint64_t bb, uint32_t nr_bb)
 {
     uint32_t len = nr_bb * XLOG_BB, crc_at;
@@ -190,7 +205,7 @@ struct err xlog_seal_one(struct xlog *log, uint64_t bb, uint32_t nr_bb)
             return OK;
         crc_at = k->crc_at;
     }
-    uint32_t crc = xfs_crc(log->buffer, len, crc_at);
+    uint32_t crc = block_crc(log, log->buffer, len, crc_at);
 
     for (int i = 0; i < 4; i++)
         crc_bytes[i] = (uint8_t)(crc >> (8 * i));
