@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: MIT
 # What make.sh's guest does: tests/unit/test_reiserfs.c knows each of these files.
 /bin/busybox --install -s /bin
@@ -21,7 +22,8 @@ mounted() {
         [ "$(cat "$d/serial")" != "$1" ] || dev=/dev/${d##*/}
     done
     mkdir -p "/mnt/$1"
-    mount -t reiserfs -o "$2" "$dev" "/mnt/$1" && cd "/mnt/$1" || poweroff -f
+    mount -t reiserfs -o "$2" "$dev" "/mnt/$1" || poweroff -f
+    cd "/mnt/$1" || poweroff -f
 }
 
 # text N: the first N bytes of "1\n2\n3\n..."
