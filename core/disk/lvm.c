@@ -77,8 +77,7 @@ static struct err take_group(struct lvm *lvm, struct lvm_vg *vg)
     return OK;
 }
 
-/* The first bytes of texts that were read already, by their checksums, so that 20 disks of one
- * group cost one reading. */
+/* Has a text of that checksum been read already? Then 20 disks of one group cost one reading. */
 static bool known_text(const uint32_t *crcs, uint32_t nr, uint32_t crc)
 {
     for (uint32_t i = 0; i < nr; i++) {
