@@ -107,18 +107,16 @@ static struct err read_scalar(struct parser *p, struct lvm_node *n)
 static struct err read_list(struct parser *p, struct lvm_node *list)
 {
     struct lvm_node **end = &list->child;
-    char c;
 
     list->kind = LVM_LIST;
     p->at++;
-    while ((c = skip(p)) != ']') {
+    while (skip(p) != ']') {
         TRY(new_node(p, end));
         TRY(read_scalar(p, *end));
         end = &(*end)->next;
-        c = skip(p);
-        if (c == ',')
+        if (skip(p) == ',')
             p->at++;
-        else if (c != ']')
+        else if (skip(p) != ']')
             return damaged(p, "LVM metadata: a list is broken");
     }
     p->at++;

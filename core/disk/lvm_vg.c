@@ -206,7 +206,9 @@ static struct err alloc_legs(struct lvm_vg *vg, struct lvm_segment *seg, uint64_
 {
     struct err e;
 
-    if (nr == 0 || nr > LVM_SEGMENT_LEGS)
+    if (nr == 0)
+        return damaged("LVM metadata: a segment without places");
+    if (nr > LVM_SEGMENT_LEGS)
         return ERR2(ERR_LIMIT, "an LVM segment with %a stripes or mirrors; at most %b are read", nr,
                     LVM_SEGMENT_LEGS);
     seg->nr_legs = (uint32_t)nr;
@@ -233,7 +235,7 @@ static struct err read_stripes(struct lvm_vg *vg, struct lvm_segment *seg, const
 {
     uint64_t bytes, stripe;
 
-    if (seg->type != LVM_STRIPED || seg->nr_legs == 1)
+    if (seg->type != LVM_STRIPED || seg->nr_legs <= 1)
         return OK;
     TRY(take_number(n, "stripe_size", UINT32_MAX, &stripe));
     seg->stripe_bytes = stripe * SECTOR;

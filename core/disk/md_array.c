@@ -164,7 +164,7 @@ static struct err make_disk(struct md_array *array, struct arena *a)
     const struct md_member *fresh = freshest(array);
     char name[MD_NAME_MAX + 8], line[LINE_BYTES];
     struct text t = text_on(name, sizeof(name));
-    uint32_t sector_bytes = 0;
+    uint32_t sector_bytes = 512;
 
     if (fresh->refused != NULL)
         return ERR(ERR_REFUSED, fresh->refused);

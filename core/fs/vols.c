@@ -61,38 +61,36 @@ static struct err no_disk(const struct vols *v, uint32_t disk)
     return ERR2(ERR_NO_DISK, "hd%a was asked for; the last disk is hd%b", disk, v->nr_disks - 1);
 }
 
-struct err vols_device(struct vols *v, uint32_t n, struct device **out)
+struct device *vols_device(struct vols *v, uint32_t n, struct err *e)
 {
     struct device *d;
 
-    *out = NULL;
-    if (n < v->nr_disks) {
-        *out = &v->disks[n];
-        return OK;
+    *e = OK;
+    if (n < v->nr_disks)
+        return &v->disks[n];
+    if (n < VOLS_DISK_MAX || n - VOLS_DISK_MAX >= v->nr_named) {
+        *e = no_disk(v, n);
+        return NULL;
     }
-    if (n < VOLS_DISK_MAX || n - VOLS_DISK_MAX >= v->nr_named)
-        return no_disk(v, n);
     d = v->named[n - VOLS_DISK_MAX];
-    if (d->kind == VOL_LOGICAL)
-        TRY(lvm_open(d->lv, &d->disk));
-    else
-        TRY(d->array->bad);
-    *out = d;
-    return OK;
+    *e = d->kind == VOL_LOGICAL ? lvm_open(d->lv, &d->disk) : d->array->bad;
+    return failed(*e) ? NULL : d;
 }
 
 struct err vols_usable(struct vols *v, uint32_t n)
 {
-    struct device *d;
+    struct err e;
 
-    return vols_device(v, n, &d);
+    (void)vols_device(v, n, &e);
+    return e;
 }
 
 struct disk *vols_disk(struct vols *v, uint32_t n)
 {
-    struct device *d;
+    struct err e;
+    const struct device *d = vols_device(v, n, &e);
 
-    return failed(vols_device(v, n, &d)) ? NULL : d->disk;
+    return d != NULL ? d->disk : NULL;
 }
 
 /* Once a disk: what is to be said of its table, and which partitions cannot be used, and why. */
@@ -122,9 +120,11 @@ static void log_table(const struct vols *v, uint32_t disk, const struct part_tab
 
 struct err vols_raw_table(struct vols *v, uint32_t n, const struct part_table **out)
 {
-    struct device *d;
+    struct err e;
+    struct device *d = vols_device(v, n, &e);
 
-    TRY(vols_device(v, n, &d));
+    if (d == NULL)
+        return e;
     if (d->table == NULL) {
         d->table = arena_alloc(v->arena, sizeof(*d->table));
         if (d->table == NULL)
@@ -142,17 +142,8 @@ struct err vols_table(struct vols *v, uint32_t disk, const struct part_table **o
     return vols_raw_table(v, vols_resolve(v, (struct vol_id){disk, VOL_WHOLE}).disk, out);
 }
 
-static struct err find_part(struct vols *v, struct vol_id id, const struct part **out)
+static struct err no_part(struct vol_id id, const struct part_table *table)
 {
-    const struct part_table *table;
-
-    TRY(vols_raw_table(v, id.disk, &table));
-    for (uint32_t i = 0; i < table->nr_parts; i++) {
-        if (table->parts[i].index == id.part) {
-            *out = &table->parts[i];
-            return OK;
-        }
-    }
     if (id.disk >= VOLS_DISK_MAX)
         return ERR1(ERR_NO_PART, "there is no partition %a on it", id.part);
     if (strcmp(table->scheme, "none") == 0)
@@ -160,49 +151,77 @@ static struct err find_part(struct vols *v, struct vol_id id, const struct part 
     return ERR2(ERR_NO_PART, "hd%b has no partition %a", id.part, id.disk);
 }
 
-struct err vols_place(struct vols *v, struct vol_id id, struct vol **out)
+/* The part of the device that the place is. */
+static struct err find_range(struct vols *v, const struct device *d, struct vol_id id,
+                             uint64_t *off_bytes, uint64_t *len_bytes)
 {
-    const struct part *part = NULL;
-    char name[VOL_NAME_MAX];
-    struct device *d;
-    struct vol *p;
+    const struct part_table *table = NULL;
+    struct err e;
 
-    TRY(vols_device(v, id.disk, &d));
-    for (p = d->vols; p != NULL; p = p->next) {
-        *out = p;
-        if (p->part == id.part)
-            return OK;
-    }
-    if (id.part != VOL_WHOLE) {
-        TRY(find_part(v, id, &part));
-        TRY(part->bad);
-        if (part->extended)
+    *off_bytes = 0;
+    *len_bytes = d->disk->size_bytes;
+    if (id.part == VOL_WHOLE)
+        return OK;
+    e = vols_raw_table(v, id.disk, &table);
+    if (failed(e) || table == NULL)
+        return e;
+    for (uint32_t i = 0; i < table->nr_parts; i++) {
+        const struct part *p = &table->parts[i];
+
+        if (p->index != id.part)
+            continue;
+        *off_bytes = p->off_bytes;
+        *len_bytes = p->len_bytes;
+        if (!failed(p->bad) && p->extended)
             return ERR1(ERR_FS_MOUNT,
                         "an extended partition: what it holds has names from (hd%a,4) on", id.disk);
+        return p->bad;
     }
+    return no_part(id, table);
+}
+
+struct vol *vols_place(struct vols *v, struct vol_id id, struct err *e)
+{
+    struct device *d = vols_device(v, id.disk, e);
+    uint64_t off_bytes, len_bytes;
+    char name[VOL_NAME_MAX];
+    struct vol *p;
+
+    if (d == NULL)
+        return NULL;
+    for (p = d->vols; p != NULL; p = p->next) {
+        if (p->part == id.part)
+            return p;
+    }
+    *e = find_range(v, d, id, &off_bytes, &len_bytes);
+    if (failed(*e))
+        return NULL;
     p = arena_alloc(v->arena, sizeof(*p));
-    if (p == NULL)
-        return arena_exhausted("a volume of %a bytes", sizeof(*p));
+    if (p == NULL) {
+        *e = arena_exhausted("a volume of %a bytes", sizeof(*p));
+        return NULL;
+    }
     vol_format(v, id, name, sizeof(name));
-    TRY(disk_window(&p->window, d->disk, part != NULL ? part->off_bytes : 0,
-                    part != NULL ? part->len_bytes : d->disk->size_bytes, name));
+    *e = disk_window(&p->window, d->disk, off_bytes, len_bytes, name);
+    if (failed(*e))
+        return NULL;
     p->part = id.part;
     p->next = d->vols;
     d->vols = p;
-    *out = p;
-    return OK;
+    return p;
 }
 
 static struct err mount(struct vols *v, struct vol_id id, struct vol *p)
 {
     struct err e = fs_mount(&p->fs, &p->window, v->arena, v->log);
-    const struct part_table *table;
+    const struct part_table *table = NULL;
 
     if (e.code != ERR_FS_MOUNT)
         return e;
     if (p->is_pv)
         return vols_pv_error(v, p);
-    if (id.part != VOL_WHOLE || failed(vols_raw_table(v, id.disk, &table)) || table->nr_parts == 0)
+    if (id.part != VOL_WHOLE || failed(vols_raw_table(v, id.disk, &table)) || table == NULL ||
+        table->nr_parts == 0)
         return e;
     if (id.disk >= VOLS_DISK_MAX)
         return ERR1(ERR_FS_MOUNT, "it has partitions: name one, such as number %a",
@@ -216,12 +235,12 @@ static void say_member(struct vols *v, struct vol_id id, struct vol_id array)
 {
     char line[2 * VOL_NAME_MAX + 80], name[VOL_NAME_MAX];
     struct text t = text_on(line, sizeof(line));
-    struct vol *p;
+    struct err e;
+    struct vol *p = vols_place(v, id, &e);
 
-    if (failed(vols_place(v, id, &p)) &&
-        failed(vols_place(v, (struct vol_id){id.disk, VOL_WHOLE}, &p)))
-        return;
-    if (p->said_member)
+    if (p == NULL)
+        p = vols_place(v, (struct vol_id){id.disk, VOL_WHOLE}, &e);
+    if (p == NULL || p->said_member)
         return;
     p->said_member = true;
     vol_format(v, id, name, sizeof(name));
@@ -236,11 +255,14 @@ static void say_member(struct vols *v, struct vol_id id, struct vol_id array)
 struct err vols_mount(struct vols *v, struct vol_id id, struct fs **out)
 {
     struct vol_id place = vols_resolve(v, id);
+    struct err e;
     struct vol *p;
 
     if (!vol_same(place, id))
         say_member(v, id, place);
-    TRY(vols_place(v, place, &p));
+    p = vols_place(v, place, &e);
+    if (p == NULL)
+        return e;
     if (!p->mounted) {
         p->mounted = true;
         vols_look(v, place, p);
@@ -285,10 +307,10 @@ static void put_subject(struct text *t, const struct vols *v, struct vol_id id, 
 static struct err open_blocks(struct vols *v, struct vol_id id, const char *list, struct arena *a,
                               struct file *out)
 {
-    struct vol *place;
+    struct err e;
+    struct vol *place = vols_place(v, vols_resolve(v, id), &e);
 
-    TRY(vols_place(v, vols_resolve(v, id), &place));
-    return blocklist_open(out, &place->window, list, a);
+    return place != NULL ? blocklist_open(out, &place->window, list, a) : e;
 }
 
 struct err vols_open(struct vols *v, struct vol_id root, const char *name, struct arena *a,

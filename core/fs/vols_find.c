@@ -80,9 +80,10 @@ static void each_place(struct vols *v, uint32_t n, place_fn fn)
 {
     const struct part_table *table;
     struct vol_id id = {n, VOL_WHOLE};
-    struct vol *p;
+    struct err e;
+    struct vol *p = vols_place(v, id, &e);
 
-    if (failed(vols_place(v, id, &p)))
+    if (p == NULL)
         return;
     vols_look(v, id, p);
     fn(v, id, p);
@@ -90,7 +91,8 @@ static void each_place(struct vols *v, uint32_t n, place_fn fn)
         return;
     for (uint32_t i = 0; i < table->nr_parts; i++) {
         id.part = table->parts[i].index;
-        if (failed(vols_place(v, id, &p)))
+        p = vols_place(v, id, &e);
+        if (p == NULL)
             continue;
         vols_look(v, id, p);
         fn(v, id, p);
@@ -166,9 +168,10 @@ const struct md_array *vols_arrays(struct vols *v)
 /* The place's array, when it is a member; false: it is none. */
 static bool array_of(struct vols *v, struct vol_id id, uint32_t *out)
 {
-    struct vol *p;
+    struct err e;
+    struct vol *p = vols_place(v, id, &e);
 
-    if (failed(vols_place(v, id, &p)))
+    if (p == NULL)
         return false;
     vols_look(v, id, p);
     if (p->member == NULL)
@@ -273,10 +276,11 @@ static const struct lvm_vg *group_of(struct vols *v, const struct vol *p)
 
 bool vols_is_pv(struct vols *v, struct vol_id id, const struct lvm_vg **vg)
 {
-    struct vol *p;
+    struct err e;
+    struct vol *p = vols_place(v, id, &e);
 
     *vg = NULL;
-    if (failed(vols_place(v, id, &p)))
+    if (p == NULL)
         return false;
     vols_look(v, id, p);
     if (p->is_pv)

@@ -50,14 +50,15 @@ struct vols {
     const char *listed[2]; /* sentences that list the arrays, the volumes */
 };
 
-/* The device of that number: ERR_NO_DISK, or why it cannot be read. */
-struct err vols_device(struct vols *v, uint32_t n, struct device **out);
+/* The device of that number. NULL: *e is ERR_NO_DISK, or why it cannot be read. */
+struct device *vols_device(struct vols *v, uint32_t n, struct err *e);
 
 /* The table on the device itself; a member of an array has none of its own. */
 struct err vols_raw_table(struct vols *v, uint32_t n, const struct part_table **out);
 
-/* The place, without regard to arrays. ERR_NO_DISK, ERR_NO_PART, or why the partition is bad. */
-struct err vols_place(struct vols *v, struct vol_id id, struct vol **out);
+/* The place, without regard to arrays. NULL: *e is ERR_NO_DISK, ERR_NO_PART, or why the partition
+ * is bad. */
+struct vol *vols_place(struct vols *v, struct vol_id id, struct err *e);
 
 /* See what lies at the place, once: vol->member, vol->is_pv. */
 void vols_look(struct vols *v, struct vol_id id, struct vol *vol);

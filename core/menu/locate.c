@@ -194,8 +194,11 @@ static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
 static void put_table(struct search *s, struct text *t, uint32_t disk)
 {
     const struct part_table *table;
-    struct err e = vols_table(s->vols, disk, &table);
+    struct err e;
 
+    if (vols_kind(s->vols, disk) != VOL_DISK)
+        return;
+    e = vols_table(s->vols, disk, &table);
     if (failed(e)) {
         t->len += err_format(e, NULL, t->buf + t->len, t->cap - t->len);
         text_str(t, "; ");

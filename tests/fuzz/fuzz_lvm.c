@@ -24,34 +24,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t *disks[NR_DISKS];
 
+/* clang-format off */
 #define PV(name, c, C)                                                                             \
     name " {\nid = \"" C C C C C C "-" c c c c "-" c c c c "-" c c c c "-" c c c c "-" c c c c     \
          "-" c c c c c c "\"\npe_start = 128\npe_count = 40\n}\n"
-#define SEG(type, count, more)                                                                     \
-    " {\nstatus = [\"READ\", \"VISIBLE\"]\nsegment1 {\nstart_extent = 0\nextent_count = " count    \
-    "\ntype = \"" type "\"\n" more "\n}\n}\n"
+#define SEG(name, type, count, more)                                                               \
+    name " {\nstatus = [\"READ\", \"VISIBLE\"]\nsegment1 {\nstart_extent = 0\nextent_count = "     \
+         count "\ntype = \"" type "\"\n" more "\n}\n}\n"
 
 static const char text[] =
     "vg {\nid = \"vvvvvv-vvvv-vvvv-vvvv-vvvv-vvvv-vvvvvv\"\nseqno = 3\nextent_size = 8\n"
-    "status = [\"READ\"]\nphysical_volumes {\n" PV("pv0", "a", "A")
-        PV("pv1", "b", "B")
-            PV("pv2", "c",
-               "C") "}\nlogical_volumes {\n"
-                    "lin" SEG("striped", "4", "stripe_count = 1\nstripes = [\"pv0\", 3]") "str" SEG(
-                        "striped", "6",
-                        "stripe_count = 3\nstripe_size = 2\n"
-                        "stripes = [\"pv2\", 4, \"lin\", 0, \"pv1\", 0]") "mir" SEG("mirror", "2",
-                                                                                    "mirror_count "
-                                                                                    "= 2\nmirrors "
-                                                                                    "= [\"lin\", "
-                                                                                    "1, \"str\", "
-                                                                                    "0]") "rai" SEG("raid1",
-                                                                                                    "2",
-                                                                                                    "device_count = 2\nraids = [\"lin\", \"str\", \"lin\", \"mir\"]") "snapshot0" SEG("snapshot",
-                                                                                                                                                                                      "2",
-                                                                                                                                                                                      "origin = \"str\"\ncow_store = \"lin\"") "thin" SEG("thin",
-                                                                                                                                                                                                                                          "2",
-                                                                                                                                                                                                                                          "x = 1") "}\n}\nversion = 1\n";
+    "status = [\"READ\"]\nphysical_volumes {\n"
+    PV("pv0", "a", "A")
+    PV("pv1", "b", "B")
+    PV("pv2", "c", "C")
+    "}\nlogical_volumes {\n"
+    SEG("lin", "striped", "4", "stripe_count = 1\nstripes = [\"pv0\", 3]")
+    SEG("str", "striped", "6",
+        "stripe_count = 3\nstripe_size = 2\nstripes = [\"pv2\", 4, \"lin\", 0, \"pv1\", 0]")
+    SEG("mir", "mirror", "2", "mirror_count = 2\nmirrors = [\"lin\", 1, \"str\", 0]")
+    SEG("rai", "raid1", "2",
+        "device_count = 2\nraids = [\"lin\", \"str\", \"lin\", \"mir\"]")
+    SEG("snapshot0", "snapshot", "2", "origin = \"str\"\ncow_store = \"lin\"")
+    SEG("thin", "thin", "2", "x = 1")
+    "}\n}\nversion = 1\n";
+/* clang-format on */
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The init of the guest that makes logical volumes and arrays. Each gets an ext4 with a few files;
 # what Linux sees of it goes to the disk "report", under the name that pvboot has for it. Disks are
-# found by their serial numbers: v0 to v3 for LVM, m0 to m11 for md.
+# found by their serial numbers: v0 to v4 for LVM (v4 has sectors of 4096 bytes), m0 to m11 for md.
 /bin/busybox --install -s /bin
 mount -t proc none /proc
 mount -t sysfs none /sys
@@ -20,7 +20,7 @@ serial() {
         [ "$(cat "$d/serial")" != "$1" ] || echo "/dev/${d##*/}"
     done
 }
-for n in v0 v1 v2 v3 m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11; do
+for n in v0 v1 v2 v3 v4 m0 m1 m2 m3 m4 m5 m6 m7 m8 m9 m10 m11; do
     eval "$n=$(serial $n)"
 done
 say() {
@@ -41,6 +41,7 @@ fill() {
     cp /sbin/lvm /mnt/lvm
     dd if=/dev/urandom of=/mnt/random bs=1000 count=3777 2>/dev/null
     mkdir -p /mnt/boot/grub /mnt/many
+    printf 'title one\nroot (lvm/vg-a-root)\nkernel /random\n' >/mnt/boot/grub/menu.lst
     for i in 1 2 3 4 5 6 7 8 9; do
         echo "$1 $i" >"/mnt/many/file-$i"
     done
@@ -85,6 +86,10 @@ for n in root str-2 str3 mir mirlog r1 r3 moved; do
     look "lvm/vg--a-$(echo $n | sed 's/-/--/g')" "/dev/vg-a/$n"
 done
 
+try lvm vgcreate -q -s 1M big "$v4"
+lv -L 24M -n data big
+both lvm/big-data /dev/big/data
+
 # ---- md ------------------------------------------------------------------------------------------
 array() {
     try mdadm --create -q --run "$@"
@@ -114,7 +119,7 @@ both md/parts,0 /dev/md5p1
 for n in 0 1 3 4; do
     mdadm --wait /dev/md$n
 done
-try lvm vgchange -q -an vg-a onmd
+try lvm vgchange -q -an vg-a onmd big
 for n in 0 1 2 3 4 5 6; do
     mdadm -q --stop /dev/md$n
 done

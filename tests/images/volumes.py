@@ -18,9 +18,10 @@ from oracle import DISKS_A_SLOT, ENV, FIRST_SLOT, HERE, command
 
 GUEST_SECONDS = 300
 MIB = 1 << 20
-DISKS = {**{"v%d" % i: 96 for i in range(4)}, **{"m%d" % i: 40 for i in range(10)},
+DISKS = {**{"v%d" % i: 96 for i in range(4)}, "v4": 40, **{"m%d" % i: 40 for i in range(10)},
          "m10": 12, "m11": 12}
 PARTITIONED = {"v3": "8e", "m0": "fd", "m1": "fd"}
+SECTOR = {"v4": 4096}
 LVM = ("v0", "v1", "v2", "v3")
 
 
@@ -65,8 +66,10 @@ class Suite:
         for i, (serial, path) in enumerate([("report", report)] +
                                            [(d, self.image(d)) for d in DISKS]):
             args += ["-drive", "if=none,id=d%d,format=raw,cache=unsafe,file=%s" % (i, path),
-                     "-device", "virtio-blk-pci,drive=d%d,serial=%s,addr=0x%x.%x,multifunction=on"
-                     % (i, serial, FIRST_SLOT + i // DISKS_A_SLOT, i % DISKS_A_SLOT)]
+                     "-device", "virtio-blk-pci,drive=d%d,serial=%s,addr=0x%x.%x,multifunction=on,"
+                     "logical_block_size=%d,physical_block_size=%d"
+                     % (i, serial, FIRST_SLOT + i // DISKS_A_SLOT, i % DISKS_A_SLOT,
+                        SECTOR.get(serial, 512), SECTOR.get(serial, 512))]
         try:
             subprocess.run([str(a) for a in args], stdin=subprocess.DEVNULL, timeout=GUEST_SECONDS,
                            check=False)
@@ -92,6 +95,8 @@ class Suite:
 
     def ls(self, disks, path, *options):
         args = [self.pvboot, "ls", *options]
+        if disks[0] in SECTOR:
+            args += ["--sector-size", SECTOR[disks[0]]]
         for d in disks[1:]:
             args += ["--disk", self.image(d)]
         r = subprocess.run([str(a) for a in args + [self.image(disks[0]), path]],
@@ -141,6 +146,7 @@ class Suite:
         self.same("lvm/vg--a-r1", ("v0",), says="leg 1 is not used")
         self.same("lvm/vg--a-r1", ("v2",), says="leg 0 is not used")
         self.same("lvm/vg--a-r3", ("v1",))
+        self.same("lvm/big-data", ("v4",))
         self.damaged()
 
     def damaged(self):
@@ -173,15 +179,18 @@ class Suite:
         self.refused("md/none", ("m4",), "no RAID array has this name; there are (md/two)")
         everything = LVM + tuple(d for d in DISKS if d[0] == "m" and d not in ("m10", "m11"))
         for volume in sorted(self.linux):
-            self.same(volume, everything)
+            if volume != "lvm/big-data":
+                self.same(volume, everything)
+
+    def report(self, *disks):
+        args = [self.pvboot, "inspect", "--json"]
+        return json.loads(subprocess.run(
+            [str(a) for a in args + ["--disk=%s" % self.image(d) for d in disks[1:]] +
+             [self.image(disks[0])]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            check=False).stdout)
 
     def inspect(self):
-        args = [self.pvboot, "inspect", "--json"]
-        for d in ("v1", "v2", "m5", "m6"):
-            args += ["--disk", self.image(d)]
-        r = subprocess.run([str(a) for a in args + [self.image("v0")]], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, check=False)
-        report = json.loads(r.stdout)
+        report = self.report("v0", "v1", "v2", "m5", "m6")
         group, array = report["volume_groups"][0], report["arrays"][0]
         facts = {v["name"]: v for v in group["logical_volumes"]}
         checks = {
@@ -193,6 +202,11 @@ class Suite:
             "members": [m["used"] for m in array["members"]] == [True, False],
             "member": report["disks"][3]["volumes"][0]["member_of"] == "(md/home)",
         }
+        checks["menu"] = report["menu"]["file"] == "(md/home)/boot/grub/menu.lst"
+        report = self.report("v0", "v3")
+        checks["menu on LVM"] = report["menu"]["file"] == "(lvm/vg--a-root)/boot/grub/menu.lst"
+        checks["kernel on LVM"] = any("(lvm/vg--a-root)/random" in p["text"]
+                                      for p in report["problems"])
         wrong = [k for k, good in checks.items() if not good]
         self.result("inspect", "wrong: %s" % wrong if wrong else None)
 

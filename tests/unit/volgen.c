@@ -21,6 +21,12 @@ void gen_le64(uint8_t *p, uint64_t v)
     gen_le32(p + 4, (uint32_t)(v >> 32));
 }
 
+static void put_chars(uint8_t *p, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        p[i] = (uint8_t)s[i];
+}
+
 void gen_label_sum(uint8_t *disk, size_t sector)
 {
     uint8_t *label = disk + sector * 512;
@@ -42,18 +48,18 @@ void gen_pv(uint8_t *disk, const char id[32], const char *text, size_t text_off)
 
     memset(label, 0, 512);
     memset(area, 0, GEN_AREA_BYTES);
-    memcpy(label, "LABELONE", 8);
+    put_chars(label, "LABELONE", 8);
     gen_le64(label + 8, 1);
     gen_le32(label + 20, 32);
-    memcpy(label + 24, "LVM2 001", 8);
-    memcpy(label + 32, id, 32);
+    put_chars(label + 24, "LVM2 001", 8);
+    put_chars(label + 32, id, 32);
     gen_le64(label + 64, 1 << 20);
     gen_le64(label + 72, 65536); /* data, to the end */
     gen_le64(label + 104, GEN_AREA_OFF);
     gen_le64(label + 112, GEN_AREA_BYTES);
     gen_label_sum(disk, 1);
 
-    memcpy(area + 4, " LVM2 x[5A%r0N*>", 16);
+    put_chars(area + 4, " LVM2 x[5A%r0N*>", 16);
     gen_le32(area + 20, 1);
     gen_le64(area + 24, GEN_AREA_OFF);
     gen_le64(area + 32, GEN_AREA_BYTES);
