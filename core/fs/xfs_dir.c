@@ -88,7 +88,7 @@ struct err xfs_dir_check(const struct xfs *x, const struct node *dir, const stru
     *at = x->v5 ? sizeof(struct xfs_disk_dir_data5) : sizeof(struct xfs_disk_dir_data);
     *end = size;
     if (magic == (x->v5 ? XFS_DIR_BLOCK_MAGIC_V5 : XFS_DIR_BLOCK_MAGIC)) {
-        uint64_t nr = be32(b->bytes + size - XFS_DIR_TAIL_BYTES);
+        size_t nr = be32(b->bytes + size - XFS_DIR_TAIL_BYTES);
 
         *end -= XFS_DIR_TAIL_BYTES;
         if (nr > (*end - *at) / sizeof(struct xfs_disk_hash))

@@ -18,7 +18,7 @@ struct damage {
     bool sealed;
 };
 
-#define END ((size_t)1 << 32)
+#define END ((size_t)1 << 24)
 #define XOR 0x100
 
 #define SB(field)    SUPER, offsetof(struct xfs_disk_super, field)
