@@ -25,3 +25,4 @@ check-guest: host images
 bench: deps
 	$(MAKE) --no-print-directory host images
 	$(PYTHON) -B tests/bench/bench.py
+	$(PYTHON) -B tests/bench/reading.py

@@ -49,6 +49,11 @@ fill() {
     [ "$4" = crash ] || umount "$at"
 }
 
+# flooded NAME DEVICE FILE-SYSTEM OPTIONS NR: a system, and a journal as full as flood makes it.
+flooded() {
+    fill "$1" "$2" "$3" clean && mount -t "$3" -o "$4" "$2" "/mnt/$1" && flood "/mnt/$1" "$5"
+}
+
 # volume NAME DEVICE crash|clean: the same on a new ext4 of a logical volume or an array.
 volume() {
     /sbin/mke2fs -q -F -t ext4 -E lazy_itable_init=0 "$2" && fill "$1" "$2" ext4 "$3"
