@@ -66,8 +66,12 @@ static bool partial_commit_is_good(const struct journal *j, const uint8_t *block
 
     crc = crc32c(crc, zero, 4);
     crc = crc32c(crc, block + at + 4, len - at - 4);
-    for (; len < j->block_bytes; len += min_u64(sizeof(zero), j->block_bytes - len))
-        crc = crc32c_fast(j->crc, crc, zero, (size_t)min_u64(sizeof(zero), j->block_bytes - len));
+    while (len < j->block_bytes) {
+        size_t n = (size_t)min_u64(sizeof(zero), j->block_bytes - len);
+
+        crc = crc32c_fast(j->crc, crc, zero, n);
+        len += n;
+    }
     return be32(c->checksum) == crc;
 }
 
