@@ -8,14 +8,14 @@ import written
 from common import LZ4, MARKER_HASH, booted, case, system
 
 
-def crashed(t, name, says, root="(hd0)"):
+def crashed(t, name, says, menu_on="(hd0)"):
     """Boots a system of written.py; `says` is what pvboot calls its file system."""
     images = written.disks(t.images, name)
     g = t.boot(disks=[(d, "xvd" + "abcd"[i]) for i, d in enumerate(images)])
     booted(t, g, LZ4, entry="new")
     before = g.console.replace("\r", "").split("Linux version")[0]
     t.check(" Filesystem type is %s" % says in before, "pvboot says: %s" % says)
-    t.check("%s/boot/grub/menu.lst" % root in before, "the menu lies on " + root)
+    t.check("menu: %s/boot/grub/menu.lst" % menu_on in before, "the menu lies on " + menu_on)
 
 
 @case
@@ -103,3 +103,27 @@ def gpt_backup(t):
 def gpt_4096(t):
     """A GPT on a disk with sectors of 4096 bytes"""
     partitioned(t, "gpt-4096", 3, "xvda", "sector=4096", options=("-b", "4096"))
+
+
+@case
+def lvm_linear(t):
+    """A logical volume that lies on two disks, one behind the other; ext4, crashed"""
+    crashed(t, "lvm-linear", "ext4, journal replayed", "(lvm/one-root)")
+
+
+@case
+def lvm_striped(t):
+    """A logical volume striped over two disks; ext4, crashed"""
+    crashed(t, "lvm-striped", "ext4, journal replayed", "(lvm/two-root)")
+
+
+@case
+def lvm_mirror(t):
+    """A mirrored logical volume; ext4, crashed"""
+    crashed(t, "lvm-mirror", "ext4, journal replayed", "(lvm/three-root)")
+
+
+@case
+def md_raid1(t):
+    """An md RAID1 with half of its disks; ext4, crashed"""
+    crashed(t, "md-raid1", "ext4, journal replayed")

@@ -21,7 +21,7 @@ GUEST_SECONDS = 400
 KERNEL = "debian12-cloud-amd64"
 ARGS = "console=hvc0 earlyprintk=xen"
 MAKERS = [HERE / "written.py", HERE / "written-init.sh", HERE / "init.sh", HERE / "images.py",
-          ROOT / "tests/images/guest.sh"]
+          ROOT / "tests/images/guest.sh", ROOT / "tests/images/volumes-guest.sh"]
 
 
 class System:
@@ -53,6 +53,20 @@ SYSTEMS = [
 ]
 
 
+def on_lvm(name, group, how, *sizes):
+    names = " ".join("DISK%s" % (i or "") for i in range(len(sizes)))
+    return System(name, "lvm_system %s %s '%s' %s" % (name, group, how, names),
+                  root="(lvm/%s-root)" % group, sizes=sizes, volumes=True)
+
+
+SYSTEMS += [
+    on_lvm("lvm-linear", "one", "-L 64M", 40, 40),
+    on_lvm("lvm-striped", "two", "-i2 -I64k -L 64M", 40, 40),
+    on_lvm("lvm-mirror", "three", "--type mirror -m1 --mirrorlog core -L 56M", 64, 64),
+    System("md-raid1", "half_mirror md-raid1 half DISK", root="(md/half)", sizes=(64,), volumes=True),
+]
+
+
 def menu(system, entry):
     return ("default 0\ntimeout 0\n\ntitle %s\nroot %s\nkernel /boot/vmlinuz-%s %s entry=%s\n"
             "initrd /boot/initrd-%s\n" % (entry, system.root, entry, ARGS, entry, entry)).encode()
@@ -65,7 +79,7 @@ def paths(images, system):
     return [images.work / ("%s-%d" % (stem, i)) for i in range(len(system.sizes))]
 
 
-def payload(images, systems, programs, out):
+def payload(images, systems, out):
     """What the guest needs beside its own initrd: one more, behind it."""
     plan = ""
     c = Cpio(out)
@@ -80,8 +94,6 @@ def payload(images, systems, programs, out):
             line = line.replace("DISK%s" % (i or ""), "$(disk d%d-%d)" % (nr, i))
         plan += "on %s %s\n" % (s.name, line)
     c.add("plan", plan.encode())
-    for name, path in programs.items():
-        c.add("bin/" + name, path.read_bytes(), 0o100755)
     c.add("init-written", (HERE / "written-init.sh").read_bytes(), 0o100755)
     c.close()
 
@@ -89,7 +101,7 @@ def payload(images, systems, programs, out):
 def qemu(base, initrd, console, disks):
     args = ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "qemu64", "-m", "768",
             "-display", "none", "-nodefaults", "-no-reboot", "-kernel", base / "vmlinuz",
-            "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1 no_timer_check rdinit=/init-written",
+            "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1 rdinit=/init-written",
             "-serial", "file:%s" % console]
     for i, (serial, path) in enumerate(disks):
         slot, function = oracle.FIRST_SLOT + i // oracle.DISKS_A_SLOT, i % oracle.DISKS_A_SLOT
@@ -104,8 +116,8 @@ def qemu(base, initrd, console, disks):
     return console.read_bytes().decode("latin-1").replace("\r", "")
 
 
-def make(images, systems, programs={}):
-    """Makes all of them in one run of the guest. programs: more for its /bin, by name."""
+def make(images, systems):
+    """Makes all of them in one run of the guest."""
     work = images.work / "writer"
     work.mkdir(exist_ok=True)
     try:
@@ -127,7 +139,7 @@ def make(images, systems, programs={}):
             if s.mkfs and i == 0:
                 run(*s.mkfs, path)
             disks.append(("d%d-%d" % (nr, i), path))
-    payload(images, systems, programs, work / "payload.cpio")
+    payload(images, systems, work / "payload.cpio")
     with open(work / "initrd", "wb") as out:
         for part in (initrd, work / "payload.cpio"):
             data = part.read_bytes()
