@@ -141,6 +141,15 @@ struct err ext_htree_lookup(struct fs *fs, struct node *dir, struct arena *scrat
                             const struct ext_name *want, uint64_t *ino);
 
 struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);
+
+/* Is case nothing in that directory? */
+bool ext_folds(const struct ext *x, const struct node *dir);
+
+/* The same among what `list` lists, whatever the index says. */
+struct err ext_lookup_listed(struct fs *fs, struct node *dir,
+                             struct err (*list)(struct fs *fs, struct node *dir, fs_entry_fn fn,
+                                                void *ctx),
+                             const char *name, size_t len, uint64_t *ino);
 struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
 
 /* As in fs.h. */

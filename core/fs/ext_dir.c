@@ -358,11 +358,16 @@ static bool is_dots(const struct ext_name *want)
     return (want->len == 1 || want->len == 2) && memcmp(want->name, "..", want->len) == 0;
 }
 
+bool ext_folds(const struct ext *x, const struct node *dir)
+{
+    return (x->incompat & EXT_INCOMPAT_CASEFOLD) && (ext_node_of(dir)->flags & EXT_INODE_CASEFOLD);
+}
+
 /* Where a directory has no case, the name is folded once here. */
 static struct err fold_want(const struct ext *x, const struct node *dir, struct arena *scratch,
                             struct ext_name *want)
 {
-    if (!(x->incompat & EXT_INCOMPAT_CASEFOLD) || !(ext_node_of(dir)->flags & EXT_INODE_CASEFOLD))
+    if (!ext_folds(x, dir))
         return OK;
     struct ext_folded *f = arena_alloc(scratch, sizeof(*f));
 
@@ -403,4 +408,24 @@ struct err ext_lookup(struct fs *fs, struct node *dir, const char *name, size_t 
 
     arena_reset(&scratch);
     return e;
+}
+
+struct err ext_lookup_listed(struct fs *fs, struct node *dir,
+                             struct err (*list)(struct fs *fs, struct node *dir, fs_entry_fn fn,
+                                                void *ctx),
+                             const char *name, size_t len, uint64_t *ino)
+{
+    struct ext_name want = {.name = name, .len = len};
+    struct search s = {.want = &want};
+    struct arena scratch;
+
+    arena_init(&scratch, fs->arena->source);
+    struct err e = fold_want(ext_of(fs), dir, &scratch, &want);
+
+    if (!failed(e))
+        e = list(fs, dir, compare, &s);
+    arena_reset(&scratch);
+    TRY(e);
+    *ino = s.ino;
+    return s.ino == 0 ? ERR(ERR_FILE_NOT_FOUND, "") : OK;
 }

@@ -315,6 +315,9 @@ struct err ext_edited_lookup(struct fs *fs, struct node *dir, const char *name, 
 
     if (x->edits == NULL)
         return ext_lookup(fs, dir, name, len, ino);
+    /* An edited name may be meant in another case. */
+    if (ext_folds(x, dir) && find_inode(x->edits, dir->ino) != NULL)
+        return ext_lookup_listed(fs, dir, ext_edited_readdir, name, len, ino);
     const struct edited_name *n = find_name(x->edits, dir->ino, name, len);
     struct err e = lookup_below(fs, dir, name, len, ino);
 

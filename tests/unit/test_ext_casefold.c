@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.h"
 #include "core/fs/ext.h"
+#include "core/fs/ext_edits.h"
 #include "core/fs/fold.h"
 #include "tests/unit/extdir.h"
 #include "tests/unit/mkfs.h"
@@ -260,6 +261,32 @@ static void other_foldings_are_searched_for(void)
     free(data);
 }
 
+/* What a fast commit changed is found in any case, and nothing else. */
+static void edited_names_have_no_case(void)
+{
+    size_t len;
+    uint8_t *data = make_image("", &len);
+    struct ext_edits *edits = NULL;
+    struct opened o;
+    struct node n;
+    uint64_t ino = 0;
+    char name[256];
+
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(ext_edits_new(&edits, &o.arena));
+    ext_of(&o.fs)->edits = edits;
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/big", &n, NULL));
+    CHECK_OK(ext_edits_name(edits, n.ino, "N\u00c9W", 4, 77, true));
+    CHECK_OK(ext_edits_name(edits, n.ino, name, name_of(name, 5), EXT_DIR_INODE, false));
+    CHECK_OK(o.fs.ops->lookup(&o.fs, &n, "ne\u0301w", 5, &ino));
+    CHECK_U64(ino, 77);
+    CHECK_OK(o.fs.ops->lookup(&o.fs, &n, name, other_name(name, 6), &ino));
+    CHECK_U64(ino, EXT_DIR_INODE);
+    CHECK_ERR(o.fs.ops->lookup(&o.fs, &n, name, other_name(name, 5), &ino), ERR_FILE_NOT_FOUND);
+    arena_reset(&o.arena);
+    free(data);
+}
+
 int main(void)
 {
     RUN(names_are_folded);
@@ -267,5 +294,6 @@ int main(void)
     RUN(tables_are_unicode);
     RUN(names_are_found_without_case);
     RUN(other_foldings_are_searched_for);
+    RUN(edited_names_have_no_case);
     return test_done();
 }
