@@ -8,17 +8,20 @@
  * other failure ends the program with a message.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tests/images/files.h"
 
-#define PIECE 1024
+#define PIECE         1024
+#define FLAG_CASEFOLD 0x40000000
 
 /* Every `step`th piece of nr, in random order; then synced, so that each is an extent. */
 static void scatter(const char *path, uint32_t nr, uint32_t step)
@@ -122,6 +125,32 @@ static void links(void)
     }
 }
 
+/* A directory without case, where there are such. run.py looks its names up in other cases. */
+static void without_case(uint32_t nr)
+{
+    int flags = 0, dir;
+    char name[100], other[100];
+
+    must(mkdir("without-case", 0755) == 0, "without-case");
+    dir = open("without-case", O_RDONLY | O_DIRECTORY);
+    must(dir >= 0, "without-case");
+    if (ioctl(dir, FS_IOC_GETFLAGS, &flags) != 0 ||
+        (flags |= FLAG_CASEFOLD, ioctl(dir, FS_IOC_SETFLAGS, &flags) != 0)) {
+        close(dir);
+        must(rmdir("without-case") == 0, "rmdir");
+        return;
+    }
+    close(dir);
+    must(chdir("without-case") == 0, "without-case");
+    for (uint32_t i = 0; i < nr; i++) {
+        snprintf(name, sizeof(name), "Stra\u00dfe-\u00c9t\u00e9-\u03a3\u03c2-%u", i);
+        snprintf(other, sizeof(other), "sTRASSE-e\u0301t\u00c9-\u03c3\u03a3-%u", i);
+        close(create(name));
+        must(access(other, F_OK) == 0, other);
+    }
+    must(chdir("..") == 0, "..");
+}
+
 int main(int argc, char **argv)
 {
     must(argc == 3 && chdir(argv[1]) == 0, "usage: writer FOLDER NR_ENTRIES[f]");
@@ -139,6 +168,7 @@ int main(int argc, char **argv)
     directory("short-names", nr, 20);
     directory("long-names", nr / 2, 250);
     directory("emptied", 300, 100);
+    without_case(nr / 4);
     must(system("cd emptied && for f in [0-9f]*; do rm \"$f\"; done") == 0, "rm");
     return 0;
 }
