@@ -279,10 +279,15 @@ struct err ext_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ct
 bool ext_name_is(const struct ext_name *want, const char *name, size_t len)
 {
     struct ext_folded *f = want->folded;
+    uint8_t first = (uint8_t)name[0];
     size_t other_len = 0;
 
     if (len == want->len && memcmp(name, want->name, len) == 0)
         return true;
+    /* Most names can be told apart by an ASCII letter in front, which stays there. */
+    if (f != NULL && first < 0x80 &&
+        (f->want_len == 0 || (first >= 'A' && first <= 'Z' ? first | 0x20 : first) != f->want[0]))
+        return false;
     return f != NULL && f->has_want && fold_name(&f->work, name, len, f->other, &other_len) &&
            other_len == f->want_len && memcmp(f->other, f->want, other_len) == 0;
 }
