@@ -49,6 +49,11 @@ fill() {
     [ "$4" = crash ] || umount "$at"
 }
 
+# flooded NAME DEVICE FILE-SYSTEM OPTIONS NR: a system, and a journal as full as flood makes it.
+flooded() {
+    fill "$1" "$2" "$3" clean && mount -t "$3" -o "$4" "$2" "/mnt/$1" && flood "/mnt/$1" "$5"
+}
+
 # volume NAME DEVICE crash|clean: the same on a new ext4 of a logical volume or an array.
 volume() {
     /sbin/mke2fs -q -F -t ext4 -E lazy_itable_init=0 "$2" && fill "$1" "$2" ext4 "$3"
@@ -66,18 +71,6 @@ lvm_system() {
 half_mirror() {
     mdadm --create -q --run /dev/md1 --metadata=1.2 --level=1 --raid-devices=2 --name="$2" "$3" \
         missing && volume "$1" /dev/md1 crash
-}
-
-# For the bench: a journal as full as it gets. ext4 writes data into it, too.
-full_ext4() { # NAME DEVICE
-    fill "$1" "$2" ext4 clean && mount -t ext4 -o data=journal "$2" "/mnt/$1" || return 1
-    for i in $(seq 1 "${3:-44}"); do
-        dd if=/dev/zero of="/mnt/$1/data-$i" bs=64k count=16 conv=fsync || return 1
-    done
-}
-full_xfs() { # NAME DEVICE
-    fill "$1" "$2" xfs clean && mount -t xfs "$2" "/mnt/$1" && mkdir "/mnt/$1/work" &&
-        dirty "/mnt/$1/work" "${3:-60}"
 }
 
 # on NAME COMMAND...: what it comes to.
