@@ -120,9 +120,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     put_file("tree/dir/f1", some, 3);
     put_file("tree/dir/f2", some, 30000);
     put_file("tree/boot/big", some, sizeof(some));
+    /* Directories in their inode, in a block, with one leaf of hashes, and with several. */
     run("cd tree; ln -s dir/f1 link; ln -s .. dir/up; ln -s x slow; ln -s /dir up; "
-        "mkdir -p a/b/c few; for i in $(seq 20); do : > a/b/name-$i; done; "
-        "for i in $(seq 130); do : > dir/name-$i; done; : > few/f2; mkdir few/d");
+        "mkdir -p a/b/c/many few; for i in $(seq 20); do : > a/b/name-$i; done; "
+        "for i in $(seq 70); do : > dir/name-$i-$(printf 'n%%.0s' $(seq 150)); done; "
+        "for i in $(seq 1100); do : > a/b/c/many/$i; done; "
+        ": > a/b/c/many/f2; : > few/f2; mkdir few/d");
     for (size_t i = 0; i < NR_KINDS; i++) {
         uint8_t *data = make_xfs(kinds[i].options, "tree", "24M", &len);
 
