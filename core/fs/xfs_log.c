@@ -38,6 +38,7 @@ static void close_log(struct xlog *log)
     xlog_table_free(log, &log->cancelled);
     xlog_table_free(log, &log->changed);
     xlog_table_free(log, &log->open_intents);
+    xlog_table_free(log, &log->new_owners);
     arena_drop(log->arena, log->window.bytes);
     arena_drop(log->arena, log->record);
     arena_drop(log->arena, log->crc);
@@ -153,6 +154,10 @@ static struct err replay(struct xlog *log, struct disk **out)
     TRY(xlog_pages(log, XLOG_BUF_MAX_BYTES, "a buffer of %a bytes", &log->buffer));
     TRY(first_pass(log));
     TRY(go_through(log, 2, &bad));
+    for (size_t i = 0; i < log->new_owners.nr_slots; i++) {
+        if (log->new_owners.slots[i].key != UINT64_MAX)
+            TRY(xlog_fork_own(log, log->new_owners.slots[i].key));
+    }
     TRY(xlog_finish_intents(log));
     TRY(xlog_seal(log));
     say_replayed(log);

@@ -90,6 +90,8 @@ struct xlog {
     struct xlog_intent *intents;    /* that are to be finished, in the order of the log */
     struct xlog_intent **intents_end, *spare_intents;
     uint32_t nr_intents;
+    struct xlog_table new_owners; /* inodes whose extent tree was another's */
+    uint32_t nr_owned;
     uint32_t next_log_block; /* blocks of the log given to new B+trees, see xfs_log_fork.c */
     uint8_t *buffer;         /* XLOG_BUF_MAX_BYTES to work on */
     struct xlog_counts n;
@@ -267,6 +269,9 @@ struct err xlog_fork_map(struct xlog *log, struct xlog_fork *f, const struct xlo
 /* The first extent that ends behind block off; nr when there is none. */
 size_t xlog_fork_find(const struct xlog_fork *f, uint64_t off);
 struct err xlog_fork_write(struct xlog *log, struct xlog_fork *f);
+
+/* All blocks of the inode's extent tree, if it has one, name it as their owner from now on. */
+struct err xlog_fork_own(struct xlog *log, uint64_t ino);
 void xlog_fork_free(struct xlog *log, struct xlog_fork *f);
 
 #endif

@@ -13,6 +13,7 @@
 
 #define EXTENTS_MAX ((size_t)1 << 18) /* of a file that is changed here */
 #define EXTENTS_MIN ((size_t)256)
+#define OWNED_MAX   ((uint32_t)1 << 18) /* blocks of trees that change their owner */
 #define LEVELS_MAX  XFS_LEVELS
 #define PAIR_BYTES  16u /* a key and a pointer; an extent too */
 #define ROOT_HEADER 4u
@@ -148,6 +149,67 @@ struct err xlog_fork_read(struct xlog *log, uint64_t ino, struct xlog_fork *f)
     if (nr > a.len / PAIR_BYTES)
         return bad_fork(f, "inode %a has %b extents in itself", nr);
     return add_packed(log, f, a.bytes, nr);
+}
+
+/* ---- whose it is ---- */
+
+static struct err own_block(struct xlog *log, const struct xlog_fork *f, uint64_t fsblock,
+                            uint32_t level, uint64_t *right, uint64_t *child)
+{
+    uint32_t fits = (log->x->block_bytes - (uint32_t)sizeof(struct xfs_disk_bmbt)) / PAIR_BYTES;
+    uint64_t off = xfs_block_off(log->x, fsblock);
+    uint8_t owner[8];
+
+    TRY(load_block(log, f, fsblock, level));
+    *right = be64(log->buffer + offsetof(struct xfs_disk_bmbt, rightsib));
+    *child = be64(log->buffer + sizeof(struct xfs_disk_bmbt) + (size_t)fits * 8);
+    xlog_put64(owner, f->ino);
+    TRY(xlog_store(log, off + offsetof(struct xfs_disk_bmbt, owner), owner, sizeof(owner)));
+    return xlog_note_changed(log, off / XLOG_BB, log->x->block_bytes / XLOG_BB);
+}
+
+/* Level by level, from left to right. */
+static struct err own_tree(struct xlog *log, const struct xlog_fork *f,
+                           const struct xlog_area *root)
+{
+    uint32_t level = be16(root->bytes);
+    uint32_t root_fits = root->len < ROOT_HEADER ? 0 : (root->len - ROOT_HEADER) / PAIR_BYTES;
+
+    if (root_fits == 0 || level == 0 || level > LEVELS_MAX)
+        return bad_fork(f, "inode %a has an extent tree of %b levels", level);
+    uint64_t first = be64(root->bytes + ROOT_HEADER + (size_t)root_fits * 8), at, child, below = 0;
+
+    for (; level > 0; level--, first = below) {
+        for (at = first; at != UINT64_MAX;) {
+            if (log->nr_owned++ == OWNED_MAX)
+                return ERR1(ERR_LIMIT, "the log of XFS gives more than %a blocks to other inodes",
+                            OWNED_MAX);
+            uint64_t here = at;
+
+            TRY(own_block(log, f, here, level - 1, &at, &child));
+            if (here == first)
+                below = child;
+        }
+    }
+    return OK;
+}
+
+struct err xlog_fork_own(struct xlog *log, uint64_t ino)
+{
+    struct xlog_fork f = {.ino = ino};
+    struct xlog_area a;
+    uint8_t *inode;
+
+    if (!log->x->v5 || !xfs_ino_valid(log->x, ino))
+        return OK;
+    f.inode_off = xfs_ino_off(log->x, ino);
+    TRY(xlog_inode_at(log, f.inode_off, &inode));
+    const struct xfs_disk_inode *di = (const struct xfs_disk_inode *)inode;
+
+    if (be16(di->magic) != XFS_INODE_MAGIC || be16(di->mode) == 0 ||
+        di->format[0] != XFS_FORMAT_BTREE || !xlog_find_fork(log, inode, false, &a))
+        return OK;
+    return own_tree(log, &f, &a);
 }
 
 /* ---- changing ---- */

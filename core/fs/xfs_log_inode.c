@@ -250,6 +250,12 @@ struct err xlog_apply_inode(struct xlog *log, const struct xlog_item *item, uint
     TRY(check_core(log, &t, &item->regions[1]));
     const struct xfs_disk_inode *core = (const struct xfs_disk_inode *)item->regions[1].bytes;
 
+    /* Two files exchanged their trees: what the blocks say is put right at the end. */
+    if (t.fields & XLOG_INODE_DOWNER) {
+        struct xlog_slot *s;
+
+        TRY(xlog_table_put(log, &log->new_owners, t.ino & (UINT64_MAX >> 1), &s));
+    }
     TRY(xlog_inode_at(log, t.off_bytes, &inode));
     di = (struct xfs_disk_inode *)inode;
     if (be16(di->magic) != XFS_INODE_MAGIC)

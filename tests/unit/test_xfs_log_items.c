@@ -167,7 +167,7 @@ static void test_forks(void)
     static uint8_t got[BED_DATA_BYTES], want[BED_DATA_BYTES];
 
     for (int kind = 0; kind < NR_BEDS; kind++) {
-        for (int tree = 0; tree < 2; tree++) {
+        for (int tree = 0; tree < 3; tree++) {
             struct bed *b = bed_new((enum bed_kind)kind, 32768);
             uint32_t header = b->v5 ? 72 : 24, half = BED_DATA_BYTES / BLOCK / 2;
             uint64_t block = b->data_off / BLOCK; /* in group 0, so an fsblock too */
@@ -194,13 +194,16 @@ static void test_forks(void)
                 pack_extent(leaf + header + 16, half, block, half);
                 if (b->v5)
                     log_le32(leaf + 64, xfs_crc(leaf, BLOCK, 64));
+                if (tree == 2) /* it was another inode's: the log says that it changed hands */
+                    leaf[63] ^= 1;
             } else {
                 pack_extent(fork, 0, block + half, half);
                 pack_extent(fork + 16, half, block, half);
             }
             loggen_begin(&b->g, 1);
             bed_log_inode(b, 1, b->data_ino,
-                          XLOG_INODE_CORE | (tree ? XLOG_INODE_DBROOT : XLOG_INODE_DEXT),
+                          XLOG_INODE_CORE | (tree == 2 ? XLOG_INODE_DOWNER : 0) |
+                              (tree ? XLOG_INODE_DBROOT : XLOG_INODE_DEXT),
                           tree ? make_tree : make_two_extents, fork, tree ? header + 48 : 32);
             loggen_commit(&b->g, 1);
             loggen_end(&b->g);
