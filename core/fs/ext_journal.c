@@ -156,6 +156,10 @@ static struct err read_places(struct journal *j, const struct jbd2_disk_super *s
     j->error = be32(sb->error);
     if (j->last > in_file)
         return SUPER_DAMAGED("the journal has %a blocks, its file %b", j->last, in_file);
+    /* A file can be made to show the same block again and again. */
+    if (j->last > ext_of(j->fs)->nr_blocks)
+        return SUPER_DAMAGED("the journal has %a blocks, the file system %b", j->last,
+                             ext_of(j->fs)->nr_blocks);
     if (be32(sb->header.type) == JBD2_SUPER_V2 &&
         (be32(sb->feature_incompat) & JBD2_INCOMPAT_FAST_COMMIT)) {
         nr_fc = be32(sb->nr_fc_blocks);

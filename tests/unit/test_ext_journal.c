@@ -559,6 +559,12 @@ static void limits(void)
 {
     uint64_t far = (uint64_t)1 << 40;
 
+    /* A journal larger than its file system: its file would show blocks twice. */
+    begin_at("-t ext4 -b 1024 -O ^metadata_csum,^64bit -J size=1", 0, GEN_REVOKE, 1, 77);
+    b.image[(size_t)le32(b.image + 2048 + 8) * 1024 + 7 * 256 + 0x6c] = 1; /* size, high */
+    gen_block(&b.g, 0)[17] = 1;
+    expect_error(ERR_FS_DAMAGED, "the journal has 66560 blocks, the file system 24576");
+
     begin(0, CSUM3);
     gen_blocks(&b.g, &far, b.data, 1);
     gen_commit(&b.g);
