@@ -10,6 +10,8 @@
 
 #include "core/menu/lex.h"
 
+#define NOT_HERE "root=%.*s is on none of these disks; correct it, or add the disk with --disk"
+
 /* The value of the last `key` on the command line ("root=" -> "/dev/xvda"); false: none. */
 static bool last_value(const char *cmdline, const char *key, const char **value, size_t *len)
 {
@@ -64,6 +66,43 @@ static bool volume_exists(struct report *r, const char *value, size_t len, bool 
     return false;
 }
 
+/*
+ * Is there a GPT partition with this GUID or name? The kernel looks for it itself. PARTUUID of an
+ * MBR is another thing: a number of the disk, which nothing here reads.
+ */
+static bool partition_exists(struct report *r, const char *value, size_t len, bool by_guid)
+{
+    for (uint32_t i = 0; i < r->nr_disks + r->nr_named; i++) {
+        const struct disk_report *d = i < r->nr_disks ? &r->disks[i] : &r->named[i - r->nr_disks];
+
+        if (d->error != NULL || d->table == NULL)
+            return true;
+        for (uint32_t k = 0; k < d->table->nr_parts; k++) {
+            const struct part *p = &d->table->parts[k];
+            char guid[UUID_TEXT];
+            const char *name = by_guid ? guid : p->name;
+
+            uuid_text(p->guid, guid);
+            if (strlen(name) == len && strncasecmp(name, value, len) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void look_for_partition(struct report *r, uint32_t n, const char *root, size_t len)
+{
+    bool by_guid = begins(root, len, "PARTUUID=");
+    size_t skip = by_guid ? 9 : 10;
+
+    if (!by_guid && !begins(root, len, "PARTLABEL="))
+        return;
+    if (by_guid && len - skip != UUID_TEXT - 1)
+        return;
+    if (!partition_exists(r, root + skip, len - skip, by_guid))
+        doubt(r, n, report_printf(r, NOT_HERE, (int)len, root));
+}
+
 static void look_at_root(struct report *r, uint32_t n)
 {
     const struct entry_report *e = &r->entries[n];
@@ -80,6 +119,7 @@ static void look_at_root(struct report *r, uint32_t n)
     }
     by_uuid = begins(root, len, "UUID=");
     by_label = begins(root, len, "LABEL=");
+    look_for_partition(r, n, root, len);
     if (!by_uuid && !by_label)
         return;
     if (e->nr_initrds == 0)
@@ -89,11 +129,7 @@ static void look_at_root(struct report *r, uint32_t n)
                             "name the device: root=/dev/xvda",
                             (int)len, root));
     if (!volume_exists(r, root + (by_uuid ? 5 : 6), len - (by_uuid ? 5 : 6), by_uuid))
-        doubt(r, n,
-              report_printf(r,
-                            "root=%.*s is on none of these disks; correct it, or add the disk with "
-                            "--disk",
-                            (int)len, root));
+        doubt(r, n, report_printf(r, NOT_HERE, (int)len, root));
 }
 
 /*

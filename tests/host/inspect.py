@@ -261,6 +261,32 @@ def partitions_and_more_disks(box):
     check_said(problems(r), "Error 21: Selected disk does not exist: (hd1,0)")
 
 
+def a_gpt_is_shown_with_its_names(box):
+    guid = "9d0f3a41-6d2e-4c55-8b35-0f1e2d3c4b5a"
+    menu = ("timeout 0\ntitle x\nroot (hd0,2)\nkernel /boot/k root=PARTUUID=%s\n"
+            "title y\nroot (hd0,2)\nkernel /boot/k root=PARTUUID=%s\n"
+            "title z\nroot (hd0,2)\nkernel /boot/k root=PARTLABEL=elsewhere\n"
+            % (guid.upper(), guid.replace("9", "8")))
+    fs = box.image(boot_files(menu), "fs.img")
+    disk = box.path / "gpt.img"
+    with open(disk, "wb") as f:
+        f.truncate(16 * MIB)
+    box.tool("sgdisk", "-n", "3:1M:+8M", "-c", "3:the root", "-u", "3:" + guid, "-t", "3:8304", disk)
+    with open(disk, "r+b") as f:
+        f.seek(MIB)
+        f.write(fs.read_bytes())
+    status, r, _ = inspect(disk)
+    check((status, r["disks"][0]["partition_table"], r["log"]), (0, "gpt", []))
+    volume = r["disks"][0]["volumes"][0]
+    check([volume[k] for k in ("name", "offset", "size", "part_guid", "part_name", "type_guid")],
+          ["(hd0,2)", MIB, 8 * MIB, guid, "the root", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"])
+    doubts = " ".join(problems(r, "doubt"))
+    check([("entry %d: root=PART" % n in doubts, "is on none of these" in doubts) for n in (0, 1, 2)],
+          [(False, True), (True, True), (True, True)])
+    text = subprocess.run([PVBOOT, "inspect", str(disk)], stdout=subprocess.PIPE).stdout.decode()
+    check("(hd0,2) 8 MiB at 1 MiB, type Linux root (x86-64), name the root: ext4" in text, True)
+
+
 def a_bad_partition_costs_only_itself(box):
     fs = box.image(boot_files("timeout 0\ntitle x\nroot (hd0,0)\nkernel /boot/k root=/dev/a\n"
                               "title y\nroot (hd0,1)\nkernel /boot/k\n"), "fs.img")
