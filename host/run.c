@@ -378,8 +378,11 @@ static enum xh_result start(struct run *r)
 
     for (size_t i = 0; i < o->nr_disks; i++) {
         snprintf(name[i], sizeof(name[i]), "disk%zu", i);
-        drive[i] = (struct xh_drive){
-            .name = name[i], .path = o->disk[i], .format = o->format[i], .write = o->write};
+        drive[i] = (struct xh_drive){.name = name[i],
+                                     .path = o->disk[i],
+                                     .format = o->format[i],
+                                     .write = o->write,
+                                     .sector_size = o->sector_bytes};
     }
     drive[o->nr_disks] =
         (struct xh_drive){.name = "kernel", .path = o->kernel_image, .readonly = true};

@@ -21,6 +21,7 @@ struct run_options {
     unsigned timeout_s; /* 0: none */
     const char *append;
     bool write;
+    uint32_t sector_bytes; /* of the guest's disks */
     bool json;
     bool verbose;
     bool no_reboot;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The arguments of `pvboot run`, and everything that can be refused before QEMU starts. */
 #include "host/cmd.h"
-#include "host/filedisk.h"
+#include "host/machine.h"
 #include "host/run.h"
 
 #include <errno.h>
@@ -24,6 +24,7 @@ static const char help_text[] =
     "  --vcpus N            its processors (default 1)\n"
     "  --disk IMG           one more disk; may be repeated. IMAGE is xvda, these are xvdb, ...\n"
     "  --write              let the guest change the images\n"
+    "  --sector-size N      512 (default) or 4096: the sectors that the disks have\n"
     "  --append ARGS        the command line of pvboot; one that begins with ( or / names the "
     "menu\n"
     "  --kernel-image FILE  run this Xen PV kernel instead of pvboot's own image\n"
@@ -45,13 +46,14 @@ static const char help_text[] =
     "is kept (default ~/.cache/pvboot).\n";
 
 enum { OPT_MEMORY = 1, OPT_VCPUS, OPT_DISK, OPT_WRITE, OPT_APPEND, OPT_KERNEL, OPT_TIMEOUT };
-enum { OPT_NO_REBOOT = 20, OPT_JSON, OPT_VERBOSE, OPT_HELP };
+enum { OPT_NO_REBOOT = 20, OPT_SECTOR, OPT_JSON, OPT_VERBOSE, OPT_HELP };
 
 static const struct option options[] = {
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"vcpus", required_argument, NULL, OPT_VCPUS},
     {"disk", required_argument, NULL, OPT_DISK},
     {"write", no_argument, NULL, OPT_WRITE},
+    {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"append", required_argument, NULL, OPT_APPEND},
     {"kernel-image", required_argument, NULL, OPT_KERNEL},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -183,6 +185,8 @@ static bool one_option(struct run_options *o, int opt, const char *arg)
     case OPT_WRITE:
         o->write = true;
         return true;
+    case OPT_SECTOR:
+        return machine_sector_size(arg, &o->sector_bytes);
     case OPT_APPEND:
         o->append = arg;
         return true;
@@ -227,6 +231,7 @@ int run_parse(struct run_options *o, int argc, char **argv, int *status)
     memset(o, 0, sizeof(*o));
     o->memory_mib = 512;
     o->vcpus = 1;
+    o->sector_bytes = MACHINE_SECTOR;
     *status = EXIT_USAGE;
     o->nr_disks = 1; /* IMAGE, named last, comes first */
     opterr = 0;

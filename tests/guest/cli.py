@@ -160,6 +160,7 @@ def refusals():
     (w / "raw").write_bytes(bytes(4096))
     for args, wanted in (
             ((), "which image"),
+            (("--sector-size", "1024", w / "raw"), "--sector-size is 512 or 4096"),
             ((w / "none.img",), "No such file"),
             ((w / "folder",), "is a folder"),
             ((w / "small",), "less than one sector"),
@@ -197,6 +198,16 @@ def a_person():
     equal(t.end(LONG), 0, "status")
     check(hashlib.sha256(b"hello").hexdigest() in t.text, "the second disk is xvdb")
     check("powered off" in t.text, "it says how the guest ended")
+
+
+@case
+def sectors_of_4096():
+    """--sector-size 4096: so the guest sees its disk; without a menu it crashes, status 2"""
+    blank = OPT.work / "blank"
+    blank.write_bytes(bytes(64 << 10))
+    status, out, _ = pvboot("--sector-size", "4096", blank)
+    equal(status, 2, "status")
+    check("16 sectors of 4096 bytes" in out, "the banner names the sectors")
 
 
 @case
