@@ -138,7 +138,7 @@ const char *advice(enum err_code code)
     case ERR_REFUSED:
         return "put /boot on a file system without that feature";
     case ERR_FS_MOUNT:
-        return "put /boot on ext2, ext3 or ext4";
+        return "put /boot on ext2, ext3, ext4, XFS or ReiserFS";
     case ERR_NO_DISK:
         return "add the disk with --disk, or correct the device";
     case ERR_NO_PART:
