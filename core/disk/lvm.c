@@ -71,8 +71,9 @@ static struct err take_group(struct lvm *lvm, struct lvm_vg *vg)
         }
         return OK;
     }
-    if (lvm->nr_vgs++ == LVM_VGS_MAX)
+    if (lvm->nr_vgs == LVM_VGS_MAX)
         return ERR1(ERR_LIMIT, "more than %a volume groups (LVM)", LVM_VGS_MAX);
+    lvm->nr_vgs++;
     *link = vg;
     return OK;
 }
@@ -87,22 +88,32 @@ static bool known_text(const uint32_t *crcs, uint32_t nr, uint32_t crc)
     return false;
 }
 
-static struct err read_area(struct lvm *lvm, const struct lvm_found *f, uint32_t i, bool *good)
+/* The group of a text, unless it is known; a text of a group that is older changes nothing. */
+static struct err take_text(struct lvm *lvm, const struct lvm_text *text)
+{
+    struct lvm_vg *vg = NULL;
+
+    if (text->len_bytes == 0 || known_text(lvm->crcs, lvm->nr_crcs, text->crc))
+        return OK;
+    lvm->text_bytes += text->len_bytes;
+    if (lvm->text_bytes > LVM_TEXTS_MAX)
+        return ERR1(ERR_LIMIT, "more than %a bytes of LVM metadata", LVM_TEXTS_MAX);
+    TRY(read_group(lvm, text, &vg));
+    TRY(take_group(lvm, vg));
+    if (lvm->nr_crcs < ARRAY_LEN(lvm->crcs))
+        lvm->crcs[lvm->nr_crcs++] = text->crc;
+    return OK;
+}
+
+static struct err read_area(struct lvm *lvm, const struct lvm_found *f, uint32_t i)
 {
     struct lvm_text text = {0};
-    struct lvm_vg *vg = NULL;
     struct err e = lvm_area_read(f->disk, f->label.areas[i], lvm->arena, &text);
 
-    if (!failed(e) && text.len_bytes > 0 && !known_text(lvm->crcs, lvm->nr_crcs, text.crc)) {
-        e = read_group(lvm, &text, &vg);
-        if (!failed(e))
-            e = take_group(lvm, vg);
-        if (!failed(e) && lvm->nr_crcs < ARRAY_LEN(lvm->crcs))
-            lvm->crcs[lvm->nr_crcs++] = text.crc;
-    }
+    if (!failed(e))
+        e = take_text(lvm, &text);
     arena_drop(lvm->arena, text.bytes);
-    *good = !failed(e);
-    if (*good || e.code == ERR_NO_MEMORY)
+    if (!failed(e) || e.code == ERR_NO_MEMORY)
         return e;
     say_error(lvm, f->disk, e,
               f->label.nr_areas > 1 ? "; this copy of the metadata is not used" : "");
@@ -112,7 +123,6 @@ static struct err read_area(struct lvm *lvm, const struct lvm_found *f, uint32_t
 struct err lvm_add(struct lvm *lvm, struct disk *d, const struct lvm_label *label)
 {
     struct lvm_found *f, **end = &lvm->found;
-    bool good;
 
     for (; *end != NULL; end = &(*end)->next) {
         if (memcmp((*end)->label.id, label->id, LVM_ID_LEN) != 0)
@@ -129,7 +139,7 @@ struct err lvm_add(struct lvm *lvm, struct disk *d, const struct lvm_label *labe
     *end = f;
     lvm->nr_found++;
     for (uint32_t i = 0; i < label->nr_areas; i++)
-        TRY(read_area(lvm, f, i, &good));
+        TRY(read_area(lvm, f, i));
     return OK;
 }
 

@@ -27,7 +27,8 @@
 #define LVM_NAME_MAX       127  /* of a group, of a volume, and of "GROUP-VOLUME" */
 #define LVM_START_BYTES    2048 /* the label is in one of the first four sectors of 512 bytes */
 #define LVM_TEXT_MAX       ((uint64_t)4 << 20)
-#define LVM_AREAS_MAX      8 /* of metadata, on one physical volume */
+#define LVM_TEXTS_MAX      ((uint64_t)32 << 20) /* of all that is read on a machine */
+#define LVM_AREAS_MAX      8                    /* of metadata, on one physical volume */
 #define LVM_PVS_MAX        1024
 #define LVM_VGS_MAX        64
 #define LVM_GROUP_PVS_MAX  512
@@ -174,6 +175,7 @@ struct lvm {
     struct arena *arena;
     const struct log *log;
     uint32_t nr_found, nr_vgs, nr_crcs;
+    uint64_t text_bytes;        /* read so far; the same text counts once */
     uint32_t crcs[LVM_VGS_MAX]; /* of texts that were read already */
     struct lvm_found *found;    /* physical volumes */
     struct lvm_vg *vgs;

@@ -87,7 +87,8 @@ struct err md_probe(struct disk *d, uint8_t *pages, struct arena *a, struct md_m
 
 /*
  * Sort the members (a list by next) into arrays, and make the disks of those that can be read.
- * One line a member that is not used, and one an array that lacks some.
+ * One line a member that is not used, and one an array that lacks some. After an error the arrays
+ * of *out are good, but not all that there could be.
  */
 struct err md_arrays(struct md_member *members, struct arena *a, const struct log *log,
                      struct md_array **out);

@@ -223,12 +223,14 @@ static void name_array(struct md_array *array, const struct md_array *others)
     }
 }
 
-/* Put the members, in the order in which they were found, into arrays. */
+/* Put the members, in the order in which they were found, into arrays. Past the cap they are left
+ * out. */
 static struct err group(struct md_member *members, struct arena *a, const struct log *log,
                         struct md_array **out)
 {
     struct md_array **end = out;
     struct md_member *next;
+    struct err e = OK;
     uint32_t nr = 0;
 
     for (struct md_member *m = members; m != NULL; m = next) {
@@ -238,8 +240,11 @@ static struct err group(struct md_member *members, struct arena *a, const struct
         next = m->next;
         m->next = NULL;
         if (array == NULL) {
-            if (++nr > MD_ARRAYS_MAX)
-                return ERR1(ERR_LIMIT, "more than %a arrays (md)", MD_ARRAYS_MAX);
+            if (nr++ >= MD_ARRAYS_MAX) {
+                e = ERR1(ERR_LIMIT, "more than %a arrays (md); the rest is left out",
+                         MD_ARRAYS_MAX);
+                continue;
+            }
             array = arena_alloc(a, sizeof(*array));
             if (array == NULL)
                 return arena_exhausted("an array of %a bytes", sizeof(*array));
@@ -253,14 +258,16 @@ static struct err group(struct md_member *members, struct arena *a, const struct
         *last = m;
         m->array = array;
     }
-    return OK;
+    return e;
 }
 
 struct err md_arrays(struct md_member *members, struct arena *a, const struct log *log,
                      struct md_array **out)
 {
+    struct err e;
+
     *out = NULL;
-    TRY(group(members, a, log, out));
+    e = group(members, a, log, out);
     for (struct md_array *array = *out; array != NULL; array = array->next) {
         const struct md_member *fresh = freshest(array);
 
@@ -273,5 +280,5 @@ struct err md_arrays(struct md_member *members, struct arena *a, const struct lo
         if (failed(array->bad))
             array->disk = NULL;
     }
-    return OK;
+    return e;
 }

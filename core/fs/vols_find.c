@@ -55,8 +55,10 @@ void vols_look(struct vols *v, struct vol_id id, struct vol *p)
         return;
     }
     e = md_probe(&p->window, v->pages, v->arena, &m);
-    if (e.code == ERR_READ)
-        return; /* who wants to read it will hear of it */
+    if (e.code == ERR_READ) {
+        p->unreadable = true; /* who wants to read it will hear of it */
+        return;
+    }
     if (failed(e) && e.code != ERR_NOT_MINE)
         say_error(v, id, e);
     /* Arrays of arrays and arrays of logical volumes are not read. */
@@ -75,6 +77,14 @@ void vols_look(struct vols *v, struct vol_id id, struct vol *p)
 
 typedef void (*place_fn)(struct vols *v, struct vol_id id, struct vol *p);
 
+static void look_at(struct vols *v, struct vol_id id, struct vol *p)
+{
+    vols_look(v, id, p);
+    if (p->unreadable)
+        say_error(v, id, ERR(ERR_READ, "its start: no RAID and no LVM is looked for on it"));
+    p->unreadable = false;
+}
+
 /* Call fn for the device as a whole and for each partition that can be used. */
 static void each_place(struct vols *v, uint32_t n, place_fn fn)
 {
@@ -85,7 +95,7 @@ static void each_place(struct vols *v, uint32_t n, place_fn fn)
 
     if (p == NULL)
         return;
-    vols_look(v, id, p);
+    look_at(v, id, p);
     fn(v, id, p);
     if (p->member != NULL || failed(vols_raw_table(v, n, &table)))
         return;
@@ -94,7 +104,7 @@ static void each_place(struct vols *v, uint32_t n, place_fn fn)
         p = vols_place(v, id, &e);
         if (p == NULL)
             continue;
-        vols_look(v, id, p);
+        look_at(v, id, p);
         fn(v, id, p);
     }
 }

@@ -15,6 +15,7 @@ struct vol {
     uint32_t part;
     struct disk window;
     bool looked;              /* whether it is a member or a physical volume */
+    bool unreadable;          /* its start, when it was looked at */
     struct md_member *member; /* of an array; NULL */
     bool said_member;
     bool is_pv;

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from oracle import DISKS_A_SLOT, ENV, FIRST_SLOT, HERE, command
 
-GUEST_SECONDS = 300
+GUEST_SECONDS = 900
 MIB = 1 << 20
 DISKS = {**{"v%d" % i: 96 for i in range(4)}, "v4": 40, **{"m%d" % i: 40 for i in range(10)},
          "m10": 12, "m11": 12}

@@ -632,6 +632,31 @@ static void groups_of_one_name_are_told(void)
     stop(&r);
 }
 
+static void groups_past_the_cap_are_left_out(void)
+{
+    static const char text[] = HEAD("") LV("x", LINEAR("1", "0", "1", "pv0", "0")) TAIL;
+    char other[sizeof(text)], id[33];
+    uint32_t nr = 0;
+    struct rig r;
+
+    start(&r);
+    for (uint32_t i = 0; i < LVM_VGS_MAX + 3; i++) {
+        struct lvm_label label;
+
+        memcpy(other, text, sizeof(text));
+        snprintf(id, sizeof(id), "%06uaaaaaaaaaaaaaaaaaaaaaaaaaa", i);
+        memcpy(strstr(other, "vvvvvv-"), id, 6);
+        gen_pv(r.data[0], id, other, 512);
+        CHECK_OK(lvm_label_read(r.data[0], &label));
+        CHECK_OK(lvm_add(&r.lvm, &r.disks[0].disk, &label));
+    }
+    for (struct lvm_vg *vg = r.lvm.vgs; vg != NULL; vg = vg->next)
+        nr++;
+    CHECK_U64(nr, LVM_VGS_MAX);
+    CHECK(said(&r, "more than 64 volume groups"));
+    stop(&r);
+}
+
 /* Whatever byte of the text is wrong, the answer is an error or a group. */
 static void every_byte_may_be_wrong(void)
 {
@@ -680,6 +705,7 @@ int main(void)
     RUN(others_are_refused_by_name);
     RUN(the_newest_text_counts);
     RUN(groups_of_one_name_are_told);
+    RUN(groups_past_the_cap_are_left_out);
     RUN(every_byte_may_be_wrong);
     return test_done();
 }

@@ -269,6 +269,31 @@ static void arrays_are_told_apart(void)
     stop(&r);
 }
 
+static void arrays_past_the_cap_are_left_out(void)
+{
+    static _Alignas(4096) uint8_t pages[MD_PROBE_BYTES];
+    struct gen_md md = usual(MD_1_2, 0);
+    uint32_t nr = 0;
+    struct rig r;
+
+    start(&r);
+    CHECK_OK(add(&r, &md));
+    for (uint32_t i = 0; i < MD_ARRAYS_MAX + 3; i++) {
+        md.uuid = (uint8_t)(100 + i);
+        gen_md(r.data[0], DISK_BYTES, &md);
+        CHECK_OK(md_probe(&r.disks[0].disk, pages, &r.arena, r.end));
+        r.end = &(*r.end)->next;
+    }
+    CHECK_ERR(md_arrays(r.members, &r.arena, NULL, &r.arrays), ERR_LIMIT);
+    for (struct md_array *a = r.arrays; a != NULL; a = a->next) {
+        CHECK_OK(a->bad);
+        CHECK(a->disk != NULL);
+        nr++;
+    }
+    CHECK_U64(nr, MD_ARRAYS_MAX);
+    stop(&r);
+}
+
 static void refused(struct gen_md md, const char *why)
 {
     struct rig r;
@@ -360,6 +385,7 @@ int main(void)
     RUN(other_members_are_not_used);
     RUN(copies_of_a_member_are_not_used);
     RUN(arrays_are_told_apart);
+    RUN(arrays_past_the_cap_are_left_out);
     RUN(what_is_not_read_is_refused_by_name);
     RUN(damage_is_said);
     return test_done();

@@ -358,6 +358,20 @@ static void old_labels_under_tables_are_no_volumes(void)
     stop(&r);
 }
 
+static void disks_that_fail_are_said(void)
+{
+    struct rig r;
+
+    start(&r);
+    add_disk(&r, 4 * MIB);
+    gen_pv(add_disk(&r, 4 * MIB), id_a, GROUP("vg", "vvvvvv", PV_A, "root", ""), 512);
+    r.disks[0].fail_off_bytes = 0;
+    devices_are(&r, "(hd0) (hd1) (lvm/vg-root)");
+    said(&r,
+         "Error 25: Disk read error: (hd0) (its start: no RAID and no LVM is looked for on it)");
+    stop(&r);
+}
+
 static void empty_groups_are_said(void)
 {
     struct rig r;
@@ -383,6 +397,7 @@ int main(void)
     RUN(plain_names_may_mean_several);
     RUN(volumes_upon_arrays);
     RUN(old_labels_under_tables_are_no_volumes);
+    RUN(disks_that_fail_are_said);
     RUN(empty_groups_are_said);
     return test_done();
 }
