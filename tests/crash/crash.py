@@ -29,7 +29,7 @@ from oracle import ENV, Failed, Guest, Job, command  # noqa: E402
 
 LANES = 2  # guests at a time, each with disks of its own
 BATCH = 10  # rounds whose images one oracle guest reads
-START_SECONDS = 120
+START_SECONDS = 300
 RUN_SECONDS = (0.3, 5.0)
 A_LIFE = int(os.environ.get("CRASH_LIFE", "2"))  # rounds from one start of a guest
 MENU = "/boot/grub/menu.lst"

@@ -64,7 +64,7 @@ class Guest:
         args = ["qemu-system-x86_64", "-machine", "pc,accel=tcg", "-cpu", "qemu64", "-m", "768",
                 "-display", "none", "-nodefaults", "-no-reboot",
                 "-kernel", str(base / "vmlinuz"), "-initrd", str(base / "initrd.gz"),
-                "-append", "console=ttyS0 quiet panic=-1 no_timer_check rdinit=/init " + append,
+                "-append", "console=ttyS0 quiet panic=-1 no_timer_check tsc=reliable nowatchdog rdinit=/init " + append,
                 "-serial", "file:" + str(self.work / (tag + ".console"))]
         disks = [("plan", plan, 512), ("report", report, 512)]
         disks += [("i%d" % i, j.image, j.sector) for i, j in enumerate(jobs)]

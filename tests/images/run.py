@@ -47,16 +47,19 @@ class Image:
         self.skip = None
 
     def weight(self):
-        return {"r": 1, "f": 1, "w": 3, "d": 3}.get(self.kind, 1)
+        return 3 if self.mode() in "wd" else 1
+
+    def mode(self):
+        """What the guest does with it; as init.sh names it."""
+        return self.kind[-1] if self.kind[-1] in "wd" else "r"
 
     def make(self, work, trees):
         """Makes work/NAME.img."""
         self.path = work / (self.name + ".img")
         self.path.unlink(missing_ok=True)
-        if self.kind == "f":
-            stored = HERE / "newer" / (self.name + ".img.xz")
-            with open(self.path, "wb") as out:
-                subprocess.run(["xz", "-dc", str(stored)], stdout=out, check=True)
+        if self.kind[0] == "f":
+            command("sh", "-ec", "xz -dc $HERE/%s.img.xz | cp --sparse=always /dev/stdin $IMG"
+                    % self.options, env=dict(IMG=str(self.path), HERE=str(HERE)))
             return
         options, _, then = (" " + self.options.rpartition(" | ")[0] if self.kind == "x"
                             else " " + self.options).partition(" && ")
@@ -178,13 +181,12 @@ class Run:
 
     def ask(self, tag, guest, images):
         for image in images:
-            mode = {"w": "w", "d": "d"}.get(image.kind, "r")
-            image.job = Job(image.path, mode, MOUNT_AS[image.family], image.mount, image.number,
+            image.job = Job(image.path, image.mode(), MOUNT_AS[image.family], image.mount, image.number,
                             image.sector)
         guest.run(tag, [i.job for i in images])
         again = []
         for image in images:
-            if image.kind == "d" and not image.job.trouble:
+            if image.mode() == "d" and not image.job.trouble:
                 copy = self.work / (image.name + ".linux.img")
                 command("cp", "--sparse=always", image.path, copy)
                 image.job = Job(copy, "rw", MOUNT_AS[image.family], image.mount, 0, image.sector)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tree.py FOLDER [--triple] - a tree of files that strains a reader: the same one every time.
+"""tree.py FOLDER [--triple | --small] - a tree of files that strains a reader: the same one every time.
 
 --triple adds a file that needs all three levels of indirection with 1 KiB blocks, 70 MiB long.
+--small is a tree that compresses to some kilobytes.
 """
 
 import os
@@ -35,6 +36,23 @@ def link(root, target, path):
     full = os.path.join(root, path)
     os.makedirs(os.path.dirname(full), exist_ok=True)
     os.symlink(target, full)
+
+
+def small(root):
+    put(root, "empty", b"")
+    for size in (1, 100, 511, 4095, 4096, 4097, 65536, 200001):
+        put(root, f"sizes/{size}", b"".join(b"%d %d\n" % (size, i) for i in range(size))[:size])
+    sparse(root, "sparse/odd", 500001, [(i * 70001, 77) for i in range(7)])
+    for i in range(150):
+        put(root, f"many/entry-number-{i:05}", b"")
+    for i in range(10):
+        put(root, "long/" + f"{i:03}" + "n" * 252, b"a name of 255 bytes")
+    put(root, "deep/" + "/".join(f"level-{i}" for i in range(20)) + "/bottom", b"deep down")
+    for n in (1, 59, 60, 61, 100):
+        link(root, "t" * n, f"links/len{n}")
+    for mode in (0o400, 0o755, 0o4755):
+        put(root, f"modes/{mode:04o}", b"mode")
+        os.chmod(os.path.join(root, f"modes/{mode:04o}"), mode)
 
 
 def main(root):
@@ -86,4 +104,4 @@ def main(root):
     os.link(os.path.join(root, "sizes/65537"), os.path.join(root, "boot/hardlink"))
 
 
-main(sys.argv[1])
+(small if "--small" in sys.argv else main)(sys.argv[1])
