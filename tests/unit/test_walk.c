@@ -86,7 +86,7 @@ static void make_random_tree(void)
     for (unsigned i = 0; i < NR_DIRS; i++) {
         if (i > 0)
             snprintf(dirs[i], sizeof(dirs[i]), "%.150s/d%u", dirs[pick(i)], i);
-        snprintf(path, sizeof(path), "%s/id", dirs[i]);
+        snprintf(path, sizeof(path), "%.190s/id", dirs[i]);
         put_file(path, path, i + 1); /* its size tells where it is */
     }
     for (unsigned i = 0; i < NR_LINKS; i++) {
@@ -95,7 +95,8 @@ static void make_random_tree(void)
         random_path(target, sizeof(target), pick(3) == 0);
         if (loops)
             snprintf(target, sizeof(target), "./l%u", i);
-        snprintf(full, sizeof(full), "%s/%s/l%u", temp_dir(), dirs[loops ? 0 : pick(NR_DIRS)], i);
+        snprintf(full, sizeof(full), "%s/%.190s/l%u", temp_dir(), dirs[loops ? 0 : pick(NR_DIRS)],
+                 i);
         CHECK(symlink(target, full) == 0);
     }
 }
