@@ -28,53 +28,66 @@ static struct fuzz_image images[NR_KINDS];
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define BLOCK_4K  4096u /* of the images that are sealed: 1024 or this */
-#define INODE     512u
+/* Of the images that are sealed; their blocks have 1024 or 4096 bytes. */
 #define SUPER     512u
-#define DA_MAGIC  offsetof(struct xfs_disk_da5, magic)
-#define NO_OFFSET SIZE_MAX
+#define INODE     512u
+#define DIR_BLOCK 4096u
 
-/* Where a block that begins so has its checksum; NO_OFFSET: no block that has one. */
-static size_t crc_off_of(const uint8_t *b)
+/* Where a block that begins so has its checksum, and how long it is; 0: none that has one. */
+static size_t crc_off_of(const uint8_t *b, size_t block_bytes, size_t *len)
 {
-    switch (be32(b)) {
-    case XFS_DIR_BLOCK_MAGIC_V5:
-    case XFS_DIR_DATA_MAGIC_V5:
-        return offsetof(struct xfs_disk_dir_data5, crc);
-    case XFS_BMBT_MAGIC_V5:
+    *len = block_bytes;
+    if (be32(b) == XFS_BMBT_MAGIC_V5)
         return offsetof(struct xfs_disk_bmbt, crc);
-    case XFS_SYMLINK_MAGIC:
+    if (be32(b) == XFS_SYMLINK_MAGIC)
         return offsetof(struct xfs_disk_symlink, crc);
-    default:
-        break;
-    }
-    switch (be16(b + DA_MAGIC)) {
+    *len = DIR_BLOCK;
+    if (be32(b) == XFS_DIR_BLOCK_MAGIC_V5 || be32(b) == XFS_DIR_DATA_MAGIC_V5)
+        return offsetof(struct xfs_disk_dir_data5, crc);
+    switch (be16(b + offsetof(struct xfs_disk_da5, magic))) {
     case XFS_DA_NODE_MAGIC_V5:
     case XFS_DIR_LEAF1_MAGIC5:
     case XFS_DIR_LEAFN_MAGIC5:
         return offsetof(struct xfs_disk_da5, crc);
     default:
-        return NO_OFFSET;
+        return 0;
     }
+}
+
+/* The metadata around `off`: where it begins, its length, and where in it the checksum stands. */
+static bool find_around(const uint8_t *data, size_t off, size_t *start, size_t *len,
+                        size_t *crc_off)
+{
+    size_t size = be32(data + offsetof(struct xfs_disk_super, blocksize)) == 1024 ? 1024 : 4096;
+
+    *len = SUPER;
+    *start = 0;
+    *crc_off = offsetof(struct xfs_disk_super, crc);
+    if (off < SUPER)
+        return true;
+    *len = INODE;
+    *start = off / INODE * INODE;
+    *crc_off = offsetof(struct xfs_disk_inode, crc);
+    if (be16(data + *start) == XFS_INODE_MAGIC)
+        return true;
+    /* A directory's block may have begun some blocks before. */
+    for (*start = off / size * size; off - *start < DIR_BLOCK; *start -= size) {
+        *crc_off = crc_off_of(data + *start, size, len);
+        if (*crc_off != 0)
+            return off - *start < *len;
+        if (*start < size)
+            break;
+    }
+    return false;
 }
 
 static bool checksum(const uint8_t *data, size_t off, size_t *at, uint8_t sum[4])
 {
-    size_t size = be32(data + offsetof(struct xfs_disk_super, blocksize)) == 1024 ? 1024 : BLOCK_4K;
-    size_t start = off / size * size, crc_off = crc_off_of(data + start);
+    size_t start, len, crc_off;
 
-    if (off < SUPER) {
-        start = 0;
-        size = SUPER;
-        crc_off = offsetof(struct xfs_disk_super, crc);
-    } else if (be16(data + off / INODE * INODE) == XFS_INODE_MAGIC) {
-        start = off / INODE * INODE;
-        size = INODE;
-        crc_off = offsetof(struct xfs_disk_inode, crc);
-    } else if (crc_off == NO_OFFSET) {
+    if (!find_around(data, off, &start, &len, &crc_off))
         return false;
-    }
-    uint32_t crc = xfs_crc(data + start, size, crc_off);
+    uint32_t crc = xfs_crc(data + start, len, crc_off);
 
     for (size_t i = 0; i < 4; i++)
         sum[i] = (uint8_t)(crc >> 8 * i);
