@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tests/images/files.h"
@@ -151,6 +153,46 @@ static void without_case(uint32_t nr)
     must(chdir("..") == 0, "..");
 }
 
+/* A file whose hash tree follows its data, where there are such. */
+static void verity(void)
+{
+    struct fsverity_enable_arg arg = {
+        .version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = 4096};
+    int fd = create("verity");
+
+    put(fd, 0, 65536);
+    put(fd, 400000, 54321);
+    close_synced(fd);
+    fd = open("verity", O_RDONLY);
+    must(fd >= 0, "verity");
+    (void)!ioctl(fd, FS_IOC_ENABLE_VERITY, &arg);
+    close(fd);
+}
+
+/* Attributes that fill an inode, a block, an inode of their own; what they hold is not read. */
+static void attributes(void)
+{
+    static char value[50000];
+    static const size_t lens[] = {10, 200, 3000, sizeof(value)};
+    char name[64];
+
+    memset(value, 'v', sizeof(value));
+    for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
+        snprintf(name, sizeof(name), "attributes-%zu", i);
+        int fd = create(name);
+        put(fd, 0, 50);
+        (void)!fsetxattr(fd, "user.one", value, lens[i], 0);
+        (void)!fsetxattr(fd, "user.two", value, 30, 0);
+        close_synced(fd);
+        snprintf(name, sizeof(name), "attributes-folder-%zu", i);
+        if (mkdir(name, 0755) != 0)
+            continue;
+        (void)!setxattr(name, "user.one", value, lens[i], 0);
+        strcat(name, "/file");
+        close(create(name));
+    }
+}
+
 int main(int argc, char **argv)
 {
     must(argc == 3 && chdir(argv[1]) == 0, "usage: writer FOLDER NR_ENTRIES[f]");
@@ -165,6 +207,8 @@ int main(int argc, char **argv)
     links();
     if (strchr(argv[2], 'f') != NULL)
         return 0;
+    verity();
+    attributes();
     directory("short-names", nr, 20);
     directory("long-names", nr / 2, 250);
     directory("emptied", 300, 100);
