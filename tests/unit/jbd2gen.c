@@ -233,14 +233,15 @@ void gen_blocks(struct jbd2gen *g, const uint64_t *blocks, const uint8_t *data, 
             memset(copy, 0, 4);
             flags |= 1;
         }
-        crc = gen_crc32c(gen_crc32c(seed_of(g), be, 4), copy, g->block_bytes);
+        crc = has_csum23(g) ? gen_crc32c(gen_crc32c(seed_of(g), be, 4), copy, g->block_bytes) : 0;
         off += put_tag(g, descriptor + off, blocks[i], flags, crc);
         if (off + 36 > g->block_bytes)
             die("more blocks than a descriptor holds");
     }
     set_csum(g, g->descriptor, g->block_bytes - 4);
-    g->crc_be = crc32_be(g->crc_be, descriptor, g->block_bytes);
-    for (uint32_t i = 0; i < nr; i++)
+    if (g->compat & GEN_CHECKSUM)
+        g->crc_be = crc32_be(g->crc_be, descriptor, g->block_bytes);
+    for (uint32_t i = 0; i < nr && (g->compat & GEN_CHECKSUM); i++)
         g->crc_be = crc32_be(g->crc_be, gen_block(g, at[i]), g->block_bytes);
     free(at);
 }
