@@ -228,8 +228,42 @@ static void hostile_trees_are_damaged(void)
     done(&o);
 }
 
+/* Names that Linux does not show: invisible ones, and ones past 255 bytes. */
+static void some_names_are_passed_over(void)
+{
+    static uint8_t item[600];
+    struct reiser_gen g;
+    struct opened o;
+    struct node root;
+    uint64_t ino;
+
+    gen_init(&g, 100);
+    gen_stat(&g, REISER_ROOT_DIR_ID, REISER_ROOT_OBJECTID, 0040755, 48);
+    for (uint32_t i = 0; i < 3; i++) {
+        put32(item + (size_t)i * 16, (i + 1) << 7);
+        put32(item + (size_t)i * 16 + 8, 10 + i);
+        put16(item + (size_t)i * 16 + 12, 600 - 256 - i * 8);
+        put16(item + (size_t)i * 16 + 14, i == 1 ? 0 : REISER_DIRENT_VISIBLE);
+    }
+    memset(item + 600 - 256, 'n', 256);
+    memcpy(item + 600 - 264, "hidden", 6);
+    memcpy(item + 600 - 272, "seen", 4);
+    gen_item(&g, REISER_ROOT_DIR_ID, REISER_ROOT_OBJECTID, GEN_DIR(128), 3, item, sizeof(item));
+    gen_finish(&g);
+    generated(&o, &g);
+    CHECK_OK(mount(&o));
+    CHECK_U64(nr_entries(&o, "/"), 1);
+    CHECK_U64(nr_entries(&o, "/"), 1);
+    CHECK_STR(o.said,
+              "mem: ReiserFS 3.6: names of more than 255 bytes are passed over, as Linux does\n");
+    root = node_at(&o, "/");
+    CHECK_ERR(o.fs.ops->lookup(&o.fs, &root, "hidden", 6, &ino), ERR_FILE_NOT_FOUND);
+    done(&o);
+}
+
 int main(void)
 {
+    RUN(some_names_are_passed_over);
     RUN(a_large_directory_is_searched_by_hash);
     RUN(a_file_in_many_fragments);
     RUN(odd_files);
