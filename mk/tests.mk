@@ -65,7 +65,9 @@ unit32: $(UNIT_BIN32)
 fuzz-build: $(FUZZ_BIN)
 
 -include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d) \
-         $(FUZZ_HOST_OBJ:.o=.d)
+         $(FUZZ_HOST_OBJ:.o=.d) \
+         $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(UNIT)) \
+         $(patsubst %.c,$(BUILD)/unit32/obj/%.d,$(UNIT)) $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(FUZZ))
 
 .PHONY: check-images
 ## make check-images [NAMES="xfs-*"] file systems as pvboot reads them, compared with Linux (in QEMU)
