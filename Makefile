@@ -65,7 +65,7 @@ HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD)
 # Unit tests: each file is a program, linked with core/ and tests/unit/support.
 UNIT := $(addprefix tests/unit/,test_base.c \
           test_disk.c test_overlay.c test_part.c test_gpt.c test_blocklist.c test_vols.c \
-          test_md.c test_lvm.c test_volumes.c \
+          test_md.c test_lvm.c test_lvm_text.c test_volumes.c \
           test_ext_journal.c test_ext_journal_fast.c test_ext_journal_memory.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_features.c test_ext_reads.c test_walk.c \
           test_xfs.c test_xfs_damage.c \
