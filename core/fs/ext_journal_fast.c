@@ -24,7 +24,7 @@ struct fast {
     struct ext_edits *edits;
     uint64_t nr_tags, nr_good; /* seen; up to the last good tail */
     uint32_t crc;
-    bool has_head, ended, torn, said_case;
+    bool has_head, ended, torn;
 };
 
 struct fast_tag {
@@ -158,8 +158,8 @@ static struct err check_tag(struct fast *f, const struct fast_tag *t)
 /* ---- then: what they say -----------------------------------------------------------------------
  */
 
-/* The inode's mode and flags; mode 0: it is free, or damaged. */
-static struct err mode_of(struct fast *f, uint64_t ino, uint32_t *mode, uint32_t *flags)
+/* The inode's mode; 0: it is free, or damaged. */
+static struct err mode_of(struct fast *f, uint64_t ino, uint32_t *mode)
 {
     struct arena scratch;
     struct node n;
@@ -168,10 +168,8 @@ static struct err mode_of(struct fast *f, uint64_t ino, uint32_t *mode, uint32_t
     arena_init(&scratch, f->fs->arena->source);
     struct err e = ext_get_node(f->fs, &scratch, ino, &n);
 
-    if (!failed(e)) {
+    if (!failed(e))
         *mode = n.mode;
-        *flags = ext_node_of(&n)->flags;
-    }
     arena_reset(&scratch);
     return e.code == ERR_FS_DAMAGED ? OK : e;
 }
@@ -257,9 +255,9 @@ static struct err do_range(struct fast *f, const struct fast_tag *t)
     const struct ext_disk_fc_del_range *del = (const struct ext_disk_fc_del_range *)t->value;
     const struct ext_disk_extent *extent = (const struct ext_disk_extent *)add->extent;
     struct ext_range r = {.hole = true};
-    uint32_t mode, flags;
+    uint32_t mode;
 
-    TRY(mode_of(f, le32(add->ino), &mode, &flags));
+    TRY(mode_of(f, le32(add->ino), &mode));
     if (mode == 0)
         return OK;
     if (t->tag == EXT_FC_DEL_RANGE) {
@@ -289,7 +287,7 @@ static struct err do_name(struct fast *f, const struct fast_tag *t)
     const char *name = (const char *)(raw + 1);
     size_t len = t->len - sizeof(*raw);
     uint64_t parent = le32(raw->parent_ino), ino = le32(raw->ino);
-    uint32_t mode, parent_mode, flags;
+    uint32_t mode, parent_mode;
 
     if (name_is_bad(name, len))
         return ERR_AT(ERR_FS_DAMAGED, t->where, "a fast commit names inode %a in inode %b", ino,
@@ -298,15 +296,10 @@ static struct err do_name(struct fast *f, const struct fast_tag *t)
      * What cannot be done any more is passed over: a file that was made, opened and removed has no
      * links at its commit, and its names lead nowhere.
      */
-    TRY(mode_of(f, ino, &mode, &flags));
-    TRY(mode_of(f, parent, &parent_mode, &flags));
+    TRY(mode_of(f, ino, &mode));
+    TRY(mode_of(f, parent, &parent_mode));
     if (mode == 0 || (parent_mode & MODE_TYPE) != MODE_DIR)
         return OK;
-    if ((flags & EXT_INODE_CASEFOLD) && !f->said_case) {
-        log_line(f->j->fs->log, "fast commits changed a directory without case; what they changed "
-                                "is found by its exact name only");
-        f->said_case = true;
-    }
     if (t->tag == EXT_FC_CREAT && (mode & MODE_TYPE) == MODE_DIR)
         TRY(ext_edits_new_dir(f->edits, ino, parent));
     TRY(count_name(f, t, ino));
