@@ -11,8 +11,10 @@
 #include "core/base/bytes.h"
 #include "core/fs/ext.h"
 
-#define INODE_CHAINS 1024u
+#define INODE_CHAINS 4096u
 #define NAME_CHAINS  4096u
+/* Far more than there are in a chain by chance: so a journal cannot choose long ones. */
+#define CHAIN_MAX 1024u
 
 struct change {
     uint64_t ino;
@@ -23,6 +25,7 @@ struct edited_name {
     struct edited_name *next, *next_in_dir;
     const struct edited_inode *dir;
     uint64_t stamp; /* of the last readdir that met it in the directory */
+    uint64_t life;  /* of the directory, to which the changes belong */
     struct change *changes;
     size_t nr_changes, room_changes;
     size_t len;
@@ -35,7 +38,7 @@ struct edited_inode {
     struct ext_range *ranges; /* ascending, apart */
     size_t nr_ranges, room_ranges;
     struct edited_name *names, **names_end;
-    bool is_new_dir;
+    uint64_t nr_lives; /* how often it was made a new directory */
     uint64_t parent_ino;
 };
 
@@ -55,9 +58,24 @@ struct err ext_edits_new(struct ext_edits **out, struct arena *a)
     return OK;
 }
 
+static size_t inode_chain(uint64_t ino)
+{
+    return (size_t)((uint32_t)ino * 2654435769u >> 20) % INODE_CHAINS;
+}
+
+/* One more is to go into the chain, which has so many. */
+static struct err check_chain(size_t len)
+{
+    return len < CHAIN_MAX ? OK
+                           : ERR1(ERR_LIMIT,
+                                  "fast commits change more than %a inodes or names that share a "
+                                  "place in the tables",
+                                  CHAIN_MAX);
+}
+
 static struct edited_inode *find_inode(const struct ext_edits *e, uint64_t ino)
 {
-    struct edited_inode *i = e->inodes[ino % INODE_CHAINS];
+    struct edited_inode *i = e->inodes[inode_chain(ino)];
 
     while (i != NULL && i->ino != ino)
         i = i->next;
@@ -66,18 +84,22 @@ static struct edited_inode *find_inode(const struct ext_edits *e, uint64_t ino)
 
 static struct err need_inode(struct ext_edits *e, uint64_t ino, struct edited_inode **out)
 {
-    struct edited_inode *i = find_inode(e, ino);
+    struct edited_inode *i = find_inode(e, ino), **chain = &e->inodes[inode_chain(ino)];
+    size_t len = 0;
 
     *out = i;
     if (i != NULL)
         return OK;
+    for (i = *chain; i != NULL; i = i->next)
+        len++;
+    TRY(check_chain(len));
     i = arena_alloc(e->arena, sizeof(*i));
     if (i == NULL)
         return arena_exhausted("an inode of a fast commit, %a bytes", sizeof(*i));
     i->ino = ino;
     i->names_end = &i->names;
-    i->next = e->inodes[ino % INODE_CHAINS];
-    e->inodes[ino % INODE_CHAINS] = i;
+    i->next = *chain;
+    *chain = i;
     *out = i;
     return OK;
 }
@@ -223,11 +245,16 @@ static struct err need_name(struct ext_edits *e, uint64_t dir_ino, const char *n
                             struct edited_name **out)
 {
     struct edited_name *n = find_name(e, dir_ino, name, len);
+    struct edited_name **chain = &e->names[name_chain(dir_ino, name, len)];
     struct edited_inode *dir;
+    size_t nr = 0;
 
     *out = n;
     if (n != NULL)
         return OK;
+    for (n = *chain; n != NULL; n = n->next)
+        nr++;
+    TRY(check_chain(nr));
     TRY(need_inode(e, dir_ino, &dir));
     n = arena_alloc(e->arena, sizeof(*n) + len);
     if (n == NULL)
@@ -237,8 +264,6 @@ static struct err need_name(struct ext_edits *e, uint64_t dir_ino, const char *n
     n->dir = dir;
     *dir->names_end = n;
     dir->names_end = &n->next_in_dir;
-    struct edited_name **chain = &e->names[name_chain(dir_ino, name, len)];
-
     n->next = *chain;
     *chain = n;
     *out = n;
@@ -252,6 +277,9 @@ struct err ext_edits_name(struct ext_edits *e, uint64_t dir_ino, const char *nam
     void *array;
 
     TRY(need_name(e, dir_ino, name, len, &n));
+    if (n->life != n->dir->nr_lives)
+        n->nr_changes = 0;
+    n->life = n->dir->nr_lives;
     array = n->changes;
     if (n->nr_changes == n->room_changes)
         TRY(grow(e->arena, &array, n->nr_changes, &n->room_changes, sizeof(*n->changes)));
@@ -265,18 +293,16 @@ struct err ext_edits_new_dir(struct ext_edits *e, uint64_t ino, uint64_t parent_
     struct edited_inode *i;
 
     TRY(need_inode(e, ino, &i));
-    i->is_new_dir = true;
+    /* A directory of that number may have been removed before: what its names saw is void. */
+    i->nr_lives++;
     i->parent_ino = parent_ino;
-    /* A directory of that number may have been removed before. */
-    for (struct edited_name *n = i->names; n != NULL; n = n->next_in_dir)
-        n->nr_changes = 0;
     return OK;
 }
 
 /* What the name stands for, when the directory says `ino` (0: it is not there). */
 static uint64_t changed(const struct edited_name *n, uint64_t ino)
 {
-    for (size_t i = 0; i < n->nr_changes; i++) {
+    for (size_t i = 0; i < n->nr_changes && n->life == n->dir->nr_lives; i++) {
         const struct change *c = &n->changes[i];
 
         if (c->is_there && ino == 0)
@@ -292,7 +318,7 @@ static uint64_t changed(const struct edited_name *n, uint64_t ino)
 
 static const struct edited_inode *new_dir(const struct edited_inode *i)
 {
-    return i != NULL && i->is_new_dir ? i : NULL;
+    return i != NULL && i->nr_lives > 0 ? i : NULL;
 }
 
 static struct err lookup_below(struct fs *fs, struct node *dir, const char *name, size_t len,
@@ -347,7 +373,8 @@ static bool on_entry(void *ctx, const char *name, size_t len, uint64_t ino)
     struct listing *l = ctx;
     struct edited_name *n = find_name(l->edits, l->dir_ino, name, len);
 
-    if (n != NULL) {
+    /* A name that the directory has twice: only the first one was meant. */
+    if (n != NULL && n->stamp != l->stamp) {
         n->stamp = l->stamp;
         ino = changed(n, ino);
     }

@@ -403,6 +403,26 @@ static void ranges_over_ranges(void)
     arena_reset(&a);
 }
 
+/* Numbers that all fall on one place of the table of inodes end at its cap. */
+static void chosen_inodes_end(void)
+{
+    const uint32_t inverse = 340573321u; /* of the hash's factor, modulo 2^32 */
+    struct ext_range r = {.block = 1, .nr = 1};
+    struct ext_edits *e;
+    struct arena a;
+    uint32_t nr = 0;
+
+    arena_init(&a, &test_memory);
+    CHECK_OK(ext_edits_new(&e, &a));
+    while (nr < 5000 && !failed(ext_edits_range(e, (nr + 1) * inverse, r)))
+        nr++;
+    CHECK_U64(nr, 1024);
+    CHECK_ERR(ext_edits_range(e, (nr + 1) * inverse, r), ERR_LIMIT);
+    CHECK(ext_edits_map(e, nr * inverse, 1, &r));
+    CHECK_OK(ext_edits_range(e, inverse << 20, r)); /* the next place */
+    arena_reset(&a);
+}
+
 int main(void)
 {
     RUN(inodes_and_ranges);
@@ -412,5 +432,6 @@ int main(void)
     RUN(fills_the_area);
     RUN(damage);
     RUN(ranges_over_ranges);
+    RUN(chosen_inodes_end);
     return test_done();
 }
