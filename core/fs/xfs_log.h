@@ -92,6 +92,7 @@ struct xlog {
     uint32_t nr_intents;
     struct xlog_table new_owners; /* inodes whose extent tree was another's */
     uint32_t nr_owned;
+    uint64_t fork_work;      /* see xfs_log_fork.c */
     uint32_t next_log_block; /* blocks of the log given to new B+trees, see xfs_log_fork.c */
     uint8_t *buffer;         /* XLOG_BUF_MAX_BYTES to work on */
     struct xlog_counts n;

@@ -14,6 +14,8 @@
 #define EXTENTS_MAX ((size_t)1 << 18) /* of a file that is changed here */
 #define EXTENTS_MIN ((size_t)256)
 #define OWNED_MAX   ((uint32_t)1 << 18) /* blocks of trees that change their owner */
+#define WORK_MAX    ((uint64_t)1 << 30) /* extents that are moved aside, for all of a replay */
+#define WORK_A_CALL 64u                 /* what a change costs that moves none */
 #define LEVELS_MAX  XFS_LEVELS
 #define PAIR_BYTES  16u /* a key and a pointer; an extent too */
 #define ROOT_HEADER 4u
@@ -230,13 +232,28 @@ static size_t first_behind(const struct xlog_fork *f, uint64_t off)
     return low;
 }
 
+/* What lies from `from` on goes to `to`. Files of many extents, changed at many places, end here.
+ */
+static struct err move(struct xlog *log, struct xlog_fork *f, size_t to, size_t from)
+{
+    size_t nr = f->nr - from;
+
+    log->fork_work += nr + WORK_A_CALL;
+    if (log->fork_work > WORK_MAX)
+        return ERR1(ERR_LIMIT,
+                    "the changes that the log of XFS left unfinished move more than %a extents",
+                    WORK_MAX);
+    memmove(&f->extents[to], &f->extents[from], nr * sizeof(*f->extents));
+    return OK;
+}
+
 static struct err insert(struct xlog *log, struct xlog_fork *f, size_t at,
                          const struct xlog_extent *e)
 {
     struct xlog_extent copy = *e;
 
     TRY(make_room(log, f, f->nr + 1));
-    memmove(&f->extents[at + 1], &f->extents[at], (f->nr - at) * sizeof(*e));
+    TRY(move(log, f, at + 1, at));
     f->extents[at] = copy;
     f->nr++;
     return OK;
@@ -269,7 +286,7 @@ struct err xlog_fork_unmap(struct xlog *log, struct xlog_fork *f, uint64_t off, 
         e->off = end;
     }
     if (to > at)
-        memmove(&f->extents[at], &f->extents[to], (f->nr - to) * sizeof(*f->extents));
+        TRY(move(log, f, at, to));
     f->nr -= to - at;
     return OK;
 }

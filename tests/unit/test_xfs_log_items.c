@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "core/fs/xfs_log.h"
 #include "core/fs/xfs_log_disk.h"
 #include "tests/unit/test.h"
 #include "tests/unit/xfslogbed.h"
@@ -428,6 +429,30 @@ static void test_exchange(void)
     bed_free(b);
 }
 
+/* Changes to long mappings cost moves; all of a replay may make so many. */
+static void work_on_mappings_ends(void)
+{
+    struct xlog *log = calloc(1, sizeof(*log));
+    struct xlog_fork f = {.ino = 7};
+    struct err e = OK;
+    struct arena a;
+    uint64_t nr = 0;
+
+    arena_init(&a, &test_memory);
+    log->arena = &a;
+    log->fork_work = ((uint64_t)1 << 30) - 64 * 50;
+    for (; nr < 1000 && !failed(e); nr++) {
+        const struct xlog_extent add = {.off = 2 * (1000 - nr), .block = 100 + nr, .len = 1};
+
+        e = xlog_fork_map(log, &f, &add);
+    }
+    CHECK_ERR(e, ERR_LIMIT);
+    CHECK(nr > 20 && nr < 50); /* each moves all that is there */
+    xlog_fork_free(log, &f);
+    arena_reset(&a);
+    free(log);
+}
+
 int main(void)
 {
     RUN(test_inode);
@@ -440,5 +465,6 @@ int main(void)
     RUN(test_bmap);
     RUN(test_bmap_tree);
     RUN(test_exchange);
+    RUN(work_on_mappings_ends);
     return test_done();
 }
