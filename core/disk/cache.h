@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What disk.c needs of cache.c; everybody else uses disk_read. */
+/* What disk.c needs of cache.c, and who edits an overlay that is read; all others use disk_read. */
 #ifndef PVBOOT_DISK_CACHE_H
 #define PVBOOT_DISK_CACHE_H
 

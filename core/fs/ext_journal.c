@@ -18,6 +18,8 @@
 
 #define CRC32_POLY 0x04c11db7u
 
+#define VIEW_CACHE_BLOCKS 64 /* it stays with the overlay */
+
 /* A line on the console: "xvda: ext4: ...". */
 static struct text begin_line(const struct fs *fs, char *line, size_t cap)
 {
@@ -272,6 +274,7 @@ static struct err replay_fast(struct journal *j)
 
     if (j->fc_last == 0)
         return OK;
+    TRY(disk_cache_attach(view.disk, j->fs->arena, VIEW_CACHE_BLOCKS));
     TRY(ext_mount(&view));
     TRY(journal_replay_fast(j, &view));
     j->fs->replay_state = view.replay_state;

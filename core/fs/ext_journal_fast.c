@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/disk/cache.h"
 #include "core/fs/ext_edits.h"
 #include "core/fs/ext_journal.h"
 #include "core/fs/jbd2_disk.h"
@@ -174,7 +175,7 @@ static struct err mode_of(struct fast *f, uint64_t ino, uint32_t *mode)
     return e.code == ERR_FS_DAMAGED ? OK : e;
 }
 
-/* The inode's bytes in the overlay, to be changed. */
+/* The inode's bytes in the overlay, to be changed before anything is read. */
 static struct err edit_inode(struct fast *f, uint64_t ino, uint64_t where, uint8_t **raw)
 {
     struct ext *x = ext_of(f->fs);
@@ -185,6 +186,8 @@ static struct err edit_inode(struct fast *f, uint64_t ino, uint64_t where, uint8
     TRY(ext_inode_table(f->fs, (ino - 1) / x->inodes_per_group, &table));
     at = (ino - 1) % x->inodes_per_group * x->inode_bytes;
     TRY(overlay_edit(f->j->overlay, table + at / x->block_bytes, raw));
+    disk_cache_forget(f->fs->disk->cache, (table + at / x->block_bytes) * x->block_bytes,
+                      x->block_bytes);
     *raw += at % x->block_bytes;
     return OK;
 }

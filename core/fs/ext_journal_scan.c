@@ -16,7 +16,8 @@
 struct scan {
     struct journal *j;
     struct log_reader log;
-    uint32_t sequence; /* of the transaction at hand */
+    uint8_t *descriptor; /* a copy of the one at hand */
+    uint32_t sequence;   /* of the transaction at hand */
     uint64_t commit_seconds;
     uint32_t crc_be;    /* of the transaction at hand, with has_csum1 */
     bool begun;         /* some block of the transaction at hand was seen */
@@ -110,7 +111,7 @@ static bool tag_is_good(const struct journal *j, const uint8_t *tag, const uint8
  */
 
 /* The tags of a descriptor block, each with the block that follows in the log. */
-static struct err take_descriptor(struct scan *s, const uint8_t *descriptor)
+static struct err take_descriptor(struct scan *s)
 {
     struct journal *j = s->j;
     size_t end = j->block_bytes - (journal_has_csum23(j) ? JBD2_TAIL_BYTES : 0);
@@ -119,7 +120,7 @@ static struct err take_descriptor(struct scan *s, const uint8_t *descriptor)
     /* Each tag takes at least 8 bytes and one block of the log. */
     for (size_t at = sizeof(struct jbd2_disk_header); !last && in_range(at, j->tag_bytes, end);) {
         /* Flags and the high half are at the same place in both kinds of tags. */
-        const uint8_t *raw = descriptor + at;
+        const uint8_t *raw = s->descriptor + at;
         const struct jbd2_disk_tag *tag = (const struct jbd2_disk_tag *)raw;
         uint32_t flags = be16(tag->flags);
         struct journal_tag t = {.block = be32(tag->block), .sequence = s->sequence};
@@ -148,20 +149,14 @@ static struct err take_descriptor(struct scan *s, const uint8_t *descriptor)
 static struct err on_descriptor(struct scan *s, const uint8_t *block)
 {
     struct journal *j = s->j;
-    uint8_t *copy = arena_pages(&j->scratch, j->block_bytes);
 
     /* The log's reader goes on while it is looked at. */
-    if (copy == NULL)
-        return arena_exhausted("a block of the journal, %a bytes", j->block_bytes);
-    memcpy(copy, block, j->block_bytes);
-    if (!tail_is_good(j, copy))
+    memcpy(s->descriptor, block, j->block_bytes);
+    if (!tail_is_good(j, s->descriptor))
         s->doubtful = true;
     if (j->has_csum1 && !s->failed_commit)
-        s->crc_be = crc_be(j->crc_be, s->crc_be, copy, j->block_bytes);
-    struct err e = take_descriptor(s, copy);
-
-    arena_drop(&j->scratch, copy);
-    return e;
+        s->crc_be = crc_be(j->crc_be, s->crc_be, s->descriptor, j->block_bytes);
+    return take_descriptor(s);
 }
 
 static struct err on_revoke(struct scan *s, const uint8_t *block, uint64_t where)
@@ -298,6 +293,9 @@ struct err journal_scan(struct journal *j)
     struct scan s = {.j = j, .sequence = j->sequence, .crc_be = UINT32_MAX};
 
     j->end_sequence = j->sequence;
+    s.descriptor = arena_pages(&j->scratch, j->block_bytes);
+    if (s.descriptor == NULL)
+        return arena_exhausted("a block of the journal, %a bytes", j->block_bytes);
     TRY(log_reader_open(&s.log, j, j->first, j->last, j->start));
     struct err e = scan_log(&s);
 
