@@ -37,7 +37,7 @@ static void write_seeds(const char *folder)
                 const uint8_t *c = numbers[n];
                 uint8_t head[] = {kinds[kind], 0, 8, 0x10, 0x1a, what, c[0], c[1], c[2], c[3]};
                 uint8_t body[sizeof(content) + 8];
-                size_t len = (c[2] << 8 | c[3]) % 300u;
+                size_t len = be16(c + 2) % 300u;
 
                 len = len < sizeof(content) ? len : sizeof(content);
                 memcpy(body, content, len);
