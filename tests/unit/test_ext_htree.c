@@ -97,6 +97,43 @@ static void a_large_directory_is_not_read_whole(void)
     free(data);
 }
 
+static size_t long_name_of(char *name, unsigned i)
+{
+    memset(name, 'n', 244);
+    return 244 + (size_t)sprintf(name + 244, "-%06u", i);
+}
+
+/* With large_dir there may be a level more between the root and the leaves. */
+static void a_third_level_is_searched(void)
+{
+    enum { NAMES = 50000 };
+    size_t len;
+    uint8_t *data = make_ext_dir("-t ext4 -b 1024 -O large_dir,metadata_csum,^has_journal",
+                                 "half_md4", 2, "", long_name_of, NAMES, 1024, "60M", &len);
+    struct opened o;
+    char name[256];
+
+    open_dir(&o, data, len);
+    struct ext_node *en = o.dir.priv;
+    struct run run;
+
+    CHECK((en->flags & EXT_INODE_INDEX) != 0);
+    CHECK_OK(o.fs.ops->map(&o.fs, &o.dir, 0, &run));
+    CHECK_U64(data[run.disk_off_bytes + 30], 2); /* levels below the root's */
+    for (unsigned i = 0; i < NAMES; i += 997) {
+        uint32_t before = o.disk.nr_reads;
+        uint64_t ino = 0;
+
+        CHECK_OK(o.fs.ops->lookup(&o.fs, &o.dir, name, long_name_of(name, i), &ino));
+        CHECK_U64(ino, EXT_DIR_INODE);
+        CHECK(o.disk.nr_reads - before <= 12); /* four blocks, and the directory's own tree */
+    }
+    CHECK_ERR(o.fs.ops->lookup(&o.fs, &o.dir, "absent", 6, &(uint64_t){0}), ERR_FILE_NOT_FOUND);
+    CHECK_STR(o.said, "");
+    arena_reset(&o.arena);
+    free(data);
+}
+
 static void every_hash_finds_every_name(void)
 {
     static const char *const algs[] = {"legacy", "half_md4", "tea"};
@@ -261,6 +298,7 @@ static void a_wrong_checksum_is_no_not_found(void)
 int main(void)
 {
     RUN(a_large_directory_is_not_read_whole);
+    RUN(a_third_level_is_searched);
     RUN(every_hash_finds_every_name);
     RUN(hashes_are_those_of_debugfs);
     RUN(names_of_one_hash_may_fill_leaves);
