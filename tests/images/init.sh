@@ -23,10 +23,15 @@ load() {
 }
 load /modules/order
 mdev -s
+# Serial number and device of each disk, once: a process a disk each time takes long under emulation.
+for d in /sys/block/vd*; do
+    read -r serial <"$d/serial"
+    echo "$serial /dev/${d##*/}"
+done >/disks
 disk() {
-    for d in /sys/block/vd*; do
-        [ "$(cat "$d/serial")" != "$1" ] || echo "/dev/${d##*/}"
-    done
+    while read -r known device; do
+        [ "$known" != "$1" ] || echo "$device"
+    done </disks
 }
 say() {
     echo "$(cut -d" " -f1 /proc/uptime) $*"

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-GUEST_SECONDS = 900
+GUEST_SECONDS = 1500
 DISKS_A_SLOT = 8
 FIRST_SLOT = 5
 ENV = dict(os.environ, LC_ALL="C", PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
