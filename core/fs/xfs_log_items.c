@@ -174,6 +174,7 @@ static bool is_newer(const struct xlog *log, const uint8_t *bytes, uint32_t len,
  */
 static struct err take_super(struct xlog *log, uint32_t nr_bb)
 {
+    struct fs view = *log->fs;
     struct xfs_disk_super sb;
     struct xfs x = {0};
 
@@ -181,8 +182,9 @@ static struct err take_super(struct xlog *log, uint32_t nr_bb)
         return ERR_AT(ERR_FS_DAMAGED, 0, "the log replaces the superblock by something else", 0, 0);
     if (log->x->v5)
         TRY(xlog_seal_one(log, 0, nr_bb));
-    memcpy(&sb, log->buffer, sizeof(sb));
-    TRY(xfs_read_super(log->fs, &x, &sb));
+    view.disk = overlay_disk(log->overlay);
+    TRY(disk_read(view.disk, 0, &sb, sizeof(sb)));
+    TRY(xfs_read_super(&view, &x, &sb));
     if (x.block_bytes != log->x->block_bytes || x.inode_bytes != log->x->inode_bytes)
         return ERR_AT(ERR_FS_DAMAGED, 0, "the log changes the size of blocks or inodes", 0, 0);
     log->replayed_x = x;
