@@ -164,7 +164,7 @@ static bool try_image(const char *name, uint8_t *data, size_t len)
     t->c.disk.ctx = &t->c;
     arena_init(&t->arena, &test_memory);
     struct err e = fs_mount(&t->fs, &t->c.disk, &t->arena, NULL);
-    uint64_t mount_bytes = t->c.read_bytes;
+    uint64_t mount_bytes = t->c.read_bytes, mount_memory = t->arena.used_bytes;
 
     note_error(t, e);
     check_mount(t, len);
@@ -176,9 +176,10 @@ static bool try_image(const char *name, uint8_t *data, size_t len)
         if (t->c.read_bytes > READS_OF_NODE + 2 * (uint64_t)len)
             finding(t, "one inode made the reader read too many bytes", t->queue[i]);
     }
-    printf("%s %s: %s, %zu inodes, %zu files, mount read %llu KiB; ", t->bad ? "not ok" : "ok",
-           name, failed(e) ? "not mounted" : t->fs.describe, t->nr, t->nr_files,
-           (unsigned long long)mount_bytes / 1024);
+    printf("%s %s: %s, %zu inodes, %zu files, mount read %llu KiB, took %llu KiB; ",
+           t->bad ? "not ok" : "ok", name, failed(e) ? "not mounted" : t->fs.describe, t->nr,
+           t->nr_files, (unsigned long long)mount_bytes / 1024,
+           (unsigned long long)mount_memory / 1024);
     printf(t->nr_errors == 0 ? "no error\n" : "%zu errors, the first: %s\n", t->nr_errors,
            t->first_error);
     bool good = !t->bad;
