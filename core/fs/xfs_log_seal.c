@@ -9,11 +9,17 @@
 
 /* ---- a table of numbers ---- */
 
-#define SLOTS_MIN ((size_t)1024)
+#define SLOTS_MIN  ((size_t)1024)
+#define PROBES_MAX ((size_t)4096) /* never by chance, but the numbers are a log's own choice */
+
+static size_t home_of(size_t nr, uint64_t key)
+{
+    return (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 24) & (nr - 1);
+}
 
 static struct xlog_slot *slot_in(struct xlog_slot *slots, size_t nr, uint64_t key)
 {
-    size_t i = (size_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> 24) & (nr - 1);
+    size_t i = home_of(nr, key);
 
     while (slots[i].key != UINT64_MAX && slots[i].key != key)
         i = (i + 1) & (nr - 1);
@@ -51,6 +57,11 @@ struct err xlog_table_put(struct xlog *log, struct xlog_table *t, uint64_t key,
         TRY(grow(log, t));
     *out = slot_in(t->slots, t->nr_slots, key);
     if ((*out)->key == UINT64_MAX) {
+        size_t at = (size_t)(*out - t->slots);
+
+        if (((at - home_of(t->nr_slots, key)) & (t->nr_slots - 1)) > PROBES_MAX)
+            return ERR1(ERR_LIMIT, "the log of XFS has more than %a numbers that share a place",
+                        PROBES_MAX);
         **out = (struct xlog_slot){.key = key};
         t->nr_used++;
     }

@@ -429,6 +429,31 @@ static void test_exchange(void)
     bed_free(b);
 }
 
+/* Numbers that all fall on one place of a table end at its cap. */
+static void chosen_numbers_end(void)
+{
+    const uint64_t inverse = UINT64_C(0xf1de83e19937733d); /* of the hash's factor, modulo 2^64 */
+    struct xlog *log = calloc(1, sizeof(*log));
+    struct xlog_table t = {0};
+    struct xlog_slot *s;
+    struct err e = OK;
+    struct arena a;
+    uint64_t nr = 0;
+
+    arena_init(&a, &test_memory);
+    log->arena = &a;
+    for (; nr < 10000 && !failed(e); nr++)
+        e = xlog_table_put(log, &t, ((nr + 1) << 42) * inverse, &s);
+    CHECK_ERR(e, ERR_LIMIT);
+    CHECK(nr > 4096 && nr < 5000);
+    xlog_table_free(log, &t);
+    for (uint64_t i = 0; i < 20000; i++) /* buffers in a row */
+        CHECK_OK(xlog_table_put(log, &t, i << 8, &s));
+    xlog_table_free(log, &t);
+    arena_reset(&a);
+    free(log);
+}
+
 /* Changes to long mappings cost moves; all of a replay may make so many. */
 static void work_on_mappings_ends(void)
 {
@@ -466,5 +491,6 @@ int main(void)
     RUN(test_bmap_tree);
     RUN(test_exchange);
     RUN(work_on_mappings_ends);
+    RUN(chosen_numbers_end);
     return test_done();
 }
