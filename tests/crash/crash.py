@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "images"))
 from oracle import ENV, Failed, Guest, Job, command  # noqa: E402
 
 LANES = 2  # guests at a time, each with disks of its own
-BATCH = 10  # rounds whose images one oracle guest reads
+BATCH = 10  # rounds whose images one oracle guest reads; it takes about 100 disks
 START_SECONDS = 300
 RUN_SECONDS = (0.3, 5.0)
 A_LIFE = int(os.environ.get("CRASH_LIFE", "2"))  # rounds from one start of a guest
@@ -234,8 +234,6 @@ def judge(work, pvboot, nr, i, image, job, tally):
 
 def read_batch(work, pvboot, guest, batch, tally):
     """batch: (round, images). Linux recovers copies; then all are compared."""
-    if not batch:
-        return
     jobs = []
     for nr, taken in batch:
         for image, disk in zip(taken, DISKS):
@@ -285,9 +283,9 @@ def main():
             except Failed as reason:
                 tally.failed += 1
                 print("not ok %s" % reason, flush=True)
-            if len(batch) >= BATCH or part is parts[-1]:
-                readings.append(reader.submit(read_batch, work, pvboot, guest, batch, tally))
-                batch = []
+            while len(batch) >= BATCH or (batch and part is parts[-1]):
+                readings.append(reader.submit(read_batch, work, pvboot, guest, batch[:BATCH], tally))
+                batch = batch[BATCH:]
         for reading in readings:
             reading.result()
     tally.table()
