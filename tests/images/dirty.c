@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dirty FOLDER ROUNDS[f] - leaves a file system in the middle of its work: many synced changes that
- * its journal holds, some that nobody synced, and files that only an open descriptor keeps. The
- * guest then ends without unmounting. Statically linked.
+ * dirty FOLDER ROUNDS[f|s] - leaves a file system in the middle of its work: many synced changes
+ * that its journal holds, some that nobody synced, and files that only an open descriptor keeps.
+ * The guest then ends without unmounting. Statically linked.
  *
- * "f": without folders. What a file system does not support (reflinks, fallocate, extended
- * attributes) is left out.
+ * "f": without folders. "s": all free space is in pieces, too short for a whole chunk of XFS's
+ * inodes. What a file system does not support (reflinks, exchanges, fallocate, extended attributes)
+ * is left out. A file system of XFS that fills less than half of its disk is grown to the disk's
+ * size.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +17,30 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tests/images/files.h"
 
-#define NAME_LEN 64
+#define NAME_LEN   64
+#define MANY_FILES 1500
+
+/* As xfs/xfs_fs.h of xfsprogs has them; Debian 12's lacks the exchange. */
+struct grow {
+    uint64_t nr_blocks;
+    uint32_t max_inodes_percent;
+};
+struct exchange {
+    int32_t fd1;
+    uint32_t zero;
+    uint64_t off1, off2, len, flags;
+};
+#define XFS_GROW           _IOW('X', 110, struct grow)
+#define XFS_EXCHANGE       _IOW('X', 129, struct exchange)
+#define EXCHANGE_TO_END    1u
+#define MAX_INODES_PERCENT 25 /* as mkfs.xfs sets it */
 
 static bool flat;
 
@@ -63,6 +83,21 @@ static void reuse(uint32_t round)
     make(name, 60000, round);
 }
 
+/* Two files in many pieces change their contents: XFS does it piece by piece, by intents. */
+static void exchange(const char *name, uint32_t round)
+{
+    char before[NAME_LEN];
+    struct exchange e = {.flags = EXCHANGE_TO_END};
+    int fd = open(name, O_RDWR);
+
+    numbered(before, "pieces", round - 1);
+    e.fd1 = open(before, O_RDWR);
+    must(fd >= 0 && e.fd1 >= 0, before);
+    (void)!ioctl(fd, XFS_EXCHANGE, &e);
+    close(e.fd1);
+    close_synced(fd);
+}
+
 /* A file in many pieces, cut, punched, grown again. */
 static void pieces(uint32_t round)
 {
@@ -85,6 +120,8 @@ static void pieces(uint32_t round)
     if (round % 2 == 0)
         must(ftruncate(fd, 70000) == 0, name);
     close_synced(fd);
+    if (round > 0)
+        exchange(name, round);
 }
 
 static void names(uint32_t round)
@@ -183,18 +220,80 @@ static void sync_file_system(void)
     close(fd);
 }
 
+/* To the disk's size, which then only the superblock in the log says. */
+static void grow(void)
+{
+    struct grow g = {.max_inodes_percent = MAX_INODES_PERCENT};
+    uint64_t nr_sectors = 0;
+    char path[NAME_LEN];
+    struct statvfs vfs;
+    struct stat st;
+    FILE *f;
+    int fd;
+
+    must(stat(".", &st) == 0 && statvfs(".", &vfs) == 0, "stat");
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major(st.st_dev), minor(st.st_dev));
+    f = fopen(path, "r");
+    must(f != NULL && fscanf(f, "%lu", &nr_sectors) == 1, path);
+    fclose(f);
+    g.nr_blocks = nr_sectors * 512 / vfs.f_bsize;
+    if (vfs.f_blocks >= g.nr_blocks / 2)
+        return;
+    fd = open(".", O_RDONLY | O_DIRECTORY);
+    must(fd >= 0, "folder");
+    if (ioctl(fd, XFS_GROW, &g) != 0)
+        must(errno == ENOTTY, "grow");
+    close(fd);
+}
+
+/* One file takes all free space, and gives back seven blocks of eight: chunks of 32 inodes fit, of
+ * 64 not. */
+static void shred(void)
+{
+    struct statvfs vfs;
+    uint64_t size = 0, block;
+    int fd = create("shreds");
+
+    must(fstatvfs(fd, &vfs) == 0, "shreds");
+    block = vfs.f_bsize;
+    for (uint64_t step = 4096 * block; step >= block; step /= 2)
+        while (fallocate(fd, 0, (off_t)size, (off_t)step) == 0)
+            size += step;
+    for (uint64_t off = 0; off + 8 * block <= size; off += 8 * block)
+        must(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+                       (off_t)(7 * block)) == 0,
+             "shreds");
+    close_synced(fd);
+}
+
+static void many_files(void)
+{
+    char name[NAME_LEN];
+
+    make_folder("many");
+    for (uint32_t i = 0; i < MANY_FILES; i++) {
+        numbered(name, "many/file", i);
+        close(create(name));
+    }
+    sync_folder("many");
+}
+
 int main(int argc, char **argv)
 {
-    must(argc == 3 && chdir(argv[1]) == 0, "usage: dirty FOLDER ROUNDS[f]");
+    must(argc == 3 && chdir(argv[1]) == 0, "usage: dirty FOLDER ROUNDS[f|s]");
     uint32_t rounds = (uint32_t)atoi(argv[2]);
 
     flat = strchr(argv[2], 'f') != NULL;
     create("the-first-name-is-a-long-one-in-all-folders");
     if (!flat)
         directory("before", 600, 60);
+    if (strchr(argv[2], 's') != NULL)
+        shred();
     sync_file_system(); /* sync() would write all the guest's disks home */
     for (uint32_t i = 0; i < rounds; i++) {
         rnd_seed(i);
+        if (i == rounds / 2)
+            grow();
         upgrade(i + 1, 200, flat);
         names(i);
         pieces(i);
@@ -208,6 +307,8 @@ int main(int argc, char **argv)
             sync_folder(dir);
         }
     }
+    if (strchr(argv[2], 's') != NULL)
+        many_files();
     unsynced();
     return 0;
 }
