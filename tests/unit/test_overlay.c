@@ -93,7 +93,7 @@ static void check_all(struct bench *b)
 
         memset(b->buf, 0xee, SIZE);
         for (at = 0; at < SIZE - 4096 && nr < 32; at += lens[k]) {
-            size_t len = min_u64(lens[k], SIZE - 4096 - at);
+            size_t len = (size_t)min_u64(lens[k], SIZE - 4096 - at);
 
             reqs[nr] = (struct disk_req){
                 .op = DISK_READ, .off_bytes = at, .buf = b->buf + at, .len_bytes = len};
@@ -101,7 +101,7 @@ static void check_all(struct bench *b)
         }
         for (size_t i = nr; i > 0; i--)
             CHECK_OK(disk_wait(&window, &reqs[i - 1]));
-        CHECK(memcmp(b->buf, b->want + 4096, min_u64(at, SIZE - 4096)) == 0);
+        CHECK(memcmp(b->buf, b->want + 4096, (size_t)min_u64(at, SIZE - 4096)) == 0);
     }
     CHECK(b->late.queue == NULL);
 }
