@@ -24,8 +24,9 @@
 
 #include "tests/images/files.h"
 
-#define NAME_LEN   64
-#define MANY_FILES 1500
+#define NAME_LEN    64
+#define MANY_FILES  1500
+#define MANY_PIECES 1500
 
 /* As xfs/xfs_fs.h of xfsprogs has them; Debian 12's lacks the exchange. */
 struct grow {
@@ -42,7 +43,7 @@ struct exchange {
 #define EXCHANGE_TO_END    1u
 #define MAX_INODES_PERCENT 25 /* as mkfs.xfs sets it */
 
-static bool flat;
+static bool flat, can_exchange;
 
 static void numbered(char name[NAME_LEN], const char *stem, uint32_t n)
 {
@@ -83,25 +84,47 @@ static void reuse(uint32_t round)
     make(name, 60000, round);
 }
 
-/* Two files in many pieces change their contents: XFS does it piece by piece, by intents. */
-static void exchange(const char *name, uint32_t round)
+/* Two files change their contents: XFS does it piece by piece, by intents. */
+static void exchange(const char *a, const char *b)
 {
-    char before[NAME_LEN];
-    struct exchange e = {.flags = EXCHANGE_TO_END};
-    int fd = open(name, O_RDWR);
+    struct exchange e = {.fd1 = open(a, O_RDWR), .flags = EXCHANGE_TO_END};
+    int fd = open(b, O_RDWR);
 
-    numbered(before, "pieces", round - 1);
-    e.fd1 = open(before, O_RDWR);
-    must(fd >= 0 && e.fd1 >= 0, before);
-    (void)!ioctl(fd, XFS_EXCHANGE, &e);
+    must(e.fd1 >= 0 && fd >= 0, b);
+    can_exchange = ioctl(fd, XFS_EXCHANGE, &e) == 0;
     close(e.fd1);
-    close_synced(fd);
+    close(fd);
+}
+
+/* The log is written in the middle of an exchange, whose end is not in it then. */
+static void half_exchanged(void)
+{
+    static const char *const names[] = {"half-a", "half-b"};
+    int fd;
+
+    for (uint32_t salt = 0; salt < 2; salt++) {
+        fd = create(names[salt]);
+        for (uint32_t i = 0; i < MANY_PIECES; i++)
+            put_salted(fd, (uint64_t)i * 8192, 4096, salt + i);
+        close_synced(fd);
+    }
+    fd = create("forces-the-log");
+    pid_t child = fork();
+    must(child >= 0, "fork");
+    if (child == 0) {
+        exchange(names[0], names[1]);
+        _exit(0);
+    }
+    for (uint32_t i = 0; i < 5; i++) {
+        put_salted(fd, (uint64_t)i * 4096, 4096, i);
+        must(fsync(fd) == 0, "fsync");
+    }
 }
 
 /* A file in many pieces, cut, punched, grown again. */
 static void pieces(uint32_t round)
 {
-    char name[NAME_LEN];
+    char name[NAME_LEN], before[NAME_LEN];
     int fd;
 
     numbered(name, "pieces", round);
@@ -120,8 +143,10 @@ static void pieces(uint32_t round)
     if (round % 2 == 0)
         must(ftruncate(fd, 70000) == 0, name);
     close_synced(fd);
-    if (round > 0)
-        exchange(name, round);
+    if (round > 0) {
+        numbered(before, "pieces", round - 1);
+        exchange(before, name);
+    }
 }
 
 static void names(uint32_t round)
@@ -310,5 +335,7 @@ int main(int argc, char **argv)
     if (strchr(argv[2], 's') != NULL)
         many_files();
     unsynced();
+    if (can_exchange)
+        half_exchanged();
     return 0;
 }
