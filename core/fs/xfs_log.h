@@ -53,7 +53,7 @@ struct xlog_trans;
 struct xlog_chunk;
 struct xlog_intent;
 #define XLOG_CHUNK_CLASSES 4
-#define XLOG_TRANS_SLOTS   64
+#define XLOG_TRANS_SLOTS   1024
 
 struct xlog_counts {
     uint64_t records, transactions, buffers, inodes, new_inodes, intents_done;
@@ -81,7 +81,7 @@ struct xlog {
 
     struct overlay *overlay;
     int pass;
-    struct xlog_trans *open[XLOG_TRANS_SLOTS]; /* by tid */
+    struct xlog_trans *open[XLOG_TRANS_SLOTS]; /* by the hash of their tid */
     uint32_t nr_open;
     struct xlog_chunk *spare[XLOG_CHUNK_CLASSES];
     struct xlog_table cancelled;    /* basic block and length -> how often still */

@@ -31,6 +31,9 @@ struct xlog_trans {
 
 #define ALIGN ((uint32_t)sizeof(void *))
 
+/* Of transactions in a slot: never by chance, but the tids are a log's own choice. */
+#define SLOT_TRANS_MAX 32u
+
 static struct err new_chunk(struct xlog *log, uint32_t class, struct xlog_chunk **out)
 {
     struct xlog_chunk *c = log->spare[class];
@@ -93,9 +96,14 @@ static struct err bad(const struct xlog *log, const struct xlog_record *r, const
     return ERR_AT(ERR_FS_DAMAGED, xlog_where(log, r->bb), msg, a, b);
 }
 
+static struct xlog_trans **slot_of(struct xlog *log, uint32_t tid)
+{
+    return &log->open[(tid * 2654435769u >> 16) % XLOG_TRANS_SLOTS];
+}
+
 static struct xlog_trans **find_trans(struct xlog *log, uint32_t tid)
 {
-    struct xlog_trans **link = &log->open[tid % XLOG_TRANS_SLOTS];
+    struct xlog_trans **link = slot_of(log, tid);
 
     while (*link != NULL && (*link)->tid != tid)
         link = &(*link)->next;
@@ -104,15 +112,21 @@ static struct xlog_trans **find_trans(struct xlog *log, uint32_t tid)
 
 static struct err start(struct xlog *log, const struct xlog_record *r, uint32_t tid)
 {
-    struct xlog_trans first = {.tid = tid, .lsn = r->lsn}, *t;
+    struct xlog_trans first = {.tid = tid, .lsn = r->lsn}, **slot = slot_of(log, tid), *t;
+    uint32_t nr_in_slot = 0;
 
     if (log->nr_open == XLOG_TRANS_MAX)
         return ERR1(ERR_LIMIT, "more than %a transactions are open in the log", XLOG_TRANS_MAX);
+    for (t = *slot; t != NULL; t = t->next)
+        nr_in_slot++;
+    if (nr_in_slot == SLOT_TRANS_MAX)
+        return ERR1(ERR_LIMIT, "more than %a open transactions of the log share a place",
+                    SLOT_TRANS_MAX);
     TRY(take(log, &first, sizeof(*t), &t));
     *t = first;
     t->items_end = &t->items;
-    t->next = log->open[tid % XLOG_TRANS_SLOTS];
-    log->open[tid % XLOG_TRANS_SLOTS] = t;
+    t->next = *slot;
+    *slot = t;
     log->nr_open++;
     return OK;
 }

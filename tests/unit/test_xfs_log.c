@@ -400,6 +400,27 @@ static void test_hostile_records(void)
     bed_free(b);
 }
 
+/* Transactions whose numbers all fall on one place of the table end at its cap; others do not. */
+static void chosen_tids_end(void)
+{
+    const uint32_t inverse = 340573321u; /* of the hash's factor, modulo 2^32 */
+    struct bed *b = bed_new(BED_V5, 262144);
+
+    for (uint32_t nr = 32; nr <= 33; nr++) {
+        loggen_restart(&b->g, 3, 8);
+        for (uint32_t i = 0; i < nr; i++)
+            loggen_begin(&b->g, (i + 1) * inverse);
+        loggen_end(&b->g);
+        CHECK_ERR(bed_mount(b), nr == 32 ? ERR_NONE : ERR_LIMIT);
+    }
+    loggen_restart(&b->g, 3, 8);
+    for (uint32_t i = 0; i < 4096; i++)
+        loggen_begin(&b->g, i * 0x10000);
+    loggen_end(&b->g);
+    CHECK_OK(bed_mount(b));
+    bed_free(b);
+}
+
 int main(void)
 {
     make_news();
@@ -416,5 +437,6 @@ int main(void)
     RUN(test_refused);
     RUN(test_hostile);
     RUN(test_hostile_records);
+    RUN(chosen_tids_end);
     return test_done();
 }
