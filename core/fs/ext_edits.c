@@ -15,6 +15,8 @@
 #define NAME_CHAINS  4096u
 /* Far more than there are in a chain by chance: so a journal cannot choose long ones. */
 #define CHAIN_MAX 1024u
+/* Ranges moved aside, for all of a replay: twice what a full list costs in the worst order. */
+#define WORK_MAX ((uint64_t)1 << 28)
 
 struct change {
     uint64_t ino;
@@ -45,6 +47,7 @@ struct edited_inode {
 struct ext_edits {
     struct arena *arena;
     uint64_t stamp;
+    uint64_t work;
     struct edited_inode *inodes[INODE_CHAINS];
     struct edited_name *names[NAME_CHAINS];
 };
@@ -138,6 +141,18 @@ static size_t find_range(const struct edited_inode *i, uint64_t block)
     return low;
 }
 
+/* The ranges from `from` on go to `to`. */
+static struct err move_ranges(struct ext_edits *e, struct edited_inode *i, size_t to, size_t from)
+{
+    size_t nr = i->nr_ranges - from;
+
+    e->work += nr;
+    if (e->work > WORK_MAX)
+        return ERR1(ERR_LIMIT, "fast commits move more than %a ranges", WORK_MAX);
+    memmove(i->ranges + to, i->ranges + from, nr * sizeof(*i->ranges));
+    return OK;
+}
+
 static struct err insert_range(struct ext_edits *e, struct edited_inode *i, size_t at,
                                struct ext_range range)
 {
@@ -149,7 +164,7 @@ static struct err insert_range(struct ext_edits *e, struct edited_inode *i, size
     if (i->nr_ranges == i->room_ranges)
         TRY(grow(e->arena, &array, i->nr_ranges, &i->room_ranges, sizeof(range)));
     i->ranges = array;
-    memmove(i->ranges + at + 1, i->ranges + at, (i->nr_ranges - at) * sizeof(range));
+    TRY(move_ranges(e, i, at + 1, at));
     i->ranges[at] = range;
     i->nr_ranges++;
     return OK;
@@ -185,7 +200,7 @@ struct err ext_edits_range(struct ext_edits *e, uint64_t ino, struct ext_range r
         i->ranges[last].nr -= cut;
     }
     if (last > at)
-        memmove(i->ranges + at, i->ranges + last, (i->nr_ranges - last) * sizeof(range));
+        TRY(move_ranges(e, i, at, last));
     i->nr_ranges -= last - at;
     return insert_range(e, i, at, range);
 }

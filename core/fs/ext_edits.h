@@ -37,7 +37,10 @@ void ext_edits_forget(struct ext_edits *e, uint64_t ino);
  */
 bool ext_edits_map(const struct ext_edits *e, uint64_t ino, uint64_t block, struct ext_range *out);
 
-/* Lookup and readdir with the edits: as in fs.h. */
+/*
+ * Lookup and readdir with the edits: as in fs.h. While a directory is listed, fn may not list the
+ * same one: each name remembers one listing only, so the outer one would give names twice.
+ */
 struct err ext_edited_lookup(struct fs *fs, struct node *dir, const char *name, size_t len,
                              uint64_t *ino);
 struct err ext_edited_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);

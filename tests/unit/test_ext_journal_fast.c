@@ -403,6 +403,24 @@ static void ranges_over_ranges(void)
     arena_reset(&a);
 }
 
+/* A long list that each tag moves: all of a replay may move so many ranges. */
+static void work_on_ranges_ends(void)
+{
+    const uint64_t nr_calls = ((uint64_t)1 << 28) / (2 * 16383); /* each moves them twice */
+    struct ext_edits *e;
+    struct arena a;
+    uint64_t nr = 0;
+
+    arena_init(&a, &test_memory);
+    CHECK_OK(ext_edits_new(&e, &a));
+    for (uint64_t i = 0; i < EXT_EDITS_RANGES_MAX; i++)
+        CHECK_OK(ext_edits_range(e, 8, (struct ext_range){.block = 2 * i, .nr = 1}));
+    while (nr < 2 * nr_calls && !failed(ext_edits_range(e, 8, (struct ext_range){.nr = 1})))
+        nr++;
+    CHECK_U64(nr, nr_calls);
+    arena_reset(&a);
+}
+
 /* Numbers that all fall on one place of the table of inodes end at its cap. */
 static void chosen_inodes_end(void)
 {
@@ -432,6 +450,7 @@ int main(void)
     RUN(fills_the_area);
     RUN(damage);
     RUN(ranges_over_ranges);
+    RUN(work_on_ranges_ends);
     RUN(chosen_inodes_end);
     return test_done();
 }
