@@ -11,6 +11,7 @@
 #define DEPTH_MAX   5    /* of nodes, as Linux */
 #define LEAVES_MAX  1024 /* looked into for one hash */
 #define ENTRIES_MAX 65536
+#define BLOCKS_MAX  4096 /* of entries, read for one hash: these go back and forth among them */
 
 /* A block of hashes under examination. */
 struct hashes {
@@ -27,7 +28,7 @@ struct search {
     uint32_t hash;
     uint64_t checked_pos; /* the block of entries that has been checked, and what it said */
     size_t first, end;
-    uint32_t nr_leaves, nr_entries;
+    uint32_t nr_leaves, nr_entries, nr_blocks;
 };
 
 static uint32_t rotl(uint32_t v, unsigned n)
@@ -148,6 +149,10 @@ static struct err try_entry(struct search *s, uint64_t pos, bool *done)
     if (++s->nr_entries > ENTRIES_MAX)
         return ERR2(ERR_LIMIT, "the directory (inode %a) has more than %b names of one hash",
                     s->data.dir->ino, ENTRIES_MAX);
+    if (s->checked_pos != block_pos && ++s->nr_blocks > BLOCKS_MAX)
+        return ERR2(ERR_LIMIT,
+                    "names of one hash in directory inode %a need more than %b blocks to be read",
+                    s->data.dir->ino, BLOCKS_MAX);
     if (pos < s->data.dir->size_bytes)
         TRY(xfs_dir_load(&s->data, block_pos, &b));
     if (b.bytes == NULL)

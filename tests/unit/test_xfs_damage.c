@@ -293,6 +293,38 @@ static void circles_of_leaves_end(void)
     close_image(&o);
 }
 
+/* Entries of one hash that lie in two blocks by turns: each look would read one anew. */
+static void hashes_back_and_forth_end(void)
+{
+    struct opened o;
+    struct node n;
+    char text[200];
+    size_t len;
+    uint64_t ino;
+    uint8_t *data = copy_of(V4, &len);
+
+    CHECK_OK(open_image(&o, data, len));
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/many", &n, NULL));
+    uint8_t *node = block_at(&o, &n, XFS_DIR_LEAF_OFF);
+    uint32_t leaf_block = be32(node + FIRST_HASH4 + 4);
+    uint8_t *leaf = block_at(&o, &n, (uint64_t)leaf_block << 12);
+    uint32_t nr = be16(leaf + offsetof(struct xfs_disk_da, count)) & ~1u;
+
+    put_be(leaf + offsetof(struct xfs_disk_da, count), nr, 2);
+    for (uint32_t i = 0; i < nr; i++)
+        put_be(leaf + FIRST_HASH4 + 8 * i,
+               (uint64_t)('n' << 7 ^ 'o') << 32 | (i % 2 * 4096 + 16) / XFS_DIRENT_ALIGN, 8);
+    put_be(leaf, leaf_block, 4);
+    for (uint32_t i = 0; i < be16(node + offsetof(struct xfs_disk_da, count)); i++)
+        put_be(node + FIRST_HASH4 + 8 * i, UINT32_MAX, 4);
+    struct err e = o.fs.ops->lookup(&o.fs, &n, "no", 2, &ino);
+
+    CHECK_ERR(e, ERR_LIMIT);
+    (void)err_format(e, NULL, text, sizeof(text));
+    CHECK(strstr(text, "more than 4096 blocks") != NULL);
+    close_image(&o);
+}
+
 /* ---- what mkfs.xfs does not write --------------------------------------------------------------
  */
 
@@ -521,6 +553,7 @@ int main(void)
     make_tree();
     RUN(damage_is_named_in_version_4);
     RUN(circles_of_leaves_end);
+    RUN(hashes_back_and_forth_end);
     RUN(links_outside_the_inode_are_read);
     RUN(damage_of_such_links_is_named);
     RUN(a_file_in_100000_extents_needs_no_table);
