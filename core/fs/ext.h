@@ -38,7 +38,8 @@ struct ext {
     uint32_t hash_seed[4];
     bool hash_unsigned;
     bool index_is_all; /* in folding directories, too, what the index does not find is not there */
-    uint64_t index_damaged; /* inode of the last directory that was reported so; 0: none */
+    uint64_t index_damaged;  /* inode of the last directory that was reported so; 0: none */
+    uint32_t nr_index_lines; /* of such reports */
 };
 
 /* A block of an inode's tree, as it was last read and checked. */

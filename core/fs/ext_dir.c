@@ -14,6 +14,7 @@
 #define DIR_PIECE_BYTES     ((uint64_t)65536)   /* read at once */
 #define REC_LEN_MIN         12u
 #define INLINE_PARENT_BYTES 4u
+#define INDEX_LINES_MAX     16u /* on damaged indexes, for a mount */
 
 struct dir_walk {
     struct fs *fs;
@@ -337,16 +338,17 @@ static struct err search_all(struct fs *fs, struct node *dir, struct arena *scra
     return OK;
 }
 
-/* Once for a directory, as long as no other one is damaged as well. */
+/* Once for a directory, as long as no other one is damaged as well; and not for ever. */
 static void say_index_damaged(struct fs *fs, const struct node *dir, struct err e)
 {
     struct ext *x = ext_of(fs);
     char line[320], why[200];
     struct text t = text_on(line, sizeof(line));
 
-    if (x->index_damaged == dir->ino)
+    if (x->index_damaged == dir->ino || x->nr_index_lines == INDEX_LINES_MAX)
         return;
     x->index_damaged = dir->ino;
+    x->nr_index_lines++;
     (void)err_format(e, NULL, why, sizeof(why));
     text_str(&t, fs->disk->name);
     text_str(&t, ": ");
@@ -356,6 +358,12 @@ static void say_index_damaged(struct fs *fs, const struct node *dir, struct err 
     text_str(&t, ") is not used, all its blocks are searched: ");
     text_str(&t, why);
     log_line(fs->log, line);
+    if (x->nr_index_lines == INDEX_LINES_MAX) {
+        t = text_on(line, sizeof(line));
+        text_str(&t, fs->disk->name);
+        text_str(&t, ": further damaged indexes of directories are not reported");
+        log_line(fs->log, line);
+    }
 }
 
 static bool is_dots(const struct ext_name *want)

@@ -276,6 +276,36 @@ static void damaged_indexes_are_not_used(void)
     free(data);
 }
 
+static void count_line(void *ctx, const char *text)
+{
+    (void)text;
+    ++*(unsigned *)ctx;
+}
+
+/* Damaged directories that are used by turns do not fill the log: 16 lines, and one that ends it.
+ */
+static void damaged_indexes_do_not_fill_the_log(void)
+{
+    unsigned nr_lines = 0;
+    const struct log log = {.ctx = &nr_lines, .line = count_line};
+    struct opened o;
+    size_t len;
+    uint8_t *data = make_indexed(PLAIN, "half_md4", 1, 600, 1024, &len);
+
+    open_dir(&o, data, len);
+    data[block_at(&o, 0, 1024) + 28] = 77;
+    arena_reset(&o.arena);
+    open_dir(&o, data, len);
+    o.fs.log = &log;
+    for (unsigned i = 0; i < 40; i++) {
+        ext_of(&o.fs)->index_damaged = 0; /* as if another one had been reported since */
+        CHECK_ERR(o.fs.ops->lookup(&o.fs, &o.dir, "absent", 6, &(uint64_t){0}), ERR_FILE_NOT_FOUND);
+    }
+    CHECK_U64(nr_lines, 17);
+    arena_reset(&o.arena);
+    free(data);
+}
+
 /* With checksums, a wrong one in the index hides no name; but nothing is said not to be there. */
 static void a_wrong_checksum_is_no_not_found(void)
 {
@@ -303,6 +333,7 @@ int main(void)
     RUN(hashes_are_those_of_debugfs);
     RUN(names_of_one_hash_may_fill_leaves);
     RUN(damaged_indexes_are_not_used);
+    RUN(damaged_indexes_do_not_fill_the_log);
     RUN(a_wrong_checksum_is_no_not_found);
     return test_done();
 }
