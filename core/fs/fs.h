@@ -17,11 +17,12 @@
 #include "core/base/log.h"
 #include "core/disk/disk.h"
 
-#define FS_NAME_MAX     255
-#define FS_PATH_MAX     4096
-#define FS_SYMLINK_MAX  40 /* symbolic links followed on one walk, as Linux */
-#define FS_LABEL_MAX    64
-#define FS_DESCRIBE_MAX 96
+#define FS_NAME_MAX       255
+#define FS_PATH_MAX       4096
+#define FS_SYMLINK_MAX    40   /* symbolic links followed on one walk, as Linux */
+#define FS_WALK_STEPS_MAX 4096 /* names looked up on one walk, its links' targets included */
+#define FS_LABEL_MAX      64
+#define FS_DESCRIBE_MAX   96
 
 enum node_type { NODE_FILE, NODE_DIR, NODE_SYMLINK, NODE_OTHER };
 
@@ -115,7 +116,7 @@ struct walk_report {
 /*
  * Walk an absolute path to a node, following symbolic links (the last one too). `..` never leaves
  * the root. ERR_FILE_NOT_FOUND, ERR_BAD_FILETYPE (a file used as a directory), ERR_SYMLINK_LOOP,
- * ERR_BAD_FILENAME (not absolute, too long). report may be NULL.
+ * ERR_BAD_FILENAME (not absolute, too long), ERR_LIMIT (FS_WALK_STEPS_MAX). report may be NULL.
  */
 struct err fs_walk(struct fs *fs, struct arena *a, const char *path, struct node *out,
                    struct walk_report *report);

@@ -30,7 +30,7 @@ struct walk {
     char target[FS_PATH_MAX];
     struct step steps[WALK_DEPTH_MAX];
     uint32_t depth; /* steps[depth - 1] is the directory reached; 0: the root */
-    uint32_t nr_symlinks;
+    uint32_t nr_symlinks, nr_steps;
     const char *name; /* the component at hand */
     size_t name_len;
 };
@@ -174,6 +174,10 @@ static struct err take_step(struct walk *w, uint64_t *ino, bool *is_dir)
     }
     if (w->name_len > FS_NAME_MAX)
         return ERR1(ERR_BAD_FILENAME, "a name is longer than %a bytes", FS_NAME_MAX);
+    /* Each may read a large directory. */
+    if (++w->nr_steps > FS_WALK_STEPS_MAX)
+        return ERR1(ERR_LIMIT, "the path and its links look up more than %a names",
+                    FS_WALK_STEPS_MAX);
     TRY(w->fs->ops->get_node(w->fs, &w->scratch, dir_ino(w), &dir));
     if (dir.type != NODE_DIR)
         return ERR(ERR_FS_DAMAGED, "the root is not a directory");

@@ -195,9 +195,33 @@ static void forty_links_are_followed(void)
     close_tree(&o);
 }
 
+/* Links with long targets: each adds 201 names, and there is an end to that. */
+static void long_ways_end(void)
+{
+    struct walk_report r;
+    struct opened o;
+    struct node n;
+    char text[200];
+
+    run("rm -rf tree; mkdir -p tree/a; echo end > tree/c0; cd tree; "
+        "way=$(for i in $(seq 200); do printf a/../; done); "
+        "for i in $(seq 21); do ln -s ${way}c$((i - 1)) c$i; done");
+    open_tree(&o);
+    CHECK_OK(fs_walk(&o.fs, &o.arena, "/c20", &n, NULL)); /* 20 * 201 + 1 */
+    CHECK_U64(n.size_bytes, 4);
+    struct err e = fs_walk(&o.fs, &o.arena, "/c21", &n, &r);
+
+    CHECK_ERR(e, ERR_LIMIT);
+    (void)err_format(e, NULL, text, sizeof(text));
+    CHECK(strstr(text, "more than 4096 names") != NULL);
+    CHECK_STR(r.in_dir, "/");
+    close_tree(&o);
+}
+
 int main(void)
 {
     RUN(walks_end_where_linux_ends);
     RUN(forty_links_are_followed);
+    RUN(long_ways_end);
     return test_done();
 }
