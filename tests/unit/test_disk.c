@@ -181,13 +181,15 @@ static void windows_are_checked(void)
     uint8_t *data = pattern();
     struct mem_disk m;
     struct disk w;
+    char name[2 * DISK_NAME_MAX];
 
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
     mem_disk_init(&m, data, SIZE, 512);
     CHECK_ERR(disk_window(&w, &m.disk, SIZE - 512, 1024, "w"), ERR_OUTSIDE_PART);
     CHECK_ERR(disk_window(&w, &m.disk, 512, UINT64_MAX, "w"), ERR_OUTSIDE_PART);
     CHECK_ERR(disk_window(&w, &m.disk, 100, 1024, "w"), ERR_BAD_ARGUMENT);
-    CHECK_OK(
-        disk_window(&w, &m.disk, 512, 1000, "a name that is longer than a disk's name can be"));
+    CHECK_OK(disk_window(&w, &m.disk, 512, 1000, name));
     CHECK_U64(w.size_bytes, 512);
     CHECK_U64(strlen(w.name), DISK_NAME_MAX - 1);
     free(data);
