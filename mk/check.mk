@@ -3,7 +3,7 @@
 UNIT_RUN64 = for t in $(UNIT_BIN64); do echo "$$t:"; $$t || exit 1; done
 UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 
-SUITES = 'unit64=$(UNIT_RUN64)' \
+SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'size=tests/size.sh $(GUEST_IMAGE).gz 460800' \
