@@ -256,7 +256,8 @@ static void grow(void)
     FILE *f;
     int fd;
 
-    must(stat(".", &st) == 0 && statvfs(".", &vfs) == 0, "stat");
+    must(stat(".", &st) == 0, "stat");
+    must(statvfs(".", &vfs) == 0, "statvfs");
     snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/size", major(st.st_dev), minor(st.st_dev));
     f = fopen(path, "r");
     must(f != NULL && fscanf(f, "%lu", &nr_sectors) == 1, path);
