@@ -228,6 +228,13 @@ static void hostile_trees_are_damaged(void)
     done(&o);
 }
 
+/* Names have no terminator on the disk. */
+static void copy_name(uint8_t *to, const char *name)
+{
+    for (; *name != '\0'; name++)
+        *to++ = (uint8_t)*name;
+}
+
 /* Names that Linux does not show: invisible ones, and ones past 255 bytes. */
 static void some_names_are_passed_over(void)
 {
@@ -246,8 +253,8 @@ static void some_names_are_passed_over(void)
         put16(item + (size_t)i * 16 + 14, i == 1 ? 0 : REISER_DIRENT_VISIBLE);
     }
     memset(item + 600 - 256, 'n', 256);
-    memcpy(item + 600 - 264, "hidden", 6);
-    memcpy(item + 600 - 272, "seen", 4);
+    copy_name(item + 600 - 264, "hidden");
+    copy_name(item + 600 - 272, "seen");
     gen_item(&g, REISER_ROOT_DIR_ID, REISER_ROOT_OBJECTID, GEN_DIR(128), 3, item, sizeof(item));
     gen_finish(&g);
     generated(&o, &g);

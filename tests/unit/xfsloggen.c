@@ -118,7 +118,7 @@ static uint32_t nr_headers(const struct loggen *g)
 {
     if (!g->v2 || g->buf_bytes <= XLOG_RECORD_V1_BYTES)
         return 1;
-    return (g->buf_bytes + XLOG_RECORD_V1_BYTES - 1) / XLOG_RECORD_V1_BYTES;
+    return 1 + (g->buf_bytes - 1) / XLOG_RECORD_V1_BYTES;
 }
 
 void loggen_seal(struct loggen *g, uint32_t bb)
