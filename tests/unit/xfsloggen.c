@@ -114,11 +114,12 @@ void loggen_op(struct loggen *g, uint32_t tid, uint8_t flags, const void *data, 
     g->nr_ops++;
 }
 
+/* At least one. */
 static uint32_t nr_headers(const struct loggen *g)
 {
-    if (!g->v2 || g->buf_bytes <= XLOG_RECORD_V1_BYTES)
-        return 1;
-    return 1 + (g->buf_bytes - 1) / XLOG_RECORD_V1_BYTES;
+    uint32_t nr = (g->buf_bytes + XLOG_RECORD_V1_BYTES - 1) / XLOG_RECORD_V1_BYTES;
+
+    return g->v2 && nr > 1 ? nr : 1;
 }
 
 void loggen_seal(struct loggen *g, uint32_t bb)
