@@ -258,6 +258,23 @@ def read_batch(work, pvboot, guest, batch, tally):
     print("%d rounds, %d samples the same" % (tally.rounds[0], sum(tally.pvboot)), flush=True)
 
 
+def read_all(parts, how, tally):
+    """Reads the images of the rounds as they come, a batch at a time."""
+    with concurrent.futures.ThreadPoolExecutor(1) as reader:
+        readings, batch = [], []
+        for part in parts:
+            try:
+                batch += part.result()
+            except Failed as reason:
+                tally.failed += 1
+                print("not ok %s" % reason, flush=True)
+            while len(batch) >= BATCH or (batch and part is parts[-1]):
+                readings.append(reader.submit(read_batch, *how, batch[:BATCH], tally))
+                batch = batch[BATCH:]
+        for reading in readings:
+            reading.result()
+
+
 def main():
     pvboot, work, rounds = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), int(sys.argv[3])
     work.mkdir(parents=True, exist_ok=True)
@@ -275,19 +292,13 @@ def main():
     pools = [concurrent.futures.ThreadPoolExecutor(1) for _ in lanes]
     parts = [pools[i % LANES].submit(lanes[i % LANES].rounds, life, random.Random(rng.random()))
              for i, life in enumerate(lives)]
-    with concurrent.futures.ThreadPoolExecutor(1) as reader:
-        readings, batch = [], []
-        for part in parts:
-            try:
-                batch += part.result()
-            except Failed as reason:
-                tally.failed += 1
-                print("not ok %s" % reason, flush=True)
-            while len(batch) >= BATCH or (batch and part is parts[-1]):
-                readings.append(reader.submit(read_batch, work, pvboot, guest, batch[:BATCH], tally))
-                batch = batch[BATCH:]
-        for reading in readings:
-            reading.result()
+    try:
+        read_all(parts, (work, pvboot, guest), tally)
+    except KeyboardInterrupt:
+        tally.table()
+        print("interrupted: the table holds what had been read until then", flush=True)
+        subprocess.run(["pkill", "-KILL", "-P", str(os.getpid())], check=False)
+        os._exit(130)  # not waiting for the rounds under way
     tally.table()
     print("%d passed, %d failed" % (sum(tally.pvboot), tally.failed))
     sys.exit(1 if tally.failed else 0)
