@@ -183,7 +183,12 @@ class Run:
         for image in images:
             image.job = Job(image.path, image.mode(), MOUNT_AS[image.family], image.mount, image.number,
                             image.sector)
-        guest.run(tag, [i.job for i in images])
+
+        def remake():
+            for image in images:
+                image.make(self.work, self.trees)
+
+        guest.run(tag, [i.job for i in images], remake=remake)
         again = []
         for image in images:
             if image.mode() == "d" and not image.job.trouble:
