@@ -11,14 +11,13 @@ Replay   a journal that a crashed Linux left nearly full, 64 MiB: the time
          from the list of disks to the menu, less that of the clean disks.
 
 Time is the processor time of the emulator, which executes every instruction
-of Xen, dom0 and the guest: what else the machine does changes it little. The
-two ways take turns; medians of --runs (default 5).
+of Xen, dom0 and the guest. What else the machine does can only add to it, so
+the least of --runs (default 5) counts. The two ways take turns.
 """
 
 import argparse
 import json
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -127,7 +126,9 @@ def boot(host, image, drives, extra, until):
     g = host.create("bench", **config)
     host.unpause(g)
     host.wait_console(g, until, 240)
-    if not g.ended:
+    if "No menu" in g.console:
+        host.wait_end(g, 60)  # it ends by itself
+    elif not g.ended:
         host.command("destroy", g.name)
     return g
 
@@ -155,7 +156,7 @@ def loads(host, image, images, runs):
                 print("# %s %d/%d %s %.3f" % (name, n + 1, runs, way, times[way][-1]), file=sys.stderr)
         host.undrive("d0")
         host.undrive("d1")
-        fs, raw = (statistics.median(times[w]) for w in ("fs", "raw"))
+        fs, raw = (min(times[w]) for w in ("fs", "raw"))
         print("| %s | %d | %.3f s | %.3f s | %.2f |" % (name, pieces, fs, raw, fs / raw), flush=True)
 
 
@@ -167,22 +168,23 @@ def replays(host, image, images, runs):
     missing = [s for s in FULL if not all(p.exists() for p in written.paths(images, s))]
     if missing:
         written.make(images, missing, programs)
-    for system, clean in zip(FULL, ("ext4", "XFS")):
+    for system, (clean, mkfs) in zip(FULL, LOADS):
+        base = filled(images.work, clean, mkfs, b"")
         full = written.disks(images, system.name)[0]
         times = {"full": [], "clean": []}
         said = ""
         for n in range(runs):
-            for way, disk in (("full", full), ("clean", images.work / ("reading-%s.img" % clean))):
+            for way, disk in (("full", full), ("clean", base)):
                 host.drive("d0", disk)
-                g = boot(host, image, [("d0", "xvda")], None, "pvboot: menu:|no menu|Error")
+                g = boot(host, image, [("d0", "xvda")], None, "Linux version|No menu")
                 times[way].append(span(g, "pvboot: (hd0) =", "menu"))
                 m = re.search(r"(\d+ records?.*|journal replayed: .*)", g.console)
                 said = m.group(1).strip() if m and way == "full" else said
                 host.undrive("d0")
                 print("# %s %d/%d %s %.3f" % (system.name, n + 1, runs, way, times[way][-1]),
                       file=sys.stderr)
-        full, base = (statistics.median(times[w]) for w in ("full", "clean"))
-        print("| %s | %s | %.2f s | %.2f s | %.2f s |" % (system.name, said, full, base, full - base),
+        slow, quick = (min(times[w]) for w in ("full", "clean"))
+        print("| %s | %s | %.2f s | %.2f s | %.2f s |" % (system.name, said, slow, quick, slow - quick),
               flush=True)
 
 
@@ -192,12 +194,15 @@ def main():
     p.add_argument("--pvboot", type=Path, default=ROOT / "build/pvboot")
     p.add_argument("--work", type=Path, default=ROOT / "build/guest-tests")
     p.add_argument("--runs", type=int, default=5)
+    p.add_argument("--only", choices=("loads", "replays"))
     a = p.parse_args()
     images = Images(a.work)
     host = CpuHost(a.pvboot, MEMORY + 512)
     try:
-        loads(host, a.image, images, a.runs)
-        replays(host, a.image, images, a.runs)
+        if a.only != "replays":
+            loads(host, a.image, images, a.runs)
+        if a.only != "loads":
+            replays(host, a.image, images, a.runs)
     finally:
         host.stop()
 
