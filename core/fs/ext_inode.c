@@ -5,27 +5,8 @@
 #include "core/fs/crc.h"
 #include "core/fs/ext.h"
 
-#define MODE_TYPE    0170000
-#define MODE_FILE    0100000
-#define MODE_DIR     0040000
-#define MODE_SYMLINK 0120000
-
 #define INODE_STACK_BYTES                                                                          \
     ((size_t)4096) /* of an inode without memory of its own; a block at most */
-
-static enum node_type type_of(uint32_t mode)
-{
-    switch (mode & MODE_TYPE) {
-    case MODE_FILE:
-        return NODE_FILE;
-    case MODE_DIR:
-        return NODE_DIR;
-    case MODE_SYMLINK:
-        return NODE_SYMLINK;
-    default:
-        return NODE_OTHER;
-    }
-}
 
 /* Does the inode have the field that ends at `end`? */
 static bool has_extra(const struct ext *x, const struct ext_disk_inode *di, size_t end)
@@ -112,7 +93,7 @@ static struct err fill(const struct ext *x, const struct ext_disk_inode *di, uin
                        struct node *out, struct ext_node *en)
 {
     out->mode = le16(di->mode);
-    out->type = type_of(out->mode);
+    out->type = node_type_of(out->mode);
     out->size_bytes = le32(di->size_lo);
     if (out->type == NODE_FILE || (out->type == NODE_DIR && (x->incompat & EXT_INCOMPAT_LARGEDIR)))
         out->size_bytes |= (uint64_t)le32(di->size_high) << 32;

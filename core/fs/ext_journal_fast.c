@@ -16,9 +16,6 @@
 
 #define FAST_TAGS_MAX ((uint64_t)1 << 18) /* of all fast commits */
 
-#define MODE_TYPE 0170000u
-#define MODE_DIR  0040000u
-
 struct fast {
     struct journal *j;
     struct fs *fs; /* on the overlay */
@@ -301,9 +298,9 @@ static struct err do_name(struct fast *f, const struct fast_tag *t)
      */
     TRY(mode_of(f, ino, &mode));
     TRY(mode_of(f, parent, &parent_mode));
-    if (mode == 0 || (parent_mode & MODE_TYPE) != MODE_DIR)
+    if (mode == 0 || node_type_of(parent_mode) != NODE_DIR)
         return OK;
-    if (t->tag == EXT_FC_CREAT && (mode & MODE_TYPE) == MODE_DIR)
+    if (t->tag == EXT_FC_CREAT && node_type_of(mode) == NODE_DIR)
         TRY(ext_edits_new_dir(f->edits, ino, parent));
     TRY(count_name(f, t, ino));
     return ext_edits_name(f->edits, parent, name, len, ino, t->tag != EXT_FC_UNLINK);

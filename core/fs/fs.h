@@ -26,6 +26,21 @@
 
 enum node_type { NODE_FILE, NODE_DIR, NODE_SYMLINK, NODE_OTHER };
 
+/* By the type bits of a POSIX st_mode, which every reader's inodes hold. */
+static inline enum node_type node_type_of(uint32_t mode)
+{
+    switch (mode & 0170000u) {
+    case 0100000u:
+        return NODE_FILE;
+    case 0040000u:
+        return NODE_DIR;
+    case 0120000u:
+        return NODE_SYMLINK;
+    default:
+        return NODE_OTHER;
+    }
+}
+
 struct node {
     uint64_t ino;
     enum node_type type;

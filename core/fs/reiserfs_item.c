@@ -14,26 +14,7 @@
 
 #include "core/fs/reiserfs.h"
 
-#define MODE_TYPE    0170000
-#define MODE_FILE    0100000
-#define MODE_DIR     0040000
-#define MODE_SYMLINK 0120000
-
 #define POINTER_BYTES 4u
-
-static enum node_type type_of(uint32_t mode)
-{
-    switch (mode & MODE_TYPE) {
-    case MODE_FILE:
-        return NODE_FILE;
-    case MODE_DIR:
-        return NODE_DIR;
-    case MODE_SYMLINK:
-        return NODE_SYMLINK;
-    default:
-        return NODE_OTHER;
-    }
-}
 
 static struct err read_stat(const struct reiser_item *item, struct node *out)
 {
@@ -55,7 +36,7 @@ static struct err read_stat(const struct reiser_item *item, struct node *out)
         out->mtime = le32(v2->mtime);
         nr_links = le32(v2->nlink);
     }
-    out->type = type_of(out->mode);
+    out->type = node_type_of(out->mode);
     if (out->mode == 0 || nr_links == 0)
         return ERR_AT(ERR_FS_DAMAGED, item->where,
                       "the object (%a, %b) is in use by a directory, but is free", item->key.dir_id,

@@ -4,29 +4,10 @@
 
 #include "core/fs/xfs.h"
 
-#define MODE_TYPE    0170000
-#define MODE_FILE    0100000
-#define MODE_DIR     0040000
-#define MODE_SYMLINK 0120000
-
 #define NSEC_PER_SEC  1000000000u
 #define BIGTIME_EPOCH ((int64_t)1 << 31) /* bigtime counts from that many seconds before 1970 */
 
 #define INODE_DAMAGED(msg_, a_, b_) ERR_AT(ERR_FS_DAMAGED, where, msg_, a_, b_)
-
-static enum node_type type_of(uint32_t mode)
-{
-    switch (mode & MODE_TYPE) {
-    case MODE_FILE:
-        return NODE_FILE;
-    case MODE_DIR:
-        return NODE_DIR;
-    case MODE_SYMLINK:
-        return NODE_SYMLINK;
-    default:
-        return NODE_OTHER;
-    }
-}
 
 /* Is the inode what the number says? */
 static struct err check_identity(const struct xfs *x, const struct xfs_disk_inode *di,
@@ -103,7 +84,7 @@ static struct err fill(const struct xfs *x, const struct xfs_disk_inode *di, uin
     uint32_t nr_links = old_links ? be16(di->onlink) : be32(di->nlink);
 
     out->mode = be16(di->mode);
-    out->type = type_of(out->mode);
+    out->type = node_type_of(out->mode);
     out->size_bytes = be64(di->size);
     out->mtime = mtime(x, di);
     xn->realtime = out->type == NODE_FILE && (be16(di->flags) & XFS_INODE_REALTIME);
