@@ -10,6 +10,7 @@ same tree: every file's type, size, mode, target and SHA-256. Beside it GRUB's r
 is asked for the same. The disks go on from one kill to the next, so that they age.
 """
 
+import argparse
 import concurrent.futures
 import hashlib
 import json
@@ -276,7 +277,16 @@ def read_all(parts, how, tally):
 
 
 def main():
-    pvboot, work, rounds = Path(sys.argv[1]).resolve(), Path(sys.argv[2]), int(sys.argv[3])
+    parser = argparse.ArgumentParser(description=__doc__, epilog="example: CRASH_LIFE=8 "
+                                     "tests/crash/crash.py build/pvboot build/crash 200",
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pvboot", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("rounds", type=int)
+    args = parser.parse_args()
+    pvboot, work, rounds = args.pvboot.resolve(), args.work, args.rounds
+    if not pvboot.is_file() or rounds < 1:
+        parser.error("PVBOOT is the command that `make host` builds, ROUNDS a number from 1 on")
     work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
     for old in work.glob("*.img*"):
