@@ -81,6 +81,8 @@ static const char *why_not(const struct md_array *array, const struct md_member 
     if (m->level != fresh->level || m->size_bytes != fresh->size_bytes ||
         m->version != fresh->version)
         return "its superblock contradicts the newest one";
+    if (m->refused != NULL)
+        return m->refused;
     if (fresh->events - m->events > 1)
         return "it is out of date";
     if (role == ROLE_SPARE || role_in(m, m->number) == ROLE_SPARE)

@@ -233,6 +233,8 @@ static void other_members_are_not_used(void)
         not_used(fresh, other, "is not used: it is not in sync yet");
         other.features = 8;
         not_used(fresh, other, "is not used: it has a list of bad blocks");
+        other.features = 0x100;
+        not_used(fresh, other, "is not used: a clustered RAID");
     }
 }
 
