@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upgrades FOLDER - one kernel upgrade after the other, until the machine is killed. Goes on from
- * the newest kernel that is there. Runs in the crash test's guest; statically linked.
+ * upgrades FOLDER [NUMBER] - one kernel upgrade after the other, NUMBER of them or until the
+ * machine is killed. Goes on from the newest kernel that is there. Runs in the crash test's guest;
+ * statically linked.
  */
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,7 +43,9 @@ static uint32_t newest(void)
 
 int main(int argc, char **argv)
 {
-    must(argc == 2 && chdir(argv[1]) == 0, "usage: upgrades FOLDER");
-    for (uint32_t n = newest() + 1;; n++)
+    uint32_t number = argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : UINT32_MAX;
+
+    must((argc == 2 || argc == 3) && chdir(argv[1]) == 0, "usage: upgrades FOLDER [NUMBER]");
+    for (uint32_t n = newest() + 1; number > 0; n++, number--)
         upgrade(n, MAX_KIB, false);
 }

@@ -7,7 +7,7 @@
 # r  mount read-only, report        rw  mount writable (which recovers), report
 # w  write with NUMBER entries, unmount, then as r
 # d  write, and leave mounted: the guest's end is a crash. No report.
-# c  upgrade kernels in the background, without end: the guest waits to be killed
+# c  upgrade kernels, once and then in the background without end: the guest waits to be killed
 # p  report the partitions: number, start and size in 512 bytes, what their file "name" holds
 #
 # What Linux sees goes to the disk "report".
@@ -110,7 +110,7 @@ while read -r serial mode fs options number <&4; do
     c)
         options=rw${options:+,$options}
         end=never
-        if mount -t "$fs" -o "$options" "$dev" "/mnt/$serial"; then
+        if mount -t "$fs" -o "$options" "$dev" "/mnt/$serial" && upgrades "/mnt/$serial" 1; then
             { upgrades "/mnt/$serial"; echo "# failed $serial"; } &
         else
             echo "# failed $serial mounting"
