@@ -37,7 +37,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
                xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c xfs_log_fork.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
-CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c session.c
+CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c choose.c attempt.c session.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \

@@ -288,18 +288,21 @@ static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req
 {
     struct entry_report *e = &r->entries[n];
     char *subject = report_alloc(r, SUBJECT_MAX, 1);
-    struct attempt attempt = {.vols = r->vols,
-                              .root = r->file.vol,
-                              .req = req,
-                              .subject = subject,
-                              .subject_cap = SUBJECT_MAX};
+    struct shell shell = {.vols = r->vols,
+                          .file = &r->file,
+                          .settings = &r->settings,
+                          .root = r->file.vol,
+                          .entry = n,
+                          .req = req,
+                          .subject = subject,
+                          .subject_cap = SUBJECT_MAX};
     const char *what_to_do;
 
     e->entry = &r->menu.entries[n];
     e->subject = subject;
     req->arena = r->arena;
-    e->error = entry_resolve(e->entry, &attempt);
-    e->line_nr = attempt.line_nr;
+    e->error = shell_run_entry(&shell, e->entry);
+    e->line_nr = shell.line_nr;
     if (!failed(e->error))
         look_at_files(r, n, req);
     e->boots = !failed(e->error);

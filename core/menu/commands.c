@@ -80,29 +80,39 @@ static struct err menu_hiddenmenu(struct menu_settings *s, const char *args, con
 #define CONSOLE "there is one console, Xen's"
 #define MACHINE "it is about a PC's firmware"
 
+/* clang-format off */
 const struct command menu_commands[] = {
-    {"default", menu_default, NULL, NULL},
-    {"timeout", menu_timeout, NULL, NULL},
-    {"fallback", menu_fallback, NULL, NULL},
-    {"hiddenmenu", menu_hiddenmenu, NULL, NULL},
-    {"root", NULL, entry_root, NULL},
-    {"rootnoverify", NULL, entry_rootnoverify, NULL},
-    {"kernel", NULL, entry_kernel, NULL},
-    {"initrd", NULL, entry_initrd, NULL},
-    {"boot", NULL, entry_boot, NULL},
-    {"color", NULL, NULL, LOOKS},
-    {"splashimage", NULL, NULL, LOOKS},
-    {"foreground", NULL, NULL, LOOKS},
-    {"background", NULL, NULL, LOOKS},
-    {"gfxmenu", NULL, NULL, LOOKS},
-    {"serial", NULL, NULL, CONSOLE},
-    {"terminal", NULL, NULL, CONSOLE},
-    {"quiet", NULL, NULL, "nothing is printed that it would silence"},
-    {"savedefault", NULL, NULL, "nothing is written to the disk"},
-    {"makeactive", NULL, NULL, MACHINE},
-    {"map", NULL, NULL, MACHINE},
-    {NULL, NULL, NULL, NULL},
+    {.name = "background", .ignored = LOOKS},
+    {.name = "boot", .entry = entry_boot, .usage = "", .help = "boot what has been loaded"},
+    {.name = "color", .ignored = LOOKS},
+    {.name = "default", .menu = menu_default, .usage = "NUMBER",
+     .help = "the entry that boots by itself"},
+    {.name = "fallback", .menu = menu_fallback, .usage = "NUMBER...",
+     .help = "the entries to try when one fails"},
+    {.name = "foreground", .ignored = LOOKS},
+    {.name = "gfxmenu", .ignored = LOOKS},
+    {.name = "hiddenmenu", .menu = menu_hiddenmenu, .usage = "",
+     .help = "show the menu only when ESC is pressed"},
+    {.name = "initrd", .entry = entry_initrd, .takes = TAKES_FILE, .usage = "FILE...",
+     .help = "the initrd; several files are put one behind the other"},
+    {.name = "kernel", .entry = entry_kernel, .takes = TAKES_FILE, .usage = "FILE [ARGUMENT]...",
+     .help = "the kernel and its command line"},
+    {.name = "makeactive", .ignored = MACHINE},
+    {.name = "map", .ignored = MACHINE},
+    {.name = "quiet", .ignored = "nothing is printed that it would silence"},
+    {.name = "root", .entry = entry_root, .takes = TAKES_DEVICE, .usage = "DEVICE",
+     .help = "where names without a device are looked for"},
+    {.name = "rootnoverify", .entry = entry_rootnoverify, .takes = TAKES_DEVICE,
+     .usage = "DEVICE", .help = "as root, without mounting"},
+    {.name = "savedefault", .ignored = "nothing is written to the disk"},
+    {.name = "serial", .ignored = CONSOLE},
+    {.name = "splashimage", .ignored = LOOKS},
+    {.name = "terminal", .ignored = CONSOLE},
+    {.name = "timeout", .menu = menu_timeout, .usage = "SECONDS",
+     .help = "how long to wait before the default entry boots"},
+    {.name = NULL},
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name, size_t len)
 {
@@ -153,6 +163,10 @@ static bool run_global(const struct menu_command *c, struct menu_settings *s, co
         complain_ignored(log, c, command->ignored);
         return true;
     }
+    if (command->refused != NULL) {
+        complain(log, c, command->refused);
+        return false;
+    }
     if (command->menu == NULL) {
         complain(log, c, "belongs into an entry, after a title; skipped");
         return false;
@@ -197,55 +211,65 @@ void menu_settings(const struct menu *m, struct menu_settings *out, const struct
 }
 
 /* The command as GRUB echoes it. Bytes that could steer the terminal appear as \xNN. */
-static void echo(struct attempt *a, const struct menu_command *c)
+static void echo(struct shell *sh, const struct menu_command *c)
 {
     size_t len = strlen(c->line);
-    char *buf = arena_alloc(a->req->arena, len * 4 + 1);
+    char *buf = arena_alloc(sh->req->arena, len * 4 + 1);
     struct text t;
 
     if (buf == NULL) /* the command itself will say so if it matters */
         return;
     t = text_on(buf, len * 4 + 1);
     text_name(&t, c->line, len);
-    log_line(a->say, buf);
+    log_line(sh->say, buf);
 }
 
-static struct err run_in_entry(struct attempt *a, const struct menu_command *c)
+struct err shell_run(struct shell *sh, const struct menu_command *c)
 {
     const struct command *command = command_find(c->line, c->name_len);
-    struct text t = text_on(a->subject, a->subject_cap);
+    struct text t = text_on(sh->subject, sh->subject_cap);
 
-    a->line_nr = c->line_nr;
-    echo(a, c);
+    sh->line_nr = c->line_nr;
+    if (c->line_nr > 0)
+        echo(sh, c);
     if (command != NULL && command->entry != NULL)
-        return command->entry(a, c->args);
+        return command->entry(sh, c->args);
     if (command != NULL && command->ignored != NULL) {
-        complain_ignored(a->say, c, command->ignored);
+        complain_ignored(sh->say, c, command->ignored);
         return OK;
     }
-    if (command != NULL) {
-        complain(a->say, c, "belongs before the first title; no effect here");
+    if (command != NULL && command->menu != NULL) {
+        complain(sh->say, c, "belongs before the first title; no effect here");
         return OK;
     }
     text_name(&t, c->line, c->name_len < 64 ? c->name_len : 64);
+    if (command != NULL)
+        return ERR(ERR_UNRECOGNIZED, command->refused);
+    if (c->line_nr == 0)
+        return ERR(ERR_UNRECOGNIZED, "`help' lists the commands");
     return ERR1(ERR_UNRECOGNIZED, "line %a of the menu", c->line_nr);
 }
 
-struct err entry_resolve(const struct menu_entry *entry, struct attempt *a)
+void shell_begin(struct shell *sh)
 {
-    struct boot_request *req = a->req;
-    struct arena *arena = req->arena;
+    struct arena *arena = sh->req->arena;
 
-    memset(req, 0, sizeof(*req));
-    req->arena = arena;
-    a->has_kernel = a->stop = false;
-    a->line_nr = entry->line_nr;
-    if (a->subject_cap > 0)
-        a->subject[0] = '\0';
-    for (uint32_t i = 0; i < entry->nr_commands && !a->stop; i++)
-        TRY(run_in_entry(a, &entry->commands[i]));
-    if (a->has_kernel)
+    memset(sh->req, 0, sizeof(*sh->req));
+    sh->req->arena = arena;
+    sh->has_kernel = false;
+    sh->next = SHELL_GO_ON;
+    if (sh->subject_cap > 0)
+        sh->subject[0] = '\0';
+}
+
+struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry)
+{
+    shell_begin(sh);
+    sh->line_nr = entry->line_nr;
+    for (uint32_t i = 0; i < entry->nr_commands && sh->next == SHELL_GO_ON; i++)
+        TRY(shell_run(sh, &entry->commands[i]));
+    if (sh->has_kernel)
         return OK;
-    text_on(a->subject, a->subject_cap);
+    text_on(sh->subject, sh->subject_cap);
     return ERR1(ERR_BOOT_COMMAND, "the entry of line %a has no `kernel' line", entry->line_nr);
 }

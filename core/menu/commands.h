@@ -9,6 +9,9 @@
 #include "core/menu/menu.h"
 #include "core/menu/session.h"
 
+struct menu_file;
+struct screen;
+
 #define MENU_FALLBACK_MAX 32
 #define MENU_TIMEOUT_S    5 /* where the menu has no `timeout` line; MENU_TIMEOUT_TEXT the same */
 #define MENU_TIMEOUT_TEXT "5"
@@ -29,40 +32,64 @@ struct menu_settings {
  */
 void menu_settings(const struct menu *m, struct menu_settings *out, const struct log *log);
 
-/* Where an entry's commands have got to. */
-struct attempt {
+#define SHELL_NO_ENTRY UINT32_MAX
+
+/* What a command wants to happen after it. */
+enum shell_next {
+    SHELL_GO_ON,
+    SHELL_BOOT, /* the rest of the entry is not run */
+};
+
+/*
+ * What runs command lines: those of an entry, and those that somebody types. One shell is one boot
+ * attempt: what its commands gather lies in req.
+ */
+struct shell {
     struct vols *vols;
-    const struct log *say; /* each command is echoed here as it runs */
-    struct vol_id root;    /* at first: where the menu was found */
+    const struct log *say; /* commands are echoed here as they run, and write here */
+    struct screen *screen; /* where somebody can be asked; NULL: nowhere (`pvboot inspect`) */
+    const struct menu_file *file; /* the menu's; NULL: there is none */
+    const struct menu_settings *settings;
+    struct vol_id root; /* at first: where the menu was found */
+    uint32_t entry;     /* that runs; SHELL_NO_ENTRY: lines that were typed or edited */
     struct boot_request *req;
     bool has_kernel;
-    bool stop;        /* the rest of the entry is not run: `boot` */
-    uint32_t line_nr; /* of the command that runs, or ran last */
+    enum shell_next next;
+    uint32_t line_nr; /* of the command that runs, or ran last; 0: it was typed */
     char *subject;    /* on failure: what it was about, for err_format */
     size_t subject_cap;
 };
 
-/*
- * Run the entry's commands: everything up to the boot itself. req->arena must be set; the rest of
- * *req is filled in. On failure a->subject and a->line_nr say about what and where.
- */
-struct err entry_resolve(const struct menu_entry *entry, struct attempt *a);
+/* Begin an attempt: *sh->req is filled in but for req->arena, which must be set. */
+void shell_begin(struct shell *sh);
 
-/* A name for people: "menu", "entry" command lists for documentation tests and completion. */
+/* Run one command line. On failure sh->subject and sh->line_nr say about what and where. */
+struct err shell_run(struct shell *sh, const struct menu_command *c);
+
+/* Begin, and run the entry's commands: everything up to the boot itself. */
+struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry);
+
 struct command;
 const struct command *command_find(const char *name, size_t len);
 
+/* What the last argument of a command is, for completion. */
+enum command_takes { TAKES_NOTHING, TAKES_DEVICE, TAKES_FILE, TAKES_COMMAND };
+
+/* One of: menu or entry or both; ignored; refused. */
 struct command {
     const char *name;
     /* Run as a line before the first title; NULL: not a command of the menu. */
     struct err (*menu)(struct menu_settings *s, const char *args, const struct log *log);
-    /* Run as a line of an entry; NULL: not a command of entries. */
-    struct err (*entry)(struct attempt *a, const char *args);
-    /* Accepted without effect, and why; menu and entry are NULL then. */
-    const char *ignored;
+    /* Run as a line of an entry or of the command line; NULL: not a command there. */
+    struct err (*entry)(struct shell *sh, const char *args);
+    const char *ignored; /* accepted without effect, and why */
+    const char *refused; /* an error, and why */
+    enum command_takes takes;
+    const char *usage; /* its arguments: "FILE [ARGUMENT]..."; "" when there are none */
+    const char *help;  /* one line; NULL where ignored or refused says it all */
 };
 
-/* The whole table, ended by a name of NULL. */
+/* The whole table, by name, ended by a name of NULL. */
 extern const struct command menu_commands[];
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "core/menu/commands.h"
 
-struct err entry_root(struct attempt *a, const char *args);
-struct err entry_rootnoverify(struct attempt *a, const char *args);
-struct err entry_kernel(struct attempt *a, const char *args);
-struct err entry_initrd(struct attempt *a, const char *args);
-struct err entry_boot(struct attempt *a, const char *args);
+struct err entry_root(struct shell *sh, const char *args);
+struct err entry_rootnoverify(struct shell *sh, const char *args);
+struct err entry_kernel(struct shell *sh, const char *args);
+struct err entry_initrd(struct shell *sh, const char *args);
+struct err entry_boot(struct shell *sh, const char *args);
 
 #endif

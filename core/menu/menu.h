@@ -4,7 +4,7 @@
  * of (bytes, length): it reads no disk, and knows of no command but `title`.
  *
  *     bytes --menu_parse--> struct menu --menu_settings (commands.h)--> default, timeout, ...
- *                                       --entry_resolve (commands.h)--> struct boot_request
+ *                                       --shell_run_entry (commands.h)--> struct boot_request
  *
  * Source of the format: the GRUB 0.97 manual, and its habits as lex.h says.
  */

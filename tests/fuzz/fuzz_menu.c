@@ -62,7 +62,7 @@ static void resolve(const struct menu_entry *entry)
 {
     char subject[256];
     struct arena arena;
-    struct attempt a = {
+    struct shell a = {
         .vols = vols, .root = {0, VOL_WHOLE}, .subject = subject, .subject_cap = sizeof(subject)};
     struct err e;
 
@@ -70,7 +70,7 @@ static void resolve(const struct menu_entry *entry)
     a.req = arena_alloc(&arena, sizeof(*a.req));
     must(a.req != NULL, "there is memory");
     a.req->arena = &arena;
-    e = entry_resolve(entry, &a);
+    e = shell_run_entry(&a, entry);
     must(strlen(subject) < sizeof(subject), "the subject is terminated");
     if (!failed(e)) {
         must(a.has_kernel, "success means a kernel");

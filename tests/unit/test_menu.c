@@ -307,7 +307,11 @@ static void words_and_numbers(void)
 static void every_command_is_one_kind(void)
 {
     for (const struct command *c = menu_commands; c->name != NULL; c++) {
-        CHECK((c->ignored != NULL) != (c->menu != NULL || c->entry != NULL));
+        bool runs = c->menu != NULL || c->entry != NULL;
+
+        CHECK_U64((c->ignored != NULL) + (c->refused != NULL) + runs, 1);
+        CHECK(!runs || (c->usage != NULL && c->help != NULL));
+        CHECK(c[1].name == NULL || strcmp(c->name, c[1].name) < 0);
         CHECK(command_find(c->name, strlen(c->name)) == c);
     }
     CHECK(command_find("kerne", 5) == NULL);
