@@ -9,6 +9,10 @@
 #
 # XFS_ROUNDS (default 24): damaged XFS images.
 set -eu
+if [ $# != 2 ]; then
+    echo "usage: $0 HOSTILE WORKFOLDER; \`make check-hostile\` runs it" >&2
+    exit 2
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 hostile=$(realpath "$1")
