@@ -13,6 +13,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,6 +199,46 @@ def a_person():
     equal(t.end(LONG), 0, "status")
     check(hashlib.sha256(b"hello").hexdigest() in t.text, "the second disk is xvdb")
     check("powered off" in t.text, "it says how the guest ended")
+
+
+@case
+def in_tmux():
+    """In tmux, a terminal that people use, of 100 x 30: the menu, a choice, and the terminal afterwards"""
+    if not shutil.which("tmux"):
+        raise Missing("install the package tmux")
+    image = OPT.images.disk({
+        "/boot/vmlinuz": KERNELS.vmlinuz(LZ4), "/boot/initrd": OPT.images.initrd(LZ4),
+        "/boot/grub/menu.lst": menu(*[(title, "(hd0)", "/boot/vmlinuz %s entry=%s" % (ARGS, title),
+                                       "/boot/initrd") for title in ("one", "two", "three")],
+                                    head="default 0\ntimeout 200\n")})
+
+    def tmux(*args):
+        return run("tmux", "-L", "pvboot-test", "-f", "/dev/null", *args).decode()
+
+    def wait(what):
+        end = time.monotonic() + LONG
+        while what not in tmux("capture-pane", "-p", "-S", "-"):
+            check(time.monotonic() < end, "the pane shows %r; it shows:\n%s" %
+                  (what, tmux("capture-pane", "-p")))
+            time.sleep(0.3)
+
+    tmux("new-session", "-d", "-x", "100", "-y", "30", "sh")
+    try:
+        tmux("send-keys", "%s run --kernel-image %s %s; echo status=$?" %
+             (OPT.pvboot, OPT.image, image), "Enter")
+        wait("booted automatically")
+        tmux("send-keys", "Down", "Down", "Up")
+        end = time.monotonic() + LONG
+        while not any("\x1b[7m" in line and "two" in line
+                      for line in tmux("capture-pane", "-p", "-e").split("\n")):
+            check(time.monotonic() < end, "the second entry stands out:\n%s" %
+                  tmux("capture-pane", "-p"))
+            time.sleep(0.3)
+        tmux("send-keys", "Enter")
+        wait("status=0")
+        check("entry=two" in tmux("capture-pane", "-p", "-S", "-"), "the second entry was booted")
+    finally:
+        tmux("kill-server")
 
 
 @case

@@ -122,6 +122,10 @@ class Host:
         elif kind in ("creating", "unpausing"):
             g.t[kind] = e["t"]
 
+    def note_next(self, end):
+        """Wait for the next event, until the time `end`."""
+        self._note(self._next(end))
+
     def command(self, *words, seconds=240):
         line = " ".join(word(w) for w in words if w is not None)
         self.next_id += 1

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Guest cases with somebody at the console: the menu, the editors, the command line."""
+
+from common import ARGS, LZ4, case, menu
+from images import KERNELS
+from rig import NoAnswer
+from terminal import Terminal
+
+KERNEL = "/boot/vmlinuz"
+
+
+def disk(t, head, *titles, files=None, entries=None):
+    """A disk whose menu has an entry for each title; its kernel is told "entry=TITLE"."""
+    content = {
+        KERNEL: KERNELS.vmlinuz(LZ4),
+        "/boot/initrd": t.images.initrd(LZ4),
+        "/boot/grub/menu.lst": menu(*(entries or [
+            (title, "(hd0)", "%s %s entry=%s" % (KERNEL, ARGS, title), "/boot/initrd")
+            for title in titles]), head=head),
+    }
+    content.update(files or {})
+    return t.images.disk(content)
+
+
+def boots(t, g, *words):
+    """The kernel starts, and its command line has the words."""
+    m = t.host.wait_console(g, r"(?:Kernel c|C)ommand line: ([^\r\n]*)[\r\n]", 60 * t.slow)
+    given = m.group(1).split()
+    for word in words:
+        t.check(word in given, "%r is on the kernel's command line: %s" % (word, given))
+
+
+def at_menu(t, d, columns=80, rows=24, **config):
+    g = t.start([(d, "xvda")], **config)
+    term = Terminal(t, g, columns, rows)
+    term.wait("booted automatically")
+    return g, term
+
+
+@case
+def menu_second_entry(t):
+    """Somebody moves to the second entry, which stands out, and boots it"""
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 60\n", "one", "two", "three"))
+    term.press("down")
+    term.wait(lambda term: any("two" in line for line in term.reversed_lines()))
+    t.check(not any("one" in line or "three" in line for line in term.reversed_lines()),
+            "one line stands out: %s" % term.reversed_lines())
+    term.press("enter")
+    boots(t, g, "entry=two")
+
+
+def still_waiting(t, g, term, seconds=4):
+    """For so long nothing boots."""
+    try:
+        term.wait(lambda term: "Booting" in g.console, seconds)
+    except NoAnswer:
+        return
+    t.check(False, "nothing boots while somebody chooses")
+
+
+@case
+def menu_countdown(t):
+    """With nobody there the seconds show, and no byte steers a terminal before the kernel starts"""
+    g = t.start([(disk(t, "default 1\ntimeout 3\n", "one", "two"), "xvda")])
+    boots(t, g, "entry=two")
+    before = g.console.split("Linux version")[0]
+    t.check("3 seconds. 2 1" in before, "the seconds are counted down")
+    t.check("\x1b" not in before, "no escape sequences")
+    t.check("one" in before and "two" in before, "the entries are shown")
+
+
+@case
+def menu_any_key_stops_the_countdown(t):
+    """A key that means nothing stops the countdown; later Enter boots"""
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 3\n", "one", "two"))
+    term.press("x")
+    still_waiting(t, g, term)
+    term.press("enter")
+    boots(t, g, "entry=one")
+
+
+@case
+def menu_fallback_chain(t):
+    """Three entries fail, each in its own way, and the fourth boots"""
+    def entry(title, kernel, initrd="/boot/initrd"):
+        return title, "(hd0)", "%s %s entry=%s" % (kernel, ARGS, title), initrd
+
+    d = disk(t, "default 0\nfallback 1 2 3\ntimeout 0\n",
+             files={"/boot/text": b"not a kernel\n" * 1000},
+             entries=[entry("gone", "/boot/gone"), entry("text", "/boot/text"),
+                      entry("noinitrd", KERNEL, "/boot/gone"), entry("good", KERNEL)])
+    g = t.start([(d, "xvda")])
+    boots(t, g, "entry=good")
+    errors = [line.split(":")[0] for line in g.console.replace("\r", "").split("\n")
+              if line.startswith("Error ")]
+    t.equal(errors, ["Error 15", "Error 13", "Error 15"], "the errors, in order")
