@@ -55,7 +55,7 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
-HOST_CMD     := main.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
+HOST_CMD     := main.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
                 run.c run_options.c run_tty.c hostcmd.c \
                 inspect.c inspect_look.c inspect_kernel.c inspect_initrd.c inspect_doubts.c \
                 inspect_text.c inspect_json.c
@@ -77,6 +77,7 @@ UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c me
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
+UNIT         += tests/unit/test_fence.c
 UNIT_SUPPORT += reisergen.c
 
 # Fuzz harnesses: each file is a libFuzzer program.

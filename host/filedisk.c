@@ -2,7 +2,6 @@
 #include "host/filedisk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,30 +61,26 @@ static void wait(struct disk *d, struct disk_req *req)
 
 static const struct disk_ops file_disk_ops = {.submit = submit, .wait = wait};
 
-bool file_disk_open(struct file_disk *d, const char *path, uint32_t sector_bytes, char *why,
-                    size_t why_cap)
+bool file_disk_open(struct file_disk *d, const char *path, char *why, size_t why_cap)
 {
-    const char *slash = strrchr(path, '/');
+    *d = (struct file_disk){.path = path, .fd = xh_image_open(path, false, why, why_cap)};
+    return d->fd >= 0;
+}
+
+bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size_t why_cap)
+{
+    const char *slash = strrchr(d->path, '/');
     enum xh_format format;
     uint64_t size = 0;
 
-    *d = (struct file_disk){.fd = -1};
-    if (!xh_image_format(path, false, &format, why, why_cap))
+    if (!xh_image_format_of(d->fd, d->path, &format, why, why_cap))
         return false;
-    d->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (d->fd < 0) {
-        snprintf(why, why_cap, "%s: %s", path, strerror(errno));
-        return false;
-    }
     d->format = format == XH_QCOW2 ? "qcow2" : "raw";
     if (format == XH_QCOW2) {
-        char text[256];
         struct err e = qcow2_open(&d->qcow2, d->fd);
 
         if (failed(e)) {
-            err_format(e, path, text, sizeof(text));
-            snprintf(why, why_cap, "%s", text);
-            file_disk_close(d);
+            err_format(e, d->path, why, why_cap);
             return false;
         }
         size = qcow2_size_bytes(d->qcow2);
@@ -99,7 +94,7 @@ bool file_disk_open(struct file_disk *d, const char *path, uint32_t sector_bytes
                             .size_bytes = size - size % sector_bytes,
                             .sector_bytes = sector_bytes,
                             .read_only = true};
-    snprintf(d->disk.name, sizeof(d->disk.name), "%s", slash != NULL ? slash + 1 : path);
+    snprintf(d->disk.name, sizeof(d->disk.name), "%s", slash != NULL ? slash + 1 : d->path);
     return true;
 }
 

@@ -23,6 +23,7 @@ static const char ls_help[] =
     "  --sha256         the SHA-256 of each file's content\n"
     "  --disk IMAGE     another disk, hd1 and so on\n"
     "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
+    "  -v, --verbose    say what the fence is made of behind which the image is read\n"
     "\n"
     "Exit status: 0 all was listed, 1 wrong arguments, 2 something could not be read or written.\n"
     "\n"
@@ -36,6 +37,7 @@ static const char cat_help[] =
     "\n"
     "  --disk IMAGE     another disk, hd1 and so on\n"
     "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
+    "  -v, --verbose    say what the fence is made of behind which the image is read\n"
     "\n"
     "Exit status: 0 the whole file was written, 1 wrong arguments, 2 it could not be read or "
     "written.\n"
@@ -48,6 +50,7 @@ enum { OPT_DISK = 256, OPT_SECTOR, OPT_JSON, OPT_SHA256, OPT_HELP };
 static const struct option cat_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
+    {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -56,6 +59,7 @@ static const struct option ls_options[] = {
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
     {"sha256", no_argument, NULL, OPT_SHA256},
+    {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -78,6 +82,9 @@ static bool one_option(struct ls_options *o, const char *command, int opt, const
         return true;
     case OPT_SHA256:
         o->sha256 = true;
+        return true;
+    case 'v':
+        o->verbose = true;
         return true;
     case 'l':
         o->details = true;
@@ -103,7 +110,7 @@ static int parse(struct ls_options *o, int argc, char **argv, bool is_ls, const 
     *o = (struct ls_options){.nr_images = 1, .sector_bytes = MACHINE_SECTOR};
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, is_ls ? ":lRh" : ":h", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, is_ls ? ":lRvh" : ":vh", options, NULL)) != -1) {
         /* A letter may be one of several in its word. */
         const char letter[] = {'-', (char)optopt, '\0'};
         bool is_letter = optopt > 0 && optopt < OPT_DISK;
@@ -153,25 +160,47 @@ static int finish(bool good)
     return flush_stdout() && good ? EXIT_OK : EXIT_FILES_ERROR;
 }
 
-int cmd_ls(int argc, char **argv)
-{
+/* What both commands hand to the other side of the fence. */
+struct job {
     struct ls_options o;
     struct machine m;
+};
+
+/* Open, fence, work. */
+static int run_fenced(struct job *job, int (*work)(void *ctx))
+{
+    struct fence fence = {.memory_bytes = FENCE_MEMORY, .verbose = job->o.verbose};
+
+    if (!machine_open(&job->m, job->o.images, job->o.nr_images, &fence))
+        return EXIT_FILES_ERROR;
+    struct fence_end end = fence_run(&fence, work, job);
+
+    machine_close(&job->m);
+    return fence_status(end);
+}
+
+static int list_work(void *ctx)
+{
+    struct job *job = ctx;
     struct vol_id vol;
     struct fs *fs;
     const char *path;
     struct node node;
-    int go = parse(&o, argc, argv, true, ls_help);
+
+    return finish(machine_start(&job->m, job->o.sector_bytes) &&
+                  machine_find(&job->m, job->o.path, &vol, &fs, &path, &node) &&
+                  list_tree(&job->m, &job->o, vol, fs, path, &node));
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    struct job job;
+    int go = parse(&job.o, argc, argv, true, ls_help);
 
     if (go <= 0)
         return go == 0 ? finish(true) : EXIT_USAGE;
-    if (!machine_open(&m, o.images, o.nr_images, o.sector_bytes))
-        return EXIT_FILES_ERROR;
-    bool good = machine_find(&m, o.path, &vol, &fs, &path, &node) &&
-                list_tree(&m, &o, vol, fs, path, &node);
-
-    machine_close(&m);
-    return finish(good);
+    list_prepare();
+    return run_fenced(&job, list_work);
 }
 
 static void write_piece(void *ctx, const uint8_t *data, size_t len)
@@ -181,34 +210,34 @@ static void write_piece(void *ctx, const uint8_t *data, size_t len)
         fwrite(data, 1, len, stdout);
 }
 
-int cmd_cat(int argc, char **argv)
+static int cat_work(void *ctx)
 {
-    struct ls_options o;
-    struct machine m;
+    struct job *job = ctx;
     struct vol_id vol;
     struct file f = {0};
     const char *path;
-    int go = parse(&o, argc, argv, false, cat_help);
+
+    if (!machine_start(&job->m, job->o.sector_bytes) ||
+        !machine_find(&job->m, job->o.path, &vol, &f.fs, &path, &f.node))
+        return finish(false);
+    struct err e = OK;
+
+    if (f.node.type == NODE_FILE)
+        e = each_piece(&f, write_piece, NULL);
+    else
+        e = ERR(ERR_BAD_FILETYPE,
+                f.node.type == NODE_DIR ? "a directory; pvboot ls lists it" : "not a regular file");
+    if (failed(e))
+        say_error(e, job->o.path);
+    return finish(!failed(e));
+}
+
+int cmd_cat(int argc, char **argv)
+{
+    struct job job;
+    int go = parse(&job.o, argc, argv, false, cat_help);
 
     if (go <= 0)
         return go == 0 ? finish(true) : EXIT_USAGE;
-    if (!machine_open(&m, o.images, o.nr_images, o.sector_bytes))
-        return EXIT_FILES_ERROR;
-    bool good = machine_find(&m, o.path, &vol, &f.fs, &path, &f.node);
-
-    if (good && f.node.type != NODE_FILE) {
-        say_error(ERR(ERR_BAD_FILETYPE, f.node.type == NODE_DIR ? "a directory; pvboot ls lists it"
-                                                                : "not a regular file"),
-                  o.path);
-        good = false;
-    }
-    if (good) {
-        struct err e = each_piece(&f, write_piece, NULL);
-
-        good = !failed(e);
-        if (!good)
-            say_error(e, o.path);
-    }
-    machine_close(&m);
-    return finish(good);
+    return run_fenced(&job, cat_work);
 }

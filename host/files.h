@@ -10,12 +10,16 @@
 #define EXIT_FILES_ERROR 2 /* EXIT_OK and EXIT_USAGE are in cmd.h */
 
 struct ls_options {
-    bool details, recursive, json, sha256;
+    bool details, recursive, json, sha256, verbose;
     const char *images[MACHINE_DISKS_MAX];
     uint32_t nr_images;
     uint32_t sector_bytes;
     const char *path;
 };
+
+/* Before the fence: what the listing's libraries read once, the time zone and OpenSSL's settings.
+ */
+void list_prepare(void);
 
 /* List what `node` at `path` is, or holds. False: something could not be read, and that was said.
  */

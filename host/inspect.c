@@ -28,6 +28,7 @@ static const char help_text[] =
     "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
     "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
     "  --json           one JSON object on standard output\n"
+    "  -v, --verbose    say what the fence is made of behind which the image is read\n"
     "\n"
     "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments,\n"
     "an image that cannot be read, or a failed write.\n";
@@ -35,7 +36,7 @@ static const char help_text[] =
 struct inspect_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
     uint32_t nr_disks, sector_bytes;
-    bool hd00, json;
+    bool hd00, json, verbose;
 };
 
 enum { OPT_DISK = 1, OPT_LAYOUT, OPT_SECTOR, OPT_JSON, OPT_HELP };
@@ -45,6 +46,7 @@ static const struct option options[] = {
     {"layout", required_argument, NULL, OPT_LAYOUT},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
+    {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -71,6 +73,9 @@ static bool one_option(struct inspect_options *o, int opt)
     case OPT_JSON:
         o->json = true;
         return true;
+    case 'v':
+        o->verbose = true;
+        return true;
     default:
         return false;
     }
@@ -86,7 +91,7 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
     o->sector_bytes = MACHINE_SECTOR;
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "v", options, NULL)) != -1) {
         if (opt == OPT_HELP) {
             fputs(help_text, stdout);
             *status = flush_stdout() ? INSPECT_BOOTS : INSPECT_UNUSABLE;
@@ -107,9 +112,9 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
     return true;
 }
 
-static bool open_disks(struct report *r, const struct inspect_options *o, struct machine *m)
+static bool start_disks(struct report *r, const struct inspect_options *o, struct machine *m)
 {
-    if (!machine_open(m, o->disks, o->nr_disks, o->sector_bytes))
+    if (!machine_start(m, o->sector_bytes))
         return false;
     for (uint32_t i = 0; i < m->nr_disks; i++) {
         struct file_disk *f = &m->disks[i];
@@ -118,7 +123,6 @@ static bool open_disks(struct report *r, const struct inspect_options *o, struct
             .number = i, .path = o->disks[i], .format = f->format, .disk = &f->disk};
         if (failed(disk_cache_attach(&f->disk, &m->arena, CACHE_BLOCKS))) {
             usage_error("out of memory");
-            machine_close(m);
             return false;
         }
     }
@@ -131,24 +135,43 @@ static bool open_disks(struct report *r, const struct inspect_options *o, struct
     return true;
 }
 
-int cmd_inspect(int argc, char **argv)
-{
-    struct inspect_options o = {0};
+struct job {
+    struct inspect_options o;
     struct machine machine;
-    struct report r = {0};
-    int status;
+    struct report r;
+};
 
-    if (!parse(&o, argc, argv, &status))
-        return status;
-    if (!open_disks(&r, &o, &machine))
+/* Behind the fence. */
+static int look_work(void *ctx)
+{
+    struct job *job = ctx;
+    struct report *r = &job->r;
+
+    if (!start_disks(r, &job->o, &job->machine))
         return INSPECT_UNUSABLE;
-    inspect_look(&r);
-    if (o.json)
-        inspect_json(&r);
+    inspect_look(r);
+    if (job->o.json)
+        inspect_json(r);
     else
-        inspect_print(&r);
-    machine_close(&machine);
+        inspect_print(r);
     if (!flush_stdout())
         return INSPECT_UNUSABLE;
-    return r.boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
+    return r->boots == NO_ENTRY ? INSPECT_DOES_NOT_BOOT : INSPECT_BOOTS;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    struct job job = {0};
+    struct fence fence = {.memory_bytes = FENCE_MEMORY};
+    int status;
+
+    if (!parse(&job.o, argc, argv, &status))
+        return status;
+    fence.verbose = job.o.verbose;
+    if (!machine_open(&job.machine, job.o.disks, job.o.nr_disks, &fence))
+        return INSPECT_UNUSABLE;
+    struct fence_end end = fence_run(&fence, look_work, &job);
+
+    machine_close(&job.machine);
+    return fence_status(end);
 }

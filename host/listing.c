@@ -316,6 +316,15 @@ static void list_dir(struct lister *l, struct node *dir)
     arena_reset(&a);
 }
 
+void list_prepare(void)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len;
+
+    tzset();
+    EVP_Digest("", 0, digest, &len, EVP_sha256(), NULL);
+}
+
 bool list_tree(struct machine *m, const struct ls_options *o, struct vol_id vol, struct fs *fs,
                const char *path, struct node *node)
 {

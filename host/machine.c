@@ -47,7 +47,7 @@ bool machine_sector_size(const char *text, uint32_t *sector_bytes)
 }
 
 bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
-                  uint32_t sector_bytes)
+                  struct fence *fence)
 {
     char why[1024];
 
@@ -57,23 +57,33 @@ bool machine_open(struct machine *m, const char *const *images, uint32_t nr_imag
         fprintf(stderr, "pvboot: more than %d images\n", MACHINE_DISKS_MAX);
         return false;
     }
-    struct err e = vols_new(&m->vols, &m->arena, &m->log);
-
-    for (uint32_t i = 0; i < nr_images && !failed(e); i++) {
-        if (!file_disk_open(&m->disks[i], images[i], sector_bytes, why, sizeof(why))) {
+    for (uint32_t i = 0; i < nr_images; i++) {
+        if (!file_disk_open(&m->disks[i], images[i], why, sizeof(why))) {
             say(why);
             machine_close(m);
             return false;
         }
         m->nr_disks++;
-        e = vols_add_disk(m->vols, &m->disks[i].disk);
-    }
-    if (failed(e)) {
-        say_error(e, NULL);
-        machine_close(m);
-        return false;
+        fence->keep[fence->nr_keep++] = m->disks[i].fd;
     }
     return true;
+}
+
+bool machine_start(struct machine *m, uint32_t sector_bytes)
+{
+    char why[1024];
+    struct err e = vols_new(&m->vols, &m->arena, &m->log);
+
+    for (uint32_t i = 0; i < m->nr_disks && !failed(e); i++) {
+        if (!file_disk_start(&m->disks[i], sector_bytes, why, sizeof(why))) {
+            say(why);
+            return false;
+        }
+        e = vols_add_disk(m->vols, &m->disks[i].disk);
+    }
+    if (failed(e))
+        say_error(e, NULL);
+    return !failed(e);
 }
 
 void machine_close(struct machine *m)

@@ -7,6 +7,7 @@
 #define PVBOOT_HOST_MACHINE_H
 
 #include "core/fs/vols.h"
+#include "host/fence.h"
 #include "host/filedisk.h"
 
 #define MACHINE_DISKS_MAX 16
@@ -23,9 +24,15 @@ struct machine {
 /* The value of --sector-size; false: a usage error was shown. */
 bool machine_sector_size(const char *text, uint32_t *sector_bytes);
 
-/* sector_bytes: of all disks. False: the sentence was written to standard error. */
+/*
+ * Open the images, and name their descriptors to the fence, behind which all that follows belongs.
+ * False: the sentence was written to standard error.
+ */
 bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
-                  uint32_t sector_bytes);
+                  struct fence *fence);
+
+/* Behind the fence: the images as disks. sector_bytes: of all of them. False: as above. */
+bool machine_start(struct machine *m, uint32_t sector_bytes);
 void machine_close(struct machine *m);
 
 /*

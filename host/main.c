@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `pvboot`: finds the sub-command and hands over. */
 #include "host/cmd.h"
+#include "host/fence.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -74,6 +75,7 @@ static int help(FILE *f)
 
 int main(int argc, char **argv)
 {
+    fence_standard_files();
     if (argc < 2)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -136,26 +136,47 @@ static bool check_kernel_image(struct run_options *o)
     return true;
 }
 
+/* Behind the fence. */
+static int check_qcow2(void *disk)
+{
+    char err[PATH_MAX + 256];
+
+    if (file_disk_start(disk, 512, err, sizeof(err)))
+        return EXIT_OK;
+    return usage_error("%s", err);
+}
+
+/*
+ * QEMU would open whatever other files a qcow2 image names, with our rights: only an image that our
+ * own reader takes, which is complete in itself, reaches it. False: a sentence was written.
+ */
+static bool is_self_contained(const char *path)
+{
+    char err[PATH_MAX + 256];
+    struct file_disk d;
+
+    if (!file_disk_open(&d, path, err, sizeof(err))) {
+        usage_error("%s", err);
+        return false;
+    }
+    struct fence fence = {.keep = {d.fd}, .nr_keep = 1, .memory_bytes = FENCE_MEMORY};
+    struct fence_end end = fence_run(&fence, check_qcow2, &d);
+
+    file_disk_close(&d);
+    return fence_status(end) == EXIT_OK;
+}
+
 static bool check_disks(struct run_options *o)
 {
     char err[PATH_MAX + 256];
 
     for (size_t i = 0; i < o->nr_disks; i++) {
-        bool ok = xh_image_format(o->disk[i], o->write, &o->format[i], err, sizeof(err));
-
-        /* QEMU would open whatever other files a qcow2 image names, with our rights: only an image
-         * that our own reader takes, which is complete in itself, reaches it. */
-        if (ok && o->format[i] == XH_QCOW2) {
-            struct file_disk d;
-
-            ok = file_disk_open(&d, o->disk[i], 512, err, sizeof(err));
-            if (ok)
-                file_disk_close(&d);
-        }
-        if (!ok) {
+        if (!xh_image_format(o->disk[i], o->write, &o->format[i], err, sizeof(err))) {
             usage_error("%s", err);
             return false;
         }
+        if (o->format[i] == XH_QCOW2 && !is_self_contained(o->disk[i]))
+            return false;
     }
     return true;
 }

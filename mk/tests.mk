@@ -40,6 +40,12 @@ $(BUILD)/unit32/tests/unit/%: $(BUILD)/unit32/obj/tests/unit/%.o $(UNIT_OBJ32)
 	@mkdir -p $(@D)
 	$(CC) -m32 $(TEST_CFLAGS) -o $@ $^ -L$(I386_LIBS)/lib $(UNPACK_LIBS)
 
+# What tests of the host command need besides core/.
+HOST_TESTED := $(addprefix host/,fence.c fence_enter.c)
+
+$(foreach b,unit64 unit32,$(eval $(BUILD)/$b/tests/unit/test_fence: \
+    $(patsubst %.c,$(BUILD)/$b/obj/%.o,$(HOST_TESTED))))
+
 $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
 	$(say) CC $@
 	@mkdir -p $(@D)
@@ -66,6 +72,7 @@ fuzz-build: $(FUZZ_BIN)
 
 -include $(UNIT_OBJ64:.o=.d) $(UNIT_OBJ32:.o=.d) $(FUZZ_OBJ:.o=.d) \
          $(FUZZ_HOST_OBJ:.o=.d) \
+         $(foreach b,unit64 unit32,$(patsubst %.c,$(BUILD)/$b/obj/%.d,$(HOST_TESTED))) \
          $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(UNIT)) \
          $(patsubst %.c,$(BUILD)/unit32/obj/%.d,$(UNIT)) $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(FUZZ))
 

@@ -17,6 +17,7 @@
 #include <linux/fs.h>
 
 #define VDI_MAGIC_OFF 64
+#define HEAD_BYTES    512
 
 static const struct {
     unsigned off_bytes;
@@ -55,40 +56,64 @@ static bool image_size(int fd, const struct stat *st, uint64_t *size)
     return S_ISREG(st->st_mode);
 }
 
-bool xh_image_format(const char *path, bool write, enum xh_format *format, char *err,
-                     size_t err_size)
+int xh_image_open(const char *path, bool write, char *err, size_t err_size)
 {
-    unsigned char head[512] = {0};
     uint64_t size = 0;
     struct stat st;
     int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0 && errno == EISDIR) {
         snprintf(err, err_size, "%s is a folder; name a disk image", path);
-        return false;
+        return -1;
     }
     if (fd < 0) {
         snprintf(err, err_size, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
+        snprintf(err, err_size, "%s is a folder; name a disk image", path);
+    else if (!image_size(fd, &st, &size))
+        snprintf(err, err_size, "%s is neither a file nor a block device", path);
+    else if (size < HEAD_BYTES)
+        snprintf(err, err_size, "%s holds less than one sector, it cannot be a disk image", path);
+    else
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool xh_image_format_of(int fd, const char *path, enum xh_format *format, char *err,
+                        size_t err_size)
+{
+    unsigned char head[HEAD_BYTES];
+    ssize_t got = pread(fd, head, sizeof(head), 0);
+
+    if (got < 0) {
+        snprintf(err, err_size, "%s: %s", path, strerror(errno));
         return false;
     }
-    if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
-        snprintf(err, err_size, "%s is a folder; name a disk image", path);
-    } else if (!image_size(fd, &st, &size)) {
-        snprintf(err, err_size, "%s is neither a file nor a block device", path);
-    } else if (size < sizeof(head) || pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head)) {
+    if (got != (ssize_t)sizeof(head)) {
         snprintf(err, err_size, "%s holds less than one sector, it cannot be a disk image", path);
-    } else {
-        close(fd);
-        for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
-            if (memcmp(head + foreign[i].off_bytes, foreign[i].magic, foreign[i].len) != 0)
-                continue;
-            snprintf(err, err_size, "%s is %s; raw and qcow2 images can be used: %s", path,
-                     foreign[i].what, foreign[i].todo);
-            return false;
-        }
-        *format = memcmp(head, "QFI\xfb", 4) == 0 ? XH_QCOW2 : XH_RAW;
-        return true;
+        return false;
     }
-    close(fd);
-    return false;
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        if (memcmp(head + foreign[i].off_bytes, foreign[i].magic, foreign[i].len) != 0)
+            continue;
+        snprintf(err, err_size, "%s is %s; raw and qcow2 images can be used: %s", path,
+                 foreign[i].what, foreign[i].todo);
+        return false;
+    }
+    *format = memcmp(head, "QFI\xfb", 4) == 0 ? XH_QCOW2 : XH_RAW;
+    return true;
+}
+
+bool xh_image_format(const char *path, bool write, enum xh_format *format, char *err,
+                     size_t err_size)
+{
+    int fd = xh_image_open(path, write, err, err_size);
+    bool ok = fd >= 0 && xh_image_format_of(fd, path, format, err, err_size);
+
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }

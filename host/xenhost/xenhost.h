@@ -122,6 +122,11 @@ struct xenhost;
 bool xh_image_format(const char *path, bool write, enum xh_format *format, char *err,
                      size_t err_size);
 
+/* The same in two steps: a descriptor (or -1) without reading a byte of it, then the reading. */
+int xh_image_open(const char *path, bool write, char *err, size_t err_size);
+bool xh_image_format_of(int fd, const char *path, enum xh_format *format, char *err,
+                        size_t err_size);
+
 uint64_t xh_now_ns(void);
 const char *xh_reason_name(unsigned reason);
 
