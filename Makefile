@@ -38,6 +38,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c choose.c attempt.c session.c
+CORE_MENU   += digest.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
@@ -94,6 +95,7 @@ INCLUDE := -I. -I$(GEN)
 FOLD_TABLES := $(GEN)/core/fs/fold_tables.h
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
+UNPACK_LIBS += -lmbedcrypto # the digests of passwords
 
 include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
 

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# fetch-i386-libs.sh DIR - the 32-bit archives and headers of the decompression libraries, for the
-# 32-bit tests and images, into DIR/lib and DIR/include; DIR/.done when all are there.
+# fetch-i386-libs.sh DIR - the 32-bit archives and headers of the libraries that core/ uses, for
+# the 32-bit tests and images, into DIR/lib and DIR/include; DIR/.done when all are there.
 #
 # The packages come from the machine's own Debian sources, through an apt state of their own in
 # DIR/apt that knows the architecture i386: the machine's dpkg and apt stay as they are, nothing
 # is installed, and the amd64 packages may be of other versions. Works with and without root.
 set -eu
 
-packages='zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libzstd-dev'
-archives='libz.a libbz2.a liblzma.a liblz4.a libzstd.a'
+packages='zlib1g-dev libbz2-dev liblzma-dev liblz4-dev libzstd-dev libmbedtls-dev'
+archives='libz.a libbz2.a liblzma.a liblz4.a libzstd.a libmbedcrypto.a'
 
 [ $# = 1 ] || {
 	echo "usage: fetch-i386-libs.sh DIR" >&2

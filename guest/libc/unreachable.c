@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the archives of the decompression libraries ask for and never reach: their default
- * allocators (core/unpack gives each of them the arena), libbz2's file functions, and assertions.
- * One that is reached nevertheless is a bug of ours, and says its name.
+ * What the archives of the libraries ask for and never reach: their default allocators (core/unpack
+ * gives each of them the arena), libbz2's file functions, assertions, and Mbed TLS's tests of
+ * itself. One that is reached nevertheless is a bug of ours, and says its name.
  *
  * The declarations stand here because the C library's headers describe other objects than these.
  */
@@ -22,6 +22,7 @@ UNREACHABLE(exit)
 UNREACHABLE(malloc)
 UNREACHABLE(__ctype_b_loc)
 UNREACHABLE(__fprintf_chk)
+UNREACHABLE(__printf_chk)
 UNREACHABLE(fclose)
 UNREACHABLE(fdopen)
 UNREACHABLE(ferror)
@@ -31,6 +32,9 @@ UNREACHABLE(fopen64)
 UNREACHABLE(fputc)
 UNREACHABLE(fread)
 UNREACHABLE(fwrite)
+UNREACHABLE(gmtime_r)
+UNREACHABLE(putchar)
+UNREACHABLE(puts)
 UNREACHABLE(ungetc)
 
 /* Libraries free what they never allocated too. */
