@@ -38,7 +38,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c entry.c locate.c screen.c choose.c attempt.c session.c
-CORE_MENU   += digest.c
+CORE_MENU   += password.c crypt.c digest.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
@@ -79,6 +79,7 @@ UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
 UNIT         += tests/unit/test_fence.c
+UNIT         += tests/unit/test_password.c
 UNIT_SUPPORT += reisergen.c
 
 # Fuzz harnesses: each file is a libFuzzer program.
@@ -87,6 +88,7 @@ FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_lvm.c fuzz_md.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
 FUZZ += tests/fuzz/fuzz_xfs.c tests/fuzz/fuzz_xfs_log.c
 FUZZ += tests/fuzz/fuzz_reiserfs.c
+FUZZ += tests/fuzz/fuzz_password.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 # Headers that are made, not written: mk/tables.mk has the rules.
