@@ -102,8 +102,9 @@ void text_size(struct text *t, uint64_t bytes)
  * byte has to be escaped. Well-formed UTF-8 is table 3-7 of the Unicode Standard: the second byte
  * is what rules out overlong forms, surrogates and numbers above 0x10ffff.
  */
-static size_t shown_char(const unsigned char *s, size_t len)
+size_t text_shown_char(const char *chars, size_t len)
 {
+    const unsigned char *s = (const unsigned char *)chars;
     unsigned char lead = s[0];
     size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 
@@ -137,7 +138,7 @@ void text_name(struct text *t, const char *s, size_t len)
     for (size_t i = 0; i < len && !t->cut; i += n) {
         unsigned char c = (unsigned char)s[i];
         const char escaped[4] = {'\\', 'x', "0123456789abcdef"[c >> 4], "0123456789abcdef"[c & 15]};
-        size_t as_is = shown_char((const unsigned char *)s + i, len - i);
+        size_t as_is = text_shown_char(s + i, len - i);
         size_t written = as_is > 0 ? as_is : sizeof(escaped);
 
         n = as_is > 0 ? as_is : 1;
@@ -153,7 +154,7 @@ size_t text_name_len(const char *s, size_t len)
     size_t total = 0;
 
     for (size_t i = 0; i < len;) {
-        size_t as_is = shown_char((const unsigned char *)s + i, len - i);
+        size_t as_is = text_shown_char(s + i, len - i);
 
         total += as_is > 0 ? as_is : 4;
         i += as_is > 0 ? as_is : 1;

@@ -42,6 +42,15 @@ void text_name(struct text *t, const char *s, size_t len);
 /* How many bytes text_name writes for it. */
 size_t text_name_len(const char *s, size_t len);
 
+/*
+ * The length of the character that s[0..len) (not empty) begins with, when text_name shows it as it
+ * is; 0 when it escapes the first byte.
+ */
+size_t text_shown_char(const char *s, size_t len);
+
+/* How many columns of a terminal it takes when text_name has written it. */
+size_t text_cols(const char *s, size_t len);
+
 static inline size_t text_len(const struct text *t)
 {
     return t->len;

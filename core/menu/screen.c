@@ -53,12 +53,14 @@ static int numbered_key(const char *params, size_t len)
     case '4':
     case '8':
         return KEY_END;
+    case '3':
+        return KEY_DELETE;
     case '5':
         return KEY_PAGE_UP;
     case '6':
         return KEY_PAGE_DOWN;
     default:
-        return KEY_NONE;
+        return KEY_OTHER;
     }
 }
 
@@ -78,6 +80,10 @@ static int sequence_key(struct screen *sc)
             return KEY_UP;
         case 'B':
             return KEY_DOWN;
+        case 'C':
+            return KEY_RIGHT;
+        case 'D':
+            return KEY_LEFT;
         case 'H':
             return KEY_HOME;
         case 'F':
@@ -86,7 +92,7 @@ static int sequence_key(struct screen *sc)
             return numbered_key(params, len);
         default:
             if (c >= 0x40 && c <= 0x7e) /* the final byte of another key */
-                return KEY_NONE;
+                return KEY_OTHER;
             params[len++] = (char)c;
         }
     }
@@ -102,7 +108,7 @@ int screen_key(struct screen *sc, uint32_t timeout_ms)
     c = next_byte(sc, ESC_REST_MS);
     if (c == '[' || c == 'O')
         return sequence_key(sc);
-    return ESC;
+    return c > 0x20 && c < 0x7f ? KEY_ALT | c : KEY_ESC;
 }
 
 static void show_entry(struct screen *sc, const struct menu *m, uint32_t i, bool selected)

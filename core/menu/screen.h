@@ -13,8 +13,32 @@
 
 #define SCREEN_ROWS 12 /* entries shown at once */
 
-/* Keys that are not a byte. Control characters are themselves; ESC alone is 27. */
-enum { KEY_NONE = -1, KEY_UP = 256, KEY_DOWN, KEY_HOME, KEY_END, KEY_PAGE_UP, KEY_PAGE_DOWN };
+#define SCREEN_COLS 80 /* of a terminal that has not told its size */
+
+/*
+ * Keys that are not a byte. A byte is itself: control characters, ASCII, and the bytes of UTF-8 one
+ * after the other. KEY_ALT | c is a printable character typed with Alt (ESC before it).
+ */
+enum {
+    KEY_NONE = -1,
+    KEY_ESC = 27, /* alone */
+    KEY_UP = 256,
+    KEY_DOWN,
+    KEY_LEFT,
+    KEY_RIGHT,
+    KEY_HOME,
+    KEY_END,
+    KEY_PAGE_UP,
+    KEY_PAGE_DOWN,
+    KEY_DELETE,
+    KEY_WORD_LEFT, /* Left and Right with Ctrl or Alt */
+    KEY_WORD_RIGHT,
+    KEY_OTHER, /* a key that means nothing here */
+    KEY_SIZE,  /* the terminal has told its size */
+    KEY_ALT = 512
+};
+
+#define KEY_CTRL(letter) ((letter) - '@') /* KEY_CTRL('P') */
 
 struct screen {
     struct session_env *env;

@@ -104,28 +104,33 @@ static struct err term_boot(void *ctx, struct boot_request *req, char *subject, 
     return ERR(ERR_EXEC_FORMAT, "not a kernel");
 }
 
+struct session_env term_env(struct term *t, const struct key *keys)
+{
+    memset(t, 0, sizeof(*t));
+    t->keys = keys;
+    t->gone_at_end = keys != NULL;
+    t->log_sink = (struct log){.ctx = t, .line = term_log};
+    t->memory = (struct mem_source){.ctx = t, .get = counted_get, .put = counted_put};
+    return (struct session_env){.log = &t->log_sink,
+                                .memory = &t->memory,
+                                .ctx = t,
+                                .put = term_put,
+                                .get = term_get,
+                                .boot = term_boot};
+}
+
 struct err term_session(struct term *t, struct mem_disk *const *disks, const struct key *keys,
                         const char *works, const char *menu_arg, bool hd00)
 {
-    const struct log log = {.ctx = t, .line = term_log};
-    const struct mem_source memory = {.ctx = t, .get = counted_get, .put = counted_put};
-    struct session_env env = {.log = &log,
-                              .memory = &memory,
-                              .ctx = t,
-                              .put = term_put,
-                              .get = term_get,
-                              .boot = term_boot,
-                              .menu_arg = menu_arg,
-                              .hd00 = hd00};
+    struct session_env env = term_env(t, keys);
     struct arena arena;
     struct err e;
 
-    memset(t, 0, sizeof(*t));
-    t->keys = keys;
     t->works = works;
-    t->gone_at_end = keys != NULL;
+    env.menu_arg = menu_arg;
+    env.hd00 = hd00;
     arena_init(&arena, &test_memory);
-    e = vols_new(&env.vols, &arena, &log);
+    e = vols_new(&env.vols, &arena, env.log);
     for (; *disks != NULL && !failed(e); disks++)
         e = vols_add_disk(env.vols, &(*disks)->disk);
     if (!failed(e))

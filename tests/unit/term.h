@@ -26,7 +26,15 @@ struct term {
     char booted[16384]; /* one line a boot: "(hd0)/k [command line] (hd0)/initrd" */
     const char *works;  /* only a kernel whose file holds this boots; NULL: each does */
     size_t nr_held;     /* bytes that arenas of the session held when it had ended */
+    struct log log_sink;
+    struct mem_source memory;
 };
+
+/*
+ * Begin: *t is empty but for its keys, and everything of the environment but the disks leads to it.
+ * keys NULL: nobody is there.
+ */
+struct session_env term_env(struct term *t, const struct key *keys);
 
 /*
  * Run a session over the disks (the list ends with NULL). keys NULL: nobody is there. What happened

@@ -145,6 +145,25 @@ static void escapes_what_steers_terminals(void)
     }
 }
 
+static void knows_how_wide_text_is(void)
+{
+    static const struct {
+        const char *s;
+        size_t cols;
+    } cases[] = {
+        {"", 0},
+        {"/boot/x", 7},
+        {"\xc3\xa9", 1},
+        {"e\xcc\x81", 1},          /* an accent of its own */
+        {"\xe4\xb8\xad", 2},       /* CJK */
+        {"\xf0\x9f\x90\xa7.", 3},  /* a penguin */
+        {"a\033\xff\xc2\x9b", 17}, /* escaped: four columns a byte */
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        CHECK_U64(text_cols(cases[i].s, strlen(cases[i].s)), cases[i].cols);
+}
+
 static void parses_numbers(void)
 {
     uint64_t v = 7;
@@ -303,6 +322,7 @@ int main(void)
     RUN(builds_text);
     RUN(shows_sizes_and_names);
     RUN(escapes_what_steers_terminals);
+    RUN(knows_how_wide_text_is);
     RUN(parses_numbers);
     RUN(formats_errors);
     RUN(arenas_give_everything_back);
