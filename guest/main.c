@@ -125,6 +125,7 @@ _Noreturn void guest_start(const void *start)
             .boot = boot,
             .menu_arg = menu_argument(&arena),
             .hd00 = PVBOOT_HD00,
+            .heading = "pvboot " PVBOOT_VERSION,
         };
 
         /* Comes back only when nothing can be booted and nobody is there; it has said why. */

@@ -12,6 +12,7 @@ static void say_booting(struct session *s, const struct menu_entry *entry)
     struct text t = text_on(buf, sizeof(buf));
 
     text_name(&t, entry->title, len);
+    screen_leave(&s->screen);
     screen_str(&s->screen, "\r\n  Booting '");
     screen_str(&s->screen, buf);
     screen_line(&s->screen, t.cut ? "...'" : "'");

@@ -2,14 +2,22 @@
 /* Which entry: by timeout, or by somebody's keys. */
 #include "core/menu/parts.h"
 
-#define ESC         27
 #define PENDING_MAX 256 /* bytes that may lie on the console before we look: more are not read */
 
 /*
- * Count down one number a second, on one line that only grows: it reads well in a log. Returns the
- * key that ended it, or KEY_NONE. only_esc: other keys do not end it.
+ * The keys that open a hidden menu: GRUB's ESC, and F4, which GRUB 2 takes beside it. Its third,
+ * Shift, is no byte on a console. ESC with a letter right behind it is Alt only to a person.
  */
-static int count_down(struct session *s, const char *before, const char *after, bool only_esc)
+static bool opens_menu(int key)
+{
+    return key == KEY_ESC || key == KEY_F4 || (key >= KEY_ALT && key < 2 * KEY_ALT);
+}
+
+/*
+ * Count down one number a second, on one line that only grows: it reads well in a log. Returns the
+ * key that ended it, or KEY_NONE. hidden: only a key that opens the menu does.
+ */
+static int count_down(struct session *s, const char *before, const char *after, bool hidden)
 {
     uint32_t left = s->settings.timeout_s;
     int key = KEY_NONE;
@@ -19,7 +27,7 @@ static int count_down(struct session *s, const char *before, const char *after, 
     screen_str(&s->screen, after);
     while (left > 0) {
         key = screen_key(&s->screen, 1000);
-        if (key != KEY_NONE && (!only_esc || key == ESC))
+        if (key != KEY_NONE && (!hidden || opens_menu(key)))
             break;
         left--;
         if (left > 0 && (left <= 10 || left % 10 == 0)) {
@@ -28,19 +36,19 @@ static int count_down(struct session *s, const char *before, const char *after, 
         }
     }
     screen_str(&s->screen, "\r\n");
-    return key == ESC || !only_esc ? key : KEY_NONE;
+    return left > 0 ? key : KEY_NONE;
 }
 
-/* timeout 0: was ESC pressed before now? */
-static bool esc_pending(struct session *s)
+/* timeout 0: was a key that opens the menu pressed before now? */
+static bool menu_wanted(struct session *s)
 {
     for (uint32_t i = 0; i < PENDING_MAX; i++) {
         int key = screen_key(&s->screen, 0);
 
-        if (key == ESC)
-            return true;
         if (key == KEY_NONE)
             return false;
+        if (opens_menu(key))
+            return true;
     }
     return false;
 }
@@ -55,48 +63,114 @@ static uint32_t digit_selects(uint32_t *number, uint32_t digit, uint32_t nr, uin
 }
 
 /* Move by a key. *number collects typed digits. */
-static uint32_t moved(const struct menu *m, uint32_t selected, int key, uint32_t *number)
+static uint32_t moved(const struct session *s, uint32_t selected, int key, uint32_t *number)
 {
-    uint32_t last = m->nr_entries - 1;
+    uint32_t last = s->menu.nr_entries - 1, page = list_page(&s->screen, &s->list);
 
     if (key >= '0' && key <= '9')
-        return digit_selects(number, (uint32_t)(key - '0'), m->nr_entries, selected);
+        return digit_selects(number, (uint32_t)(key - '0'), last + 1, selected);
     *number = 0;
     switch (key) {
     case KEY_UP:
-    case 'P' - '@':
+    case KEY_CTRL('P'):
         return selected > 0 ? selected - 1 : 0;
     case KEY_DOWN:
-    case 'N' - '@':
+    case KEY_CTRL('N'):
         return selected < last ? selected + 1 : last;
     case KEY_HOME:
+    case KEY_CTRL('A'):
         return 0;
     case KEY_END:
+    case KEY_CTRL('E'):
         return last;
     case KEY_PAGE_UP:
-        return selected > SCREEN_ROWS ? selected - SCREEN_ROWS : 0;
+        return selected > page ? selected - page : 0;
     case KEY_PAGE_DOWN:
-        return last - selected > SCREEN_ROWS ? selected + SCREEN_ROWS : last;
+        return last - selected > page ? selected + page : last;
     default:
         return selected;
     }
+}
+
+/* The terminal shows something else, or may have another size: draw all of it. */
+static void look_again(struct session *s)
+{
+    screen_ask_size(&s->screen);
+    list_forget(&s->list);
+}
+
+enum act { STAY, BOOT };
+
+/* What a key does beside moving. Here each key of the menu has its one place. */
+static enum act act_on(struct session *s, int key)
+{
+    switch (key) {
+    case '\r':
+    case '\n':
+    case KEY_RIGHT: /* as in GRUB */
+    case KEY_CTRL('F'):
+    case 'b':
+        return BOOT;
+    case KEY_CTRL('L'):
+        look_again(s);
+        return STAY;
+    case KEY_SIZE:
+        list_forget(&s->list);
+        return STAY;
+    default:
+        return STAY;
+    }
+}
+
+/* Draw the menu for somebody; the terminal is asked for its size first. */
+static void open_list(struct session *s)
+{
+    s->list.menu = &s->menu;
+    s->list.heading = s->env->heading != NULL ? s->env->heading : "pvboot";
+    s->list.counting = false;
+    look_again(s);
 }
 
 uint32_t choose_by_hand(struct session *s, uint32_t selected, int key)
 {
     uint32_t number = 0;
 
-    while (key != '\r' && key != '\n') {
-        selected = moved(&s->menu, selected, key, &number);
-        screen_menu(&s->screen, &s->menu, selected);
-        screen_line(&s->screen, "Arrows or a number select an entry, Enter boots it.");
+    if (!s->screen.somebody)
+        return selected;
+    open_list(s);
+    while (act_on(s, key) == STAY) {
+        selected = moved(s, selected, key, &number);
+        list_show(&s->screen, &s->list, selected);
         do
             key = screen_key(&s->screen, IDLE_MS);
         while (key == KEY_NONE && s->screen.somebody);
         if (key == KEY_NONE)
             break;
     }
+    screen_leave(&s->screen);
     return selected;
+}
+
+/* The menu with its timeout where somebody has typed already: the countdown stands in its place. */
+static int count_down_drawn(struct session *s, uint32_t selected)
+{
+    uint32_t left = s->settings.timeout_s;
+    int key = KEY_NONE;
+
+    open_list(s);
+    while (left > 0) {
+        list_countdown(&s->screen, &s->list, true, left);
+        list_show(&s->screen, &s->list, selected);
+        key = screen_key(&s->screen, 1000);
+        if (key == KEY_SIZE)
+            list_forget(&s->list);
+        else if (key == KEY_NONE)
+            left--;
+        else
+            break;
+    }
+    list_countdown(&s->screen, &s->list, false, 0);
+    return left > 0 ? key : KEY_NONE;
 }
 
 uint32_t choose(struct session *s)
@@ -105,13 +179,20 @@ uint32_t choose(struct session *s)
     int key;
 
     if (s->settings.timeout_s == 0)
-        return esc_pending(s) ? choose_by_hand(s, entry, KEY_NONE) : entry;
+        return menu_wanted(s) ? choose_by_hand(s, entry, KEY_NONE) : entry;
     if (s->settings.hidden) {
         key = count_down(s, "Press `ESC' to enter the menu... ", "", true);
-        return key == ESC ? choose_by_hand(s, entry, KEY_NONE) : entry;
+        return key == KEY_NONE ? entry : choose_by_hand(s, entry, KEY_NONE);
     }
-    screen_menu(&s->screen, &s->menu, entry);
-    key =
-        count_down(s, "The highlighted entry will be booted automatically in ", " seconds.", false);
-    return key == KEY_NONE ? entry : choose_by_hand(s, entry, key);
+    if (s->screen.somebody) {
+        key = count_down_drawn(s, entry);
+    } else {
+        list_lines(&s->screen, &s->menu, entry);
+        key = count_down(s, "The highlighted entry will be booted automatically in ", " seconds.",
+                         false);
+    }
+    if (key != KEY_NONE)
+        return choose_by_hand(s, entry, key);
+    screen_leave(&s->screen);
+    return entry;
 }

@@ -4,6 +4,7 @@
 #define PVBOOT_MENU_PARTS_H
 
 #include "core/menu/commands.h"
+#include "core/menu/list.h"
 #include "core/menu/locate.h"
 #include "core/menu/menu.h"
 #include "core/menu/screen.h"
@@ -13,6 +14,7 @@
 
 struct session {
     struct screen screen;
+    struct list list;
     struct session_env *env;
     struct log say;      /* lines to the terminal */
     struct arena *arena; /* of the menu; attempts have their own */

@@ -38,6 +38,16 @@ static struct err load_menu(struct session *s, char *subject, size_t subject_cap
     return OK;
 }
 
+/* Until somebody types or is gone. That a terminal tells its size late is not a key. */
+static void wait_for_key(struct session *s)
+{
+    int key;
+
+    do
+        key = screen_key(&s->screen, IDLE_MS);
+    while ((key == KEY_NONE && s->screen.somebody) || key == KEY_SIZE);
+}
+
 static struct err run(struct session *s)
 {
     char subject[SUBJECT_MAX] = "";
@@ -56,8 +66,7 @@ static struct err run(struct session *s)
         if (!s->screen.somebody)
             break;
         screen_line(&s->screen, "Press any key to get back to the menu.");
-        while (screen_key(&s->screen, IDLE_MS) == KEY_NONE && s->screen.somebody)
-            ;
+        wait_for_key(s);
         if (!s->screen.somebody)
             break;
         entry = choose_by_hand(s, entry, KEY_NONE);

@@ -45,6 +45,7 @@ struct session_env {
     struct err (*boot)(void *ctx, struct boot_request *req, char *subject, size_t subject_cap);
     const char *menu_arg; /* the menu's path when the command line gave one, else NULL */
     bool hd00;            /* layout of the image: search (hd0,0) first */
+    const char *heading;  /* stands above the menu: "pvboot 1.0"; NULL: "pvboot" */
 };
 
 /*

