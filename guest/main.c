@@ -92,6 +92,24 @@ static struct err boot(void *ctx, struct boot_request *req, char *subject, size_
     return platform_boot(req, &console_log, subject, subject_cap);
 }
 
+static struct err power(void *ctx, enum session_power how)
+{
+    (void)ctx;
+    platform_power(how);
+}
+
+static void memory_size(void *ctx, uint64_t *total_bytes, uint64_t *free_bytes)
+{
+    (void)ctx;
+    platform_memory_size(total_bytes, free_bytes);
+}
+
+static uint64_t seed(void *ctx)
+{
+    (void)ctx;
+    return platform_seed();
+}
+
 static void show_error(struct err e, const char *subject)
 {
     char line[512];
@@ -123,6 +141,9 @@ _Noreturn void guest_start(const void *start)
             .put = put,
             .get = get,
             .boot = boot,
+            .power = power,
+            .memory_size = memory_size,
+            .seed = seed,
             .menu_arg = menu_argument(&arena),
             .hd00 = PVBOOT_HD00,
             .heading = "pvboot " PVBOOT_VERSION,

@@ -44,6 +44,14 @@ int platform_get(uint32_t timeout_ms);
 struct err platform_boot(struct boot_request *req, const struct log *log, char *subject,
                          size_t subject_cap);
 
+/* Power off, or start again. */
+_Noreturn void platform_power(enum session_power how);
+
+void platform_memory_size(uint64_t *total_bytes, uint64_t *free_bytes);
+
+/* A number that is another one each time: of clocks, not of chance. */
+uint64_t platform_seed(void);
+
 /* The machine stops, as crashed: nothing could be booted. */
 _Noreturn void platform_give_up(void);
 

@@ -40,6 +40,8 @@ const char *err_title(enum err_code code)
         return "Cannot mount selected partition";
     case ERR_NEED_KERNEL:
         return "Linux kernel must be loaded before initrd";
+    case ERR_NEED_MODULE_KERNEL:
+        return "Multiboot kernel must be loaded before modules";
     case ERR_NO_DISK:
         return "Selected disk does not exist";
     case ERR_NO_PART:
@@ -60,6 +62,8 @@ const char *err_title(enum err_code code)
         return "Disk write error";
     case ERR_BAD_ARGUMENT:
         return "Invalid argument";
+    case ERR_PRIVILEGED:
+        return "Must be authenticated";
     case ERR_NOT_MINE:
         return "Not in this format";
     case ERR_REFUSED:
@@ -78,6 +82,30 @@ const char *err_title(enum err_code code)
         return "Limit reached";
     }
     return "Unknown error";
+}
+
+const char *err_name(enum err_code code)
+{
+    switch (code) {
+    case ERR_NOT_MINE:
+        return "not-mine";
+    case ERR_REFUSED:
+        return "refused";
+    case ERR_NO_MEMORY:
+        return "no-memory";
+    case ERR_TIMEOUT:
+        return "timeout";
+    case ERR_PEER:
+        return "peer";
+    case ERR_HYPERCALL:
+        return "hypercall";
+    case ERR_NO_MENU:
+        return "no-menu";
+    case ERR_LIMIT:
+        return "limit";
+    default:
+        return "error";
+    }
 }
 
 static void put_sentence(struct text *t, struct err e)

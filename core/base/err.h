@@ -35,9 +35,10 @@ enum err_code {
     ERR_EXEC_FORMAT = 13,    /* not a kernel, or one that this guest cannot run */
     ERR_FILELENGTH = 14,     /* the file is shorter than it says */
     ERR_FILE_NOT_FOUND = 15,
-    ERR_FS_DAMAGED = 16,  /* inconsistent file system structure */
-    ERR_FS_MOUNT = 17,    /* no reader knows what lies in the partition */
-    ERR_NEED_KERNEL = 19, /* initrd before kernel */
+    ERR_FS_DAMAGED = 16,         /* inconsistent file system structure */
+    ERR_FS_MOUNT = 17,           /* no reader knows what lies in the partition */
+    ERR_NEED_KERNEL = 19,        /* initrd before kernel */
+    ERR_NEED_MODULE_KERNEL = 20, /* module before kernel */
     ERR_NO_DISK = 21,
     ERR_NO_PART = 22,
     ERR_NUMBER_PARSING = 23,
@@ -48,6 +49,7 @@ enum err_code {
     ERR_WONT_FIT = 28,     /* not enough memory for what was selected */
     ERR_WRITE = 29,
     ERR_BAD_ARGUMENT = 30,
+    ERR_PRIVILEGED = 32, /* a password is needed first */
 
     ERR_NOT_MINE = 100, /* a probe's "no"; never shown to a person */
     ERR_REFUSED,        /* a feature that we refuse; `msg` names it */
@@ -97,6 +99,9 @@ static inline bool failed(struct err e)
 
 /* GRUB 0.97's text of a code below 100, our own short text of the others; never NULL. */
 const char *err_title(enum err_code code);
+
+/* A word for programs, of a code of 100 and more: "no-menu". "error" for any other. */
+const char *err_name(enum err_code code);
 
 /*
  * Write "Error 15: File not found: <subject> (<sentence>, at byte N)" into buf (always terminated;

@@ -19,36 +19,90 @@ static void say_booting(struct session *s, const struct menu_entry *entry)
     screen_str(&s->screen, "\r\n");
 }
 
+bool shell_init(struct session *s, struct shell *sh, struct arena *arena, uint32_t entry,
+                char *subject, size_t subject_cap)
+{
+    *sh = (struct shell){.vols = s->env->vols,
+                         .env = s->env,
+                         .say = &s->say,
+                         .screen = &s->screen,
+                         .said = &s->settings.said,
+                         .file = &s->file,
+                         .settings = &s->settings,
+                         .root = s->file.vol,
+                         .entry = entry,
+                         .authenticated = s->authenticated,
+                         .subject = subject,
+                         .subject_cap = subject_cap};
+    sh->req = arena_alloc(arena, sizeof(*sh->req));
+    if (sh->req == NULL)
+        return false;
+    sh->req->arena = arena;
+    shell_begin(sh);
+    return true;
+}
+
+static struct err power(const struct session *s, enum session_power how)
+{
+    if (s->env->power == NULL)
+        return OK; /* no machine, so this is the end of it */
+    return s->env->power(s->env->ctx, how);
+}
+
+struct err shell_finish(struct session *s, struct shell *sh)
+{
+    struct err e;
+
+    shell_about(sh, "", 0);
+    switch (sh->next) {
+    case SHELL_HALT:
+        return power(s, SESSION_POWER_OFF);
+    case SHELL_REBOOT:
+        return power(s, SESSION_REBOOT);
+    case SHELL_MENU:
+        shell_about(sh, sh->menu_name, strlen(sh->menu_name));
+        TRY(load_menu(s, sh->menu_name, sh->subject, sh->subject_cap));
+        s->new_menu = true;
+        return OK;
+    default:
+        break;
+    }
+    if (!sh->has_kernel)
+        return ERR(ERR_BOOT_COMMAND, "there was no `kernel' line");
+    e = s->env->boot(s->env->ctx, sh->req, sh->subject, sh->subject_cap);
+    if (failed(e)) { /* it has written the subject alone, which is a file's name */
+        struct text t = text_on(sh->object, sizeof(sh->object));
+
+        text_str(&t, sh->subject);
+    }
+    return e;
+}
+
+void shell_show_error(struct session *s, struct shell *sh, struct err e)
+{
+    s->failure = (struct failure){.err = e, .entry = sh->entry, .line_nr = sh->line_nr};
+    memcpy(s->failure.object, sh->object, sizeof(sh->object));
+    show_error(s, e, sh->subject);
+}
+
 struct err boot_entry(struct session *s, const struct menu_entry *entry, uint32_t number)
 {
     char subject[SUBJECT_MAX] = "";
     struct arena arena;
-    struct shell shell = {.vols = s->env->vols,
-                          .say = &s->say,
-                          .screen = &s->screen,
-                          .file = &s->file,
-                          .settings = &s->settings,
-                          .root = s->file.vol,
-                          .entry = number,
-                          .subject = subject,
-                          .subject_cap = sizeof(subject)};
+    struct shell shell;
     struct err e;
 
     say_booting(s, entry);
     arena_init(&arena, s->env->memory);
-    shell.req = arena_alloc(&arena, sizeof(*shell.req));
-    if (shell.req == NULL) {
+    if (!shell_init(s, &shell, &arena, number, subject, sizeof(subject))) {
         e = arena_exhausted("no memory for a boot attempt (%a bytes asked)", sizeof(*shell.req));
     } else {
-        shell.req->arena = &arena;
         e = shell_run_entry(&shell, entry);
-        if (!failed(e)) {
-            subject[0] = '\0';
-            e = s->env->boot(s->env->ctx, shell.req, subject, sizeof(subject));
-        }
+        if (!failed(e))
+            e = shell_finish(s, &shell);
     }
     if (failed(e))
-        show_error(s, e, subject);
+        shell_show_error(s, &shell, e);
     arena_reset(&arena);
     return e;
 }

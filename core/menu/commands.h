@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the commands of menu.lst do: those of the menu fill in settings, those of an entry gather a
- * boot request. Neither boots nor waits, so `pvboot inspect` runs the same steps as the guest.
+ * boot request. None boots, and none ends the machine: what is to come after a command is a value
+ * (enum shell_next). None waits or writes where there is no screen. So `pvboot inspect` runs the
+ * same steps as the guest.
  */
 #ifndef PVBOOT_MENU_COMMANDS_H
 #define PVBOOT_MENU_COMMANDS_H
@@ -17,13 +19,30 @@ struct screen;
 #define MENU_TIMEOUT_TEXT "5"
 #define MENU_COMPLAINTS   16 /* lines about bad global commands; the rest is only counted */
 
+/* GRUB's colour words as the numbers of ANSI's "ESC [ 1;3 m": foreground 30-37 or 90-97, background
+ * 40-47. */
+struct menu_color_pair {
+    uint8_t foreground, background;
+    bool blink;
+};
+
+/* A mark for each command that has said why it is without effect: once is enough. */
+#define MENU_TABLE_MAX 128
+struct menu_said {
+    uint8_t marks[MENU_TABLE_MAX];
+};
+
 struct menu_settings {
     uint32_t default_entry;
+    bool default_saved; /* `default saved`: default_entry is 0 until the saved one is read */
     bool has_timeout;
     uint32_t timeout_s;
     bool hidden; /* hiddenmenu */
     uint32_t nr_fallbacks;
     uint32_t fallbacks[MENU_FALLBACK_MAX];
+    bool has_color;
+    struct menu_color_pair color_normal, color_highlight;
+    struct menu_said said;
 };
 
 /*
@@ -32,12 +51,17 @@ struct menu_settings {
  */
 void menu_settings(const struct menu *m, struct menu_settings *out, const struct log *log);
 
-#define SHELL_NO_ENTRY UINT32_MAX
+#define SHELL_NO_ENTRY   UINT32_MAX
+#define SHELL_OBJECT_MAX 512
 
 /* What a command wants to happen after it. */
 enum shell_next {
     SHELL_GO_ON,
-    SHELL_BOOT, /* the rest of the entry is not run */
+    /* The rest of the entry is not run: */
+    SHELL_BOOT,
+    SHELL_MENU,   /* go on with the menu file sh->menu_name */
+    SHELL_HALT,   /* power off */
+    SHELL_REBOOT, /* start the machine again */
 };
 
 /*
@@ -46,27 +70,39 @@ enum shell_next {
  */
 struct shell {
     struct vols *vols;
-    const struct log *say; /* commands are echoed here as they run, and write here */
-    struct screen *screen; /* where somebody can be asked; NULL: nowhere (`pvboot inspect`) */
+    const struct session_env *env; /* the machine; NULL: there is none (`pvboot inspect`) */
+    const struct log *say;         /* commands are echoed here as they run, and write here */
+    struct screen *screen;  /* where somebody can be asked; NULL: nowhere (`pvboot inspect`) */
+    struct menu_said *said; /* NULL: say each time why a command is without effect */
     const struct menu_file *file; /* the menu's; NULL: there is none */
     const struct menu_settings *settings;
     struct vol_id root; /* at first: where the menu was found */
     uint32_t entry;     /* that runs; SHELL_NO_ENTRY: lines that were typed or edited */
     struct boot_request *req;
     bool has_kernel;
+    bool below_xen;     /* the kernel was a module of Xen: modules that follow are initrds */
+    bool authenticated; /* somebody has given the menu's password */
     enum shell_next next;
-    uint32_t line_nr; /* of the command that runs, or ran last; 0: it was typed */
-    char *subject;    /* on failure: what it was about, for err_format */
+    const char *menu_name; /* SHELL_MENU: in full, in req->arena */
+    uint32_t line_nr;      /* of the command that runs, or ran last; 0: it was typed */
+    char *subject;         /* on failure: what it was about, for err_format */
     size_t subject_cap;
+    char object[SHELL_OBJECT_MAX]; /* the same as one name, of a file or device; "" if none */
 };
 
 /* Begin an attempt: *sh->req is filled in but for req->arena, which must be set. */
 void shell_begin(struct shell *sh);
 
+/* What it is about, should it fail: into sh->subject and sh->object, escaped. */
+void shell_about(struct shell *sh, const char *s, size_t len);
+
 /* Run one command line. On failure sh->subject and sh->line_nr say about what and where. */
 struct err shell_run(struct shell *sh, const struct menu_command *c);
 
-/* Begin, and run the entry's commands: everything up to the boot itself. */
+/*
+ * Begin, and run the entry's commands: everything up to the boot itself. On success sh->next says
+ * what it comes to: SHELL_GO_ON and SHELL_BOOT boot what sh->req holds, the others need no kernel.
+ */
 struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry);
 
 struct command;

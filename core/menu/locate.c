@@ -6,6 +6,7 @@
 #include "core/base/bytes.h"
 #include "core/base/text.h"
 #include "core/menu/menu.h"
+#include "core/menu/places.h"
 
 #define HD0_PARTS 4 /* (hd0,0) to (hd0,3) are in PV-GRUB's list */
 #define LINE_MAX  512
@@ -130,43 +131,19 @@ static bool mounts(struct search *s, struct vol_id vol)
  */
 struct stops {
     struct stop first[2 + HD0_PARTS];
-    size_t nr_first, i;  /* i: the next of first */
-    uint32_t disk, part; /* of the rest: the device, its next partition; UINT32_MAX: none left */
+    size_t nr_first, i; /* i: the next of first */
+    struct places rest;
 };
 
 static void stops_init(struct stops *st, bool hd00)
 {
-    *st = (struct stops){.disk = UINT32_MAX, .part = UINT32_MAX};
+    *st = (struct stops){.rest = PLACES_START};
     if (hd00)
         st->first[st->nr_first++] = (struct stop){.vol = {0, 0}, .dirs = DIR_BOOT_GRUB};
     st->first[st->nr_first++] = (struct stop){.vol = {0, VOL_WHOLE}, .dirs = DIR_BOOT_GRUB};
     for (uint32_t part = 0; part < HD0_PARTS; part++)
         st->first[st->nr_first++] =
             (struct stop){.vol = {0, part}, .dirs = DIR_BOOT_GRUB | DIR_GRUB};
-}
-
-/* The next place of the tables; false at the end. Members of arrays are left out: their turn comes
- * with the arrays. */
-static bool next_of_tables(struct stops *st, struct vols *v, struct vol_id *vol)
-{
-    const struct part_table *table;
-
-    for (;;) {
-        if (st->part == UINT32_MAX) {
-            st->disk = vols_next(v, st->disk);
-            if (st->disk == UINT32_MAX)
-                return false;
-            *vol = (struct vol_id){st->disk, VOL_WHOLE};
-        } else if (!failed(vols_table(v, st->disk, &table)) && st->part < table->nr_parts) {
-            *vol = (struct vol_id){st->disk, table->parts[st->part].index};
-        } else {
-            st->part = UINT32_MAX;
-            continue;
-        }
-        st->part++;
-        if (vol_same(vols_resolve(v, *vol), *vol))
-            return true;
-    }
 }
 
 static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
@@ -178,7 +155,7 @@ static bool stops_next(struct stops *st, struct vols *v, struct stop *out)
         *out = st->first[nr_before];
     } else {
         *out = (struct stop){.dirs = DIR_BOOT_GRUB | DIR_GRUB};
-        if (!next_of_tables(st, v, &out->vol))
+        if (!places_next(&st->rest, v, &out->vol))
             return false;
     }
     for (size_t i = 0; i < nr_before; i++) {

@@ -22,20 +22,58 @@ void show_error(struct session *s, struct err e, const char *subject)
     screen_line(&s->screen, buf);
 }
 
-static struct err load_menu(struct session *s, char *subject, size_t subject_cap)
+/* What a menu's memory holds. */
+struct loaded {
+    struct arena arena;
+    struct menu_file file;
+    struct menu menu;
+    struct menu_settings settings;
+};
+
+static struct err read_menu(struct session *s, struct loaded *l, const char *name, char *subject,
+                            size_t subject_cap)
 {
     struct session_env *env = s->env;
 
-    TRY(menu_locate(&s->file, env->vols, env->menu_arg, env->hd00, s->arena, env->log, subject,
+    TRY(menu_locate(&l->file, env->vols, name, env->hd00, &l->arena, env->log, subject,
                     subject_cap));
     struct text t = text_on(subject, subject_cap);
 
-    text_str(&t, s->file.name);
-    TRY(menu_parse(&s->menu, s->file.text, s->file.len, s->arena, env->log));
-    if (s->menu.nr_entries == 0)
+    text_str(&t, l->file.name);
+    TRY(menu_parse(&l->menu, l->file.text, l->file.len, &l->arena, env->log));
+    if (l->menu.nr_entries == 0)
         return ERR(ERR_NO_MENU, "the file has no `title' line, so nothing to boot");
-    menu_settings(&s->menu, &s->settings, env->log);
+    menu_settings(&l->menu, &l->settings, env->log);
     return OK;
+}
+
+struct err load_menu(struct session *s, const char *name, char *subject, size_t subject_cap)
+{
+    struct arena scratch; /* a menu's parts are too large for a small stack */
+    struct loaded *l;
+    struct err e;
+
+    if (s->nr_menus == MENUS_MAX)
+        return ERR1(ERR_LIMIT, "%a menus, one after the other: they seem to name each other",
+                    MENUS_MAX);
+    s->nr_menus++;
+    arena_init(&scratch, s->env->memory);
+    l = arena_alloc(&scratch, sizeof(*l));
+    if (l == NULL)
+        return arena_exhausted("no memory for the menu (%a bytes asked)", sizeof(*l));
+    arena_init(&l->arena, s->env->memory);
+    e = read_menu(s, l, name, subject, subject_cap);
+    if (failed(e)) {
+        arena_reset(&l->arena);
+    } else {
+        arena_reset(&s->menu_arena);
+        s->menu_arena = l->arena;
+        s->file = l->file;
+        s->menu = l->menu;
+        s->settings = l->settings;
+    }
+    arena_reset(&scratch);
+    return e;
 }
 
 /* Until somebody types or is gone. That a terminal tells its size late is not a key. */
@@ -48,17 +86,12 @@ static void wait_for_key(struct session *s)
     while ((key == KEY_NONE && s->screen.somebody) || key == KEY_SIZE);
 }
 
-static struct err run(struct session *s)
+/* Boot from the menu that is loaded; OK too when another one has been loaded (s->new_menu). */
+static struct err run_menu(struct session *s)
 {
-    char subject[SUBJECT_MAX] = "";
-    struct err e = load_menu(s, subject, sizeof(subject));
-    uint32_t entry;
+    uint32_t entry = choose(s);
+    struct err e;
 
-    if (failed(e)) {
-        show_error(s, e, subject);
-        return e;
-    }
-    entry = choose(s);
     for (;;) {
         e = boot_with_fallbacks(s, entry);
         if (!failed(e))
@@ -79,6 +112,65 @@ static struct err run(struct session *s)
     return e;
 }
 
+/*
+ * One line for programs, the last one: "pvboot-failed: error=15 entry=1 line=12 file="(hd0)/k"".
+ * What there is not is `none`, or "".
+ */
+static void say_failure(struct session *s)
+{
+    const struct failure *f = &s->failure;
+    char buf[SHELL_OBJECT_MAX * 2 + 128];
+    struct text t = text_on(buf, sizeof(buf));
+
+    text_str(&t, "pvboot-failed: error=");
+    if (f->err.code < ERR_NOT_MINE)
+        text_u64(&t, f->err.code);
+    else
+        text_str(&t, err_name(f->err.code));
+    text_str(&t, " entry=");
+    if (f->entry == SHELL_NO_ENTRY)
+        text_str(&t, "none");
+    else
+        text_u64(&t, f->entry);
+    text_str(&t, " line=");
+    if (f->line_nr == 0)
+        text_str(&t, "none");
+    else
+        text_u64(&t, f->line_nr);
+    text_str(&t, " file=\"");
+    for (const char *p = f->object; *p != '\0'; p++) {
+        if (*p == '"')
+            text_str(&t, "\\x22");
+        else
+            text_char(&t, *p);
+    }
+    text_char(&t, '"');
+    screen_line(&s->screen, buf);
+}
+
+static struct err run(struct session *s)
+{
+    char subject[SUBJECT_MAX] = "";
+    struct err e = load_menu(s, s->env->menu_arg, subject, sizeof(subject));
+
+    if (failed(e)) {
+        struct text t = text_on(s->failure.object, sizeof(s->failure.object));
+
+        text_str(&t, s->env->menu_arg != NULL ? s->env->menu_arg : "");
+        s->failure.err = e;
+        s->failure.entry = SHELL_NO_ENTRY;
+        show_error(s, e, subject);
+    } else {
+        do {
+            s->new_menu = false;
+            e = run_menu(s);
+        } while (!failed(e) && s->new_menu);
+    }
+    if (failed(e))
+        say_failure(s);
+    return e;
+}
+
 struct err session_run(struct session_env *env)
 {
     struct arena arena;
@@ -90,10 +182,11 @@ struct err session_run(struct session_env *env)
     if (s == NULL)
         return arena_exhausted("no memory for the menu (%a bytes asked)", sizeof(*s));
     s->env = env;
-    s->arena = &arena;
     s->screen.env = env;
     s->say = (struct log){.ctx = &s->screen, .line = say_line};
+    arena_init(&s->menu_arena, env->memory);
     e = run(s);
+    arena_reset(&s->menu_arena);
     arena_reset(&arena);
     return e;
 }

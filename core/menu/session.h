@@ -28,6 +28,8 @@ struct boot_request {
     struct arena *arena; /* of this attempt */
 };
 
+enum session_power { SESSION_POWER_OFF, SESSION_REBOOT };
+
 struct session_env {
     struct vols *vols;
     const struct log *log;
@@ -43,6 +45,12 @@ struct session_env {
     /* Boot; the guest's returns only on failure, others end the session with OK. subject gets the
      * name of the file that it was about. */
     struct err (*boot)(void *ctx, struct boot_request *req, char *subject, size_t subject_cap);
+    /* The rest may be NULL, where there is no machine (tests, `pvboot inspect`). */
+    /* Power off, or start again; returns only when that failed. */
+    struct err (*power)(void *ctx, enum session_power how);
+    void (*memory_size)(void *ctx, uint64_t *total_bytes, uint64_t *free_bytes);
+    uint64_t (*seed)(
+        void *ctx);       /* a number that is another one each time: for salt, not for keys */
     const char *menu_arg; /* the menu's path when the command line gave one, else NULL */
     bool hd00;            /* layout of the image: search (hd0,0) first */
     const char *heading;  /* stands above the menu: "pvboot 1.0"; NULL: "pvboot" */

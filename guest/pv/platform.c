@@ -158,6 +158,25 @@ int platform_get(uint32_t timeout_ms)
     return xen_console_read(timeout_ms == 0 ? 0 : clock_ns() + timeout_ms * NS_PER_MS);
 }
 
+_Noreturn void platform_power(enum session_power how)
+{
+    guest_shutdown(how == SESSION_REBOOT ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
+}
+
+void platform_memory_size(uint64_t *total_bytes, uint64_t *free_bytes)
+{
+    *total_bytes = mm_nr_total() << PAGE_SHIFT;
+    *free_bytes = mm_nr_free() << PAGE_SHIFT;
+}
+
+uint64_t platform_seed(void)
+{
+    const struct shared_info *shared = pv_shared_info();
+    uint64_t ns = clock_ns();
+
+    return ((uint64_t)shared->wc_sec << 32 | shared->wc_nsec) ^ ns << 20 ^ ns;
+}
+
 _Noreturn void platform_give_up(void)
 {
     guest_shutdown(SHUTDOWN_crash);

@@ -104,6 +104,19 @@ static struct err term_boot(void *ctx, struct boot_request *req, char *subject, 
     return ERR(ERR_EXEC_FORMAT, "not a kernel");
 }
 
+static struct err term_power(void *ctx, enum session_power how)
+{
+    note(ctx, how == SESSION_POWER_OFF ? "power off\n" : "reboot\n");
+    return OK;
+}
+
+static void term_memory_size(void *ctx, uint64_t *total_bytes, uint64_t *free_bytes)
+{
+    (void)ctx;
+    *total_bytes = (uint64_t)512 << 20;
+    *free_bytes = (uint64_t)480 << 20;
+}
+
 struct session_env term_env(struct term *t, const struct key *keys)
 {
     memset(t, 0, sizeof(*t));
@@ -116,7 +129,9 @@ struct session_env term_env(struct term *t, const struct key *keys)
                                 .ctx = t,
                                 .put = term_put,
                                 .get = term_get,
-                                .boot = term_boot};
+                                .boot = term_boot,
+                                .power = term_power,
+                                .memory_size = term_memory_size};
 }
 
 struct err term_session(struct term *t, struct mem_disk *const *disks, const struct key *keys,

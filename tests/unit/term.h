@@ -23,7 +23,7 @@ struct term {
     bool gone_at_end; /* after the last key the terminal is gone, else silent for ever */
     char out[65536];
     char log[8192];
-    char booted[16384]; /* one line a boot: "(hd0)/k [command line] (hd0)/initrd" */
+    char booted[16384]; /* one line a boot: "(hd0)/k [command line] (hd0)/initrd"; "reboot" */
     const char *works;  /* only a kernel whose file holds this boots; NULL: each does */
     size_t nr_held;     /* bytes that arenas of the session held when it had ended */
     struct log log_sink;

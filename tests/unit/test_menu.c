@@ -156,7 +156,8 @@ static void reads_a_list_of_fallbacks(void)
 static void a_typo_does_not_lose_the_menu(void)
 {
     struct menu_settings s = settings_of("defualt 1\ntimeout ten\nfallback 1 x\nroot (hd0)\n"
-                                         "color cyan/blue\nfallback 1\ntitle x\ntitle y\n");
+                                         "serial --unit=0\nfallback 1\nserial\ntitle x\n"
+                                         "title y\n");
 
     CHECK_STR(logged,
               "menu line 1: `defualt': unknown command, skipped; the rest of the menu counts\n"
@@ -165,7 +166,7 @@ static void a_typo_does_not_lose_the_menu(void)
               "menu line 3: `fallback': Error 23: Error while parsing number: a list of entry "
               "numbers is wanted: fallback 1 2\n"
               "menu line 4: `root': belongs into an entry, after a title; skipped\n"
-              "menu line 5: `color': no effect here: the menu has one look\n"
+              "menu line 5: `serial': no effect here: there is one console, Xen's\n"
               "menu: no `timeout' line; 5 seconds are taken\n");
     CHECK_U64(s.default_entry, 0);
     CHECK_U64(s.timeout_s, MENU_TIMEOUT_S);
@@ -190,6 +191,45 @@ static void a_default_that_does_not_exist_is_entry_0(void)
     CHECK_U64(nr_logged, 0);
     CHECK_U64(settings_of("timeout 1\ndefault saved\ntitle x\ntitle y").default_entry, 0);
     CHECK_U64(nr_logged, 1);
+}
+
+static void check_pair(const struct menu_color_pair *p, uint8_t foreground, uint8_t background,
+                       bool blink)
+{
+    CHECK_U64(p->foreground, foreground);
+    CHECK_U64(p->background, background);
+    CHECK_U64(p->blink, blink);
+}
+
+static void colours_are_grubs_words(void)
+{
+    struct menu_settings s = settings_of("timeout 1\ncolor light-gray/blue yellow/red\ntitle x");
+
+    CHECK(s.has_color);
+    check_pair(&s.color_normal, 37, 44, false);
+    check_pair(&s.color_highlight, 93, 41, false);
+    s = settings_of("timeout 1\ncolor cyan/brown\ntitle x"); /* the other is its inverse */
+    check_pair(&s.color_normal, 36, 43, false);
+    check_pair(&s.color_highlight, 33, 46, false);
+    s = settings_of("timeout 1\ncolor blink-white/black 0x70\ntitle x");
+    check_pair(&s.color_normal, 97, 40, true);
+    check_pair(&s.color_highlight, 30, 47, false);
+    CHECK_U64(nr_logged, 0);
+}
+
+static void bad_colours_are_a_line(void)
+{
+    static const char *const bad[] = {"",           "mauve/blue",     "blue",          "blue/white",
+                                      "blue/",      "/blue",          "0x100",         "blink-",
+                                      "blink-/red", "white/blue x/y", "red/blue/green"};
+    char text[128];
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "timeout 1\ncolor %s\ntitle x", bad[i]);
+        CHECK(!settings_of(text).has_color);
+        CHECK_U64(nr_logged, 1);
+        CHECK(strncmp(logged, "menu line 2: `color': Error 30: Invalid argument: ", 50) == 0);
+    }
 }
 
 static void complaints_are_bounded(void)
@@ -330,6 +370,8 @@ int main(void)
     RUN(a_typo_does_not_lose_the_menu);
     RUN(numbers_that_do_not_fit_are_refused);
     RUN(a_default_that_does_not_exist_is_entry_0);
+    RUN(colours_are_grubs_words);
+    RUN(bad_colours_are_a_line);
     RUN(complaints_are_bounded);
     RUN(control_bytes_do_not_reach_the_log);
     RUN(nul_bytes_are_told);
