@@ -80,6 +80,7 @@ UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c me
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
+UNIT         += tests/unit/test_lvm_place.c
 UNIT         += tests/unit/test_fence.c
 UNIT         += tests/unit/test_password.c
 UNIT_SUPPORT += reisergen.c

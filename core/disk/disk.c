@@ -45,8 +45,8 @@ void disk_submit(struct disk *d, struct disk_req *req)
         return;
     }
     req->done = false;
-    req->result =
-        ERR_AT(ERR_READ, req->off_bytes, "the device did not say how the request went", 0, 0);
+    req->result = ERR_AT(req->op == DISK_READ ? ERR_READ : ERR_WRITE, req->off_bytes,
+                         "the device did not say how the request went", 0, 0);
     if (req->op == DISK_WRITE && d->cache != NULL)
         disk_cache_forget(d->cache, req->off_bytes, req->len_bytes);
     d->ops->submit(d, req);
@@ -79,7 +79,16 @@ static void window_wait(struct disk *d, struct disk_req *req)
     (void)disk_wait(d->parent, req); /* the result stays in the request */
 }
 
-static const struct disk_ops window_ops = {.submit = window_submit, .wait = window_wait};
+static struct err window_place(struct disk *d, uint64_t off_bytes, struct disk **below,
+                               uint64_t *below_off_bytes)
+{
+    *below = d->parent;
+    *below_off_bytes = off_bytes + d->origin_bytes;
+    return OK;
+}
+
+static const struct disk_ops window_ops = {
+    .submit = window_submit, .wait = window_wait, .place = window_place};
 
 struct err disk_window(struct disk *part, struct disk *parent, uint64_t off_bytes,
                        uint64_t len_bytes, const char *name)
@@ -102,6 +111,33 @@ struct err disk_window(struct disk *part, struct disk *parent, uint64_t off_byte
         name_len = sizeof(part->name) - 1;
     memcpy(part->name, name, name_len);
     return OK;
+}
+
+struct err disk_place(struct disk *d, uint64_t off_bytes, struct disk **device,
+                      uint64_t *device_off_bytes)
+{
+    for (uint32_t depth = 0; depth < DISK_DEPTH_MAX; depth++) {
+        if (off_bytes >= d->size_bytes)
+            return ERR_AT(ERR_OUTSIDE_PART, off_bytes, "past the end of a disk of %a bytes",
+                          d->size_bytes, 0);
+        if (d->ops->place == NULL) {
+            *device = d;
+            *device_off_bytes = off_bytes;
+            return d->read_only ? ERR(ERR_WRITE, "the disk is read-only") : OK;
+        }
+        TRY(d->ops->place(d, off_bytes, &d, &off_bytes));
+    }
+    return ERR1(ERR_LIMIT, "more than %a disks upon each other", DISK_DEPTH_MAX);
+}
+
+void disk_forget(struct disk *d, uint64_t off_bytes)
+{
+    for (uint32_t depth = 0; depth < DISK_DEPTH_MAX; depth++) {
+        if (d->cache != NULL)
+            disk_cache_forget(d->cache, off_bytes, 1);
+        if (d->ops->place == NULL || failed(d->ops->place(d, off_bytes, &d, &off_bytes)))
+            return;
+    }
 }
 
 static struct err read_now(struct disk *d, uint64_t off_bytes, void *buf, uint64_t len_bytes)

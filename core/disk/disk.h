@@ -49,6 +49,12 @@ struct disk_ops {
     void (*submit)(struct disk *d, struct disk_req *req);
     /* Return when req->done. A device that stays silent completes it with ERR_TIMEOUT. */
     void (*wait)(struct disk *d, struct disk_req *req);
+    /*
+     * Where on which disk below do the bytes at off_bytes lie, if writing there is all that it
+     * takes to change them? ERR_REFUSED, and why, if it is not. NULL: there is no disk below.
+     */
+    struct err (*place)(struct disk *d, uint64_t off_bytes, struct disk **below,
+                        uint64_t *below_off_bytes);
 };
 
 struct disk_cache;
@@ -88,6 +94,21 @@ struct err disk_cache_attach(struct disk *d, struct arena *a, uint32_t nr_blocks
  * offset on this disk when the device fails.
  */
 struct err disk_read(struct disk *d, uint64_t off_bytes, void *buf, uint64_t len_bytes);
+
+/*
+ * Follow the byte at off_bytes down to the device that holds it. ERR_REFUSED when a disk on the way
+ * keeps it in more than one place, or shows something else there than what lies below it; ERR_WRITE
+ * when the device is read-only.
+ */
+#define DISK_DEPTH_MAX 32
+struct err disk_place(struct disk *d, uint64_t off_bytes, struct disk **device,
+                      uint64_t *device_off_bytes);
+
+/*
+ * The same way down: what the caches of the disks on it hold of the sector is forgotten. After a
+ * write to the device, which only drops what the device's own cache holds.
+ */
+void disk_forget(struct disk *d, uint64_t off_bytes);
 
 /* Make `part` a window of [off, off + len) over `parent`, which must outlive it. */
 struct err disk_window(struct disk *part, struct disk *parent, uint64_t off_bytes,

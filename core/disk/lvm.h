@@ -131,6 +131,8 @@ struct lvm_lv {
     bool visible;
     bool snapshot; /* holds the old data of another volume */
     bool merging;  /* a snapshot is being merged into it */
+    bool has_snapshot;
+    bool read_only;
     uint64_t nr_extents;
     uint32_t nr_segments;
     struct lvm_segment *segments;
@@ -145,6 +147,7 @@ struct lvm_vg {
     const char *name;
     char id[LVM_ID_LEN];
     uint64_t seqno, extent_bytes;
+    bool read_only;
     struct err bad; /* none of its volumes is read: exported, clustered, ... */
     uint32_t nr_pvs, nr_lvs;
     struct lvm_pv *pvs;

@@ -293,6 +293,25 @@ static struct err find_piece(void *ctx, uint64_t off_bytes, uint64_t len_bytes, 
     return OK;
 }
 
+/* Only what lies straight on physical volumes, once. */
+static struct err may_write(void *ctx, uint64_t off_bytes)
+{
+    const struct lvm_lv *lv = ctx;
+    const struct lvm_segment *seg = segment_of(lv, off_bytes / lv->vg->extent_bytes);
+
+    if (lv->has_snapshot)
+        return ERR(ERR_REFUSED, "its logical volume has snapshots, which would change with it");
+    if (lv->read_only || lv->vg->read_only)
+        return ERR(ERR_REFUSED, "its logical volume, or the volume group, is read-only");
+    if (seg->type != LVM_STRIPED)
+        return ERR(ERR_REFUSED, "it lies on a mirrored logical volume, whose legs would differ");
+    for (uint32_t i = 0; i < seg->nr_legs; i++) {
+        if (seg->legs[i].lv != NULL)
+            return ERR(ERR_REFUSED, "its logical volume lies on other volumes");
+    }
+    return OK;
+}
+
 /* ---- the disk ---------------------------------------------------------------------------------
  */
 
@@ -333,8 +352,8 @@ static struct err make_disk(struct lvm_lv *lv, unsigned depth)
     text_str(&t, "(lvm/");
     text_str(&t, name);
     text_char(&t, ')');
-    return mapped_disk_new(&lv->disk, vg->arena, find_piece, lv, lv->nr_extents * vg->extent_bytes,
-                           sector_bytes, device);
+    return mapped_disk_new(&lv->disk, vg->arena, find_piece, may_write, lv,
+                           lv->nr_extents * vg->extent_bytes, sector_bytes, device);
 }
 
 static struct err open_lv(struct lvm_lv *lv, unsigned depth)

@@ -304,6 +304,7 @@ static struct err note_snapshot(struct lvm_vg *vg, struct lvm_lv *link,
     lv = find_lv(vg, lvm_child(segment, "origin"));
     if (lv == NULL)
         return damaged("LVM metadata: a snapshot names a volume that is not there");
+    lv->has_snapshot = true;
     lv->merging = lv->merging || merging != NULL;
     return OK;
 }
@@ -362,6 +363,7 @@ static struct err read_lvs(struct lvm_vg *vg, const struct lvm_node *section)
         TRY(take_name(vg->arena, n->key, n->key_len, &lv->name));
         lv->vg = vg;
         lv->visible = has_flag(n, "VISIBLE");
+        lv->read_only = !has_flag(n, "WRITE");
         vg->nr_lvs++;
     }
     for (const struct lvm_node *n = section->child; n != NULL; n = n->next) {
@@ -406,6 +408,7 @@ struct err lvm_vg_read(const struct lvm_node *root, struct arena *a, struct lvm_
     if (extent == 0)
         return damaged("LVM metadata: extents of no size");
     vg->extent_bytes = extent * SECTOR;
+    vg->read_only = !has_flag(section, "WRITE");
     vg->bad = refuse_group(section);
     TRY(read_pvs(vg, lvm_child(section, "physical_volumes")));
     TRY(read_lvs(vg, lvm_child(section, "logical_volumes")));

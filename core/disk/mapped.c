@@ -23,6 +23,7 @@ struct part_req {
 struct mapped {
     struct disk disk;
     piece_fn find;
+    may_write_fn may_write;
     void *ctx;
     uint32_t next; /* the pool is used in turn: this one was taken longest ago */
     struct part_req parts[NR_PARTS];
@@ -199,10 +200,30 @@ static void mapped_wait(struct disk *d, struct disk_req *req)
     }
 }
 
-static const struct disk_ops mapped_ops = {.submit = mapped_submit, .wait = mapped_wait};
+static struct err mapped_place(struct disk *d, uint64_t off_bytes, struct disk **below,
+                               uint64_t *below_off_bytes)
+{
+    struct mapped *m = d->ctx;
+    uint64_t sector = align_down(off_bytes, d->sector_bytes);
+    struct piece piece;
 
-struct err mapped_disk_new(struct disk **out, struct arena *a, piece_fn find, void *ctx,
-                           uint64_t size_bytes, uint32_t sector_bytes, const char *name)
+    if (m->may_write == NULL)
+        return ERR(ERR_REFUSED, "it lies on a disk made of others, which is only read");
+    TRY(m->may_write(m->ctx, sector));
+    TRY(find_piece(m, sector, d->sector_bytes, 0, &piece));
+    if (piece.kind != PIECE_DISK)
+        return ERR_AT(ERR_REFUSED, sector, "what is seen there lies on no disk", 0, 0);
+    *below = piece.disk;
+    *below_off_bytes = piece.off_bytes + (off_bytes - sector);
+    return OK;
+}
+
+static const struct disk_ops mapped_ops = {
+    .submit = mapped_submit, .wait = mapped_wait, .place = mapped_place};
+
+struct err mapped_disk_new(struct disk **out, struct arena *a, piece_fn find,
+                           may_write_fn may_write, void *ctx, uint64_t size_bytes,
+                           uint32_t sector_bytes, const char *name)
 {
     struct mapped *m = arena_alloc(a, sizeof(*m));
     size_t name_len = strlen(name);
@@ -210,6 +231,7 @@ struct err mapped_disk_new(struct disk **out, struct arena *a, piece_fn find, vo
     if (m == NULL)
         return arena_exhausted("a disk of pieces, %a bytes", sizeof(*m));
     m->find = find;
+    m->may_write = may_write;
     m->ctx = ctx;
     m->disk = (struct disk){.ops = &mapped_ops,
                             .ctx = m,

@@ -4,7 +4,7 @@
  *
  * Who makes one says, for any place, which piece lies there; splitting requests along the pieces,
  * keeping many parts in flight, and trying another copy of a piece that cannot be read are done
- * here once. Such a disk is read-only.
+ * here once. Such a disk takes no writes; it can tell where one would have to go.
  */
 #ifndef PVBOOT_DISK_MAPPED_H
 #define PVBOOT_DISK_MAPPED_H
@@ -31,10 +31,17 @@ typedef struct err (*piece_fn)(void *ctx, uint64_t off_bytes, uint64_t len_bytes
                                struct piece *out);
 
 /*
+ * Is the piece at off_bytes the only place of what is seen there, so that writing to it changes it
+ * and nothing else? OK, or ERR_REFUSED with the reason. NULL: nowhere.
+ */
+typedef struct err (*may_write_fn)(void *ctx, uint64_t off_bytes);
+
+/*
  * Make such a disk in the arena. sector_bytes: at least that of every disk that pieces come from.
  * size_bytes is rounded down to whole sectors; the name is cut to fit.
  */
-struct err mapped_disk_new(struct disk **out, struct arena *a, piece_fn find, void *ctx,
-                           uint64_t size_bytes, uint32_t sector_bytes, const char *name);
+struct err mapped_disk_new(struct disk **out, struct arena *a, piece_fn find,
+                           may_write_fn may_write, void *ctx, uint64_t size_bytes,
+                           uint32_t sector_bytes, const char *name);
 
 #endif

@@ -145,6 +145,13 @@ static struct err find_piece(void *ctx, uint64_t off_bytes, uint64_t len_bytes, 
     return OK;
 }
 
+static struct err may_write(void *ctx, uint64_t off_bytes)
+{
+    (void)ctx;
+    (void)off_bytes;
+    return ERR(ERR_REFUSED, "it lies on a RAID1, whose members would differ");
+}
+
 static struct err refuse_level(int32_t level)
 {
     switch (level) {
@@ -196,8 +203,8 @@ static struct err make_disk(struct md_array *array, struct arena *a)
                         "%a bytes",
                         sector_bytes);
     }
-    return mapped_disk_new(&array->disk, a, find_piece, array, fresh->size_bytes, sector_bytes,
-                           name);
+    return mapped_disk_new(&array->disk, a, find_piece, may_write, array, fresh->size_bytes,
+                           sector_bytes, name);
 }
 
 static struct md_array *array_of(struct md_array *list, const struct md_member *m)

@@ -188,6 +188,19 @@ static struct err find_piece(void *ctx, uint64_t off_bytes, uint64_t len_bytes, 
     return OK;
 }
 
+/* Whoever replays the journal writes what it holds over the disk below. */
+static struct err may_write(void *ctx, uint64_t off_bytes)
+{
+    const struct overlay *o = ctx;
+
+    if (o->nr_replaced != 0 && replaced(o, off_bytes / o->block_bytes) != NULL)
+        return ERR_AT(ERR_REFUSED, off_bytes,
+                      "the journal holds a newer copy of this block, and its replay would undo a "
+                      "change; let Linux mount the file system once",
+                      0, 0);
+    return OK;
+}
+
 struct err overlay_new(struct overlay **out, struct disk *below, struct arena *a,
                        uint32_t block_bytes, uint64_t bytes_max)
 {
@@ -204,8 +217,8 @@ struct err overlay_new(struct overlay **out, struct disk *below, struct arena *a
     o->nr_on_disk = below->size_bytes / block_bytes;
     o->bytes_max = bytes_max;
     *out = o;
-    return mapped_disk_new(&o->disk, a, find_piece, o, below->size_bytes, below->sector_bytes,
-                           below->name);
+    return mapped_disk_new(&o->disk, a, find_piece, may_write, o, below->size_bytes,
+                           below->sector_bytes, below->name);
 }
 
 struct disk *overlay_disk(struct overlay *o)

@@ -154,6 +154,10 @@ static void reads_all_versions(void)
         r.data[0][md.data_off_bytes + 70000] = 'x';
         CHECK_U64(byte_at(a, 70000), 'x');
         CHECK_U64(byte_at(a, 70001), 'a');
+        struct disk *device;
+        uint64_t at;
+
+        CHECK_ERR(disk_place(a->disk, 70000, &device, &at), ERR_REFUSED);
         stop(&r);
     }
 }

@@ -222,7 +222,7 @@ static void tries_the_other_copy(void)
     arena_init(&arena, &test_memory);
     CHECK_OK(disk_window(&halves[0], &l.disk, 0, 65536, "a"));
     CHECK_OK(disk_window(&halves[1], &l.disk, 65536, 65536, "b"));
-    CHECK_OK(mapped_disk_new(&mirror, &arena, find_mirror, halves, 65536, 512, "mirror"));
+    CHECK_OK(mapped_disk_new(&mirror, &arena, find_mirror, NULL, halves, 65536, 512, "mirror"));
     l.below.fail_off_bytes = 20000;
     struct disk_req req = {.op = DISK_READ, .off_bytes = 0, .buf = buf, .len_bytes = 65536};
 
