@@ -27,10 +27,11 @@ CORE_BASE   := err.c text.c cols.c arena.c crc32.c
 CORE_DISK   := disk.c cache.c mapped.c overlay.c md.c md_array.c \
                lvm.c lvm_label.c lvm_text.c lvm_vg.c lvm_map.c \
                part.c part_type.c mbr.c mbr_logical.c gpt.c
-CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c vols_find.c vols_name.c blocklist.c \
+CORE_FS     := fs.c foreign.c walk.c file.c stream.c vols.c vols_find.c vols_name.c blocklist.c inplace.c \
                crc.c fold.c
 CORE_EXT    := ext.c ext_inode.c ext_map.c ext_dir.c ext_hash.c ext_htree.c ext_inline.c \
-               ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c ext_edits.c
+               ext_journal.c ext_journal_log.c ext_journal_scan.c ext_journal_fast.c ext_edits.c \
+               ext_write.c
 CORE_XFS    := xfs.c xfs_super.c xfs_crc.c xfs_inode.c xfs_bmap.c xfs_dir.c xfs_dir_hash.c
 CORE_REISER := reiserfs.c reiserfs_tree.c reiserfs_item.c reiserfs_dir.c reiserfs_hash.c reiserfs_journal.c
 CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_items.c \
@@ -80,9 +81,10 @@ UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c me
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
-UNIT         += tests/unit/test_lvm_place.c
 UNIT         += tests/unit/test_fence.c
 UNIT         += tests/unit/test_password.c
+UNIT         += $(addprefix tests/unit/,test_inplace.c test_inplace_fs.c test_lvm_place.c)
+UNIT_SUPPORT += writedisk.c
 UNIT_SUPPORT += reisergen.c
 
 # Fuzz harnesses: each file is a libFuzzer program.

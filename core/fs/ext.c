@@ -22,7 +22,7 @@
      EXT_INCOMPAT_INLINE_DATA | EXT_INCOMPAT_CASEFOLD)
 #define INCOMPAT_IGNORED                                                                           \
     (EXT_INCOMPAT_RECOVER    /* reported, see fs.c */                                              \
-     | EXT_INCOMPAT_MMP      /* guards against two writers; nothing is written */                  \
+     | EXT_INCOMPAT_MMP      /* guards against two writers; see ext_write.c */                     \
      | EXT_INCOMPAT_EA_INODE /* where extended attributes lie; none is read */                     \
      | EXT_INCOMPAT_ENCRYPT) /* refused at the inode that has it */
 
@@ -203,6 +203,7 @@ struct err ext_mount(struct fs *fs)
                     le16(sb.encoding));
     x->index_is_all = (le16(sb.encoding_flags) & EXT_ENCODING_NO_FALLBACK) != 0;
     x->hash_unsigned = (le32(sb.flags) & EXT_FLAG_UNSIGNED_HASH) != 0;
+    x->has_errors = (le16(sb.state) & EXT_STATE_ERRORS) != 0;
     x->edits = fs->replay_state;
     fs->priv = x;
     fs->root_ino = EXT_ROOT_INO;
@@ -305,5 +306,6 @@ const struct fs_ops ext_fs_ops = {
     .lookup = ext_edited_lookup,
     .readdir = ext_edited_readdir,
     .map = ext_map,
+    .may_overwrite = ext_may_overwrite,
     .readlink = ext_readlink,
 };

@@ -8,6 +8,7 @@
  *     ext_dir.c    directories, block by block
  *     ext_htree.c  directories through their index; ext_hash.c has the hash functions
  *     ext_inline.c content that lies in the inode
+ *     ext_write.c  which files may be overwritten where they lie
  *     ext_edits.c  what fast commits of the journal changed; ext_journal.h has the replay
  */
 #ifndef PVBOOT_FS_EXT_H
@@ -37,6 +38,7 @@ struct ext {
     struct ext_edits *edits; /* of fast commits; NULL: none */
     uint32_t hash_seed[4];
     bool hash_unsigned;
+    bool has_errors;   /* so says the superblock */
     bool index_is_all; /* in folding directories, too, what the index does not find is not there */
     uint64_t index_damaged;  /* inode of the last directory that was reported so; 0: none */
     uint32_t nr_index_lines; /* of such reports */
@@ -96,6 +98,7 @@ struct err ext_inline_load(const struct ext *x, const uint8_t *raw, uint64_t whe
                            struct ext_node *en);
 
 struct err ext_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+struct err ext_may_overwrite(struct fs *fs, struct node *n, uint64_t off_bytes);
 
 /* The folded forms of a name that is looked for and of another one. */
 struct ext_folded {

@@ -134,12 +134,22 @@ STATIC_ASSERT(offsetof(struct ext_disk_super, checksum) == 0x3fc, "checksum");
 #define EXT_INCOMPAT_ENCRYPT     0x10000
 #define EXT_INCOMPAT_CASEFOLD    0x20000
 
-#define EXT_RO_COMPAT_SPARSE_SUPER  0x0001
-#define EXT_RO_COMPAT_LARGE_FILE    0x0002
-#define EXT_RO_COMPAT_BTREE_DIR     0x0004
-#define EXT_RO_COMPAT_GDT_CSUM      0x0010
-#define EXT_RO_COMPAT_BIGALLOC      0x0200
-#define EXT_RO_COMPAT_METADATA_CSUM 0x0400
+#define EXT_RO_COMPAT_SPARSE_SUPER   0x00001
+#define EXT_RO_COMPAT_LARGE_FILE     0x00002
+#define EXT_RO_COMPAT_BTREE_DIR      0x00004
+#define EXT_RO_COMPAT_HUGE_FILE      0x00008
+#define EXT_RO_COMPAT_GDT_CSUM       0x00010
+#define EXT_RO_COMPAT_DIR_NLINK      0x00020
+#define EXT_RO_COMPAT_EXTRA_ISIZE    0x00040
+#define EXT_RO_COMPAT_HAS_SNAPSHOT   0x00080
+#define EXT_RO_COMPAT_QUOTA          0x00100
+#define EXT_RO_COMPAT_BIGALLOC       0x00200
+#define EXT_RO_COMPAT_METADATA_CSUM  0x00400
+#define EXT_RO_COMPAT_READONLY       0x01000
+#define EXT_RO_COMPAT_PROJECT        0x02000
+#define EXT_RO_COMPAT_SHARED_BLOCKS  0x04000
+#define EXT_RO_COMPAT_VERITY         0x08000
+#define EXT_RO_COMPAT_ORPHAN_PRESENT 0x10000
 
 /* A group descriptor: 32 bytes, or desc_size of them with the 64bit feature. */
 struct ext_disk_group {
@@ -206,9 +216,14 @@ STATIC_ASSERT(offsetof(struct ext_disk_inode, checksum_hi) == 0x82, "checksum_hi
 STATIC_ASSERT(offsetof(struct ext_disk_inode, mtime_extra) == 0x88, "mtime_extra");
 
 #define EXT_INODE_COMPRESSED  0x00000004u
+#define EXT_INODE_IMMUTABLE   0x00000010u
+#define EXT_INODE_APPEND      0x00000020u
+#define EXT_INODE_COMPR_BLOCK 0x00000200u /* some of it is compressed */
 #define EXT_INODE_ENCRYPT     0x00000800u
 #define EXT_INODE_INDEX       0x00001000u
+#define EXT_INODE_JOURNALLED  0x00004000u /* its data goes through the journal */
 #define EXT_INODE_EXTENTS     0x00080000u
+#define EXT_INODE_VERITY      0x00100000u
 #define EXT_INODE_INLINE_DATA 0x10000000u
 #define EXT_INODE_CASEFOLD    0x40000000u
 

@@ -93,6 +93,12 @@ struct fs_ops {
     struct err (*readdir)(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
     /* The run that holds file byte off_bytes (< size). It may begin before off_bytes. */
     struct err (*map)(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+    /*
+     * May the file's byte at off_bytes be changed where it lies, while nothing else of the file
+     * system changes? OK, or ERR_REFUSED with the reason. Where the run lies, and what a journal
+     * holds, is looked at by inplace.c. NULL: never.
+     */
+    struct err (*may_overwrite)(struct fs *fs, struct node *n, uint64_t off_bytes);
     /* The link's target into buf (cap >= FS_PATH_MAX), not terminated; its length in *len. */
     struct err (*readlink)(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
 };

@@ -152,6 +152,8 @@ static struct err reiser_mount(struct fs *fs)
         return ERR_AT(ERR_REFUSED, where, "an unknown version of ReiserFS (%a)", version, 0);
     TRY(read_sizes(fs, r, &sb, where));
     TRY(read_journal_place(r, &sb, where));
+    r->has_errors = le16(sb.fs_state) != 0;
+    r->has_attrs = r->is_3_6 && (le32(sb.flags) & REISER_FLAG_ATTRS);
     r->path.arena = fs->arena;
     fs->priv = r;
     fs->root_ino = reiser_ino(REISER_ROOT_DIR_ID, REISER_ROOT_OBJECTID);
@@ -174,5 +176,6 @@ const struct fs_ops reiserfs_fs_ops = {
     .lookup = reiser_lookup,
     .readdir = reiser_readdir,
     .map = reiser_map,
+    .may_overwrite = reiser_may_overwrite,
     .readlink = reiser_readlink,
 };

@@ -65,6 +65,8 @@ struct reiser {
     uint32_t root_block, root_level;
     uint32_t hash_code;
     bool is_3_6, standard_journal;
+    bool has_errors;                        /* so says the superblock */
+    bool has_attrs;                         /* files may be protected against changes */
     uint32_t journal_first, journal_blocks; /* without the header's, which follows */
     uint32_t journal_magic;
     uint32_t reserved_first, reserved_blocks; /* kept for a journal of the usual size */
@@ -122,6 +124,7 @@ static inline bool reiser_blocks_valid(const struct reiser *r, uint64_t block, u
 
 struct err reiser_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct node *out);
 struct err reiser_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+struct err reiser_may_overwrite(struct fs *fs, struct node *n, uint64_t off_bytes);
 struct err reiser_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
 
 struct err reiser_lookup(struct fs *fs, struct node *dir, const char *name, size_t len,

@@ -65,6 +65,11 @@ STATIC_ASSERT(offsetof(struct reiser_disk_super, blocksize) == 44, "superblock")
 STATIC_ASSERT(offsetof(struct reiser_disk_super, magic) == 52, "superblock");
 STATIC_ASSERT(offsetof(struct reiser_disk_super, uuid) == 84, "superblock");
 
+#define REISER_FLAG_ATTRS 0x1u /* flags: stat data's attrs mean something */
+
+#define REISER_ATTR_IMMUTABLE 0x10u
+#define REISER_ATTR_APPEND    0x20u
+
 #define REISER_ROOT_REBUILDING UINT32_MAX /* root_block while reiserfsck --rebuild-tree works */
 
 #define REISER_HASH_UNSET 0

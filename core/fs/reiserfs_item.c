@@ -132,6 +132,32 @@ struct err reiser_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct 
     return map_pointers(fs, &item, skip / r->block_bytes, out);
 }
 
+/* Blocks of an indirect item are the file's own; a tail lies in a block of the tree. */
+struct err reiser_may_overwrite(struct fs *fs, struct node *n, uint64_t off_bytes)
+{
+    struct reiser *r = reiser_of(fs);
+    struct reiser_key key = reiser_key_of(n->ino, 0, REISER_STAT);
+    const struct reiser_disk_stat_3_6 *stat;
+    struct reiser_item item;
+    bool found;
+
+    if (r->has_errors)
+        return ERR(ERR_REFUSED, "the ReiserFS is marked as having errors; run reiserfsck on it");
+    TRY(reiser_search(fs, &r->path, &key, &item, &found));
+    stat = (const struct reiser_disk_stat_3_6 *)item.bytes;
+    if (r->has_attrs && found && item.key.type == REISER_STAT && item.version != 0 &&
+        item.len_bytes >= sizeof(*stat) &&
+        (le16(stat->attrs) & (REISER_ATTR_IMMUTABLE | REISER_ATTR_APPEND)))
+        return ERR(ERR_REFUSED, "the file is protected against changes (chattr +i or +a)");
+    key = reiser_key_of(n->ino, off_bytes + 1, REISER_ANY);
+    TRY(reiser_search(fs, &r->path, &key, &item, &found));
+    if (!found || !reiser_same_object(&item.key, &key) || item.key.type != REISER_INDIRECT)
+        return ERR(ERR_REFUSED,
+                   "the file is a tail in the tree of ReiserFS; make it larger than 16 "
+                   "KiB, or mount with notail and write it anew");
+    return OK;
+}
+
 struct err reiser_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len)
 {
     uint64_t size = n->size_bytes;

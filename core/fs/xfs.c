@@ -61,5 +61,6 @@ const struct fs_ops xfs_fs_ops = {
     .lookup = xfs_lookup,
     .readdir = xfs_readdir,
     .map = xfs_map,
+    .may_overwrite = xfs_may_overwrite,
     .readlink = xfs_readlink,
 };

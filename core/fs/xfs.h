@@ -23,9 +23,10 @@
 #include "core/fs/xfs_disk.h"
 
 struct xfs {
-    bool v5;       /* checksums, and who owns a block, in all metadata */
-    bool ftype;    /* directory entries hold the type */
-    bool ascii_ci; /* names are looked up without regard to the case of ASCII letters */
+    bool v5;        /* checksums, and who owns a block, in all metadata */
+    bool ftype;     /* directory entries hold the type */
+    bool ascii_ci;  /* names are looked up without regard to the case of ASCII letters */
+    bool read_only; /* the superblock allows reading only */
     uint32_t incompat, ro_compat, log_incompat; /* 0 in version 4 */
     uint32_t version, features2;                /* as on the disk; features2 0 without morebits */
     uint8_t uuid[16];
@@ -60,6 +61,8 @@ struct xfs_node {
     uint64_t where; /* of the inode on the disk */
     uint8_t format; /* of the data fork */
     bool realtime;  /* the content lies on the real-time device */
+    uint16_t flags;
+    uint64_t flags2;
     uint64_t nr_extents;
     uint8_t *fork; /* the data fork, as it lies in the inode */
     size_t fork_bytes;
@@ -114,6 +117,9 @@ struct err xfs_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct nod
 struct err xfs_readlink(struct fs *fs, struct node *n, char *buf, size_t cap, size_t *len);
 
 struct err xfs_map(struct fs *fs, struct node *n, uint64_t off_bytes, struct run *out);
+
+/* As fs_ops.may_overwrite. */
+struct err xfs_may_overwrite(struct fs *fs, struct node *n, uint64_t off_bytes);
 
 struct err xfs_readdir(struct fs *fs, struct node *dir, fs_entry_fn fn, void *ctx);
 struct err xfs_lookup(struct fs *fs, struct node *dir, const char *name, size_t len, uint64_t *ino);

@@ -124,7 +124,14 @@ STATIC_ASSERT(offsetof(struct xfs_disk_super, meta_uuid) == 248, "meta_uuid");
 #define XFS_INCOMPAT_ZONED       0x200u
 #define XFS_INCOMPAT_ZONE_GAPS   0x400u
 
+#define XFS_RO_COMPAT_FINOBT   0x1u
+#define XFS_RO_COMPAT_RMAPBT   0x2u
+#define XFS_RO_COMPAT_REFLINK  0x4u
+#define XFS_RO_COMPAT_INOBTCNT 0x8u
+
 #define XFS_LOG_INCOMPAT_XATTRS 0x1u
+
+#define XFS_SUPER_READONLY 0x1 /* flags */
 
 struct xfs_disk_inode {
     uint8_t magic[2];
@@ -184,8 +191,11 @@ STATIC_ASSERT(sizeof(struct xfs_disk_inode) == 176, "an inode's core in version 
 #define XFS_FORMAT_BTREE      3
 #define XFS_FORMAT_META_BTREE 5
 
-#define XFS_INODE_REALTIME 0x0001u
+#define XFS_INODE_REALTIME  0x0001u
+#define XFS_INODE_IMMUTABLE 0x0008u
+#define XFS_INODE_APPEND    0x0010u
 
+#define XFS_INODE2_REFLINK  0x02u /* some of its blocks are, or were, other files' too */
 #define XFS_INODE2_BIGTIME  0x08u
 #define XFS_INODE2_NREXT64  0x10u
 #define XFS_INODE2_METADATA 0x20u

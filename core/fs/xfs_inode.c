@@ -7,6 +7,13 @@
 #define NSEC_PER_SEC  1000000000u
 #define BIGTIME_EPOCH ((int64_t)1 << 31) /* bigtime counts from that many seconds before 1970 */
 
+/*
+ * With these, data is overwritten in place. What is not known here forbids writing, by the meaning
+ * of "compatible with reading only".
+ */
+#define RO_COMPAT_WRITABLE                                                                         \
+    (XFS_RO_COMPAT_FINOBT | XFS_RO_COMPAT_RMAPBT | XFS_RO_COMPAT_REFLINK | XFS_RO_COMPAT_INOBTCNT)
+
 #define INODE_DAMAGED(msg_, a_, b_) ERR_AT(ERR_FS_DAMAGED, where, msg_, a_, b_)
 
 /* Is the inode what the number says? */
@@ -87,6 +94,8 @@ static struct err fill(const struct xfs *x, const struct xfs_disk_inode *di, uin
     out->type = node_type_of(out->mode);
     out->size_bytes = be64(di->size);
     out->mtime = mtime(x, di);
+    xn->flags = be16(di->flags);
+    xn->flags2 = flags2(x, di);
     xn->realtime = out->type == NODE_FILE && (be16(di->flags) & XFS_INODE_REALTIME);
     if (out->mode == 0 || nr_links == 0)
         return INODE_DAMAGED("inode %a is in use by a directory, but is free", out->ino, 0);
@@ -121,6 +130,28 @@ struct err xfs_get_node(struct fs *fs, struct arena *a, uint64_t ino, struct nod
     xn->arena = a;
     xn->where = where;
     return fill(x, di, where, out, xn);
+}
+
+struct err xfs_may_overwrite(struct fs *fs, struct node *n, uint64_t off_bytes)
+{
+    const struct xfs *x = xfs_of(fs);
+    const struct xfs_node *xn = xfs_node_of(n);
+    uint32_t unknown = x->ro_compat & ~(uint32_t)RO_COMPAT_WRITABLE;
+
+    (void)off_bytes;
+    if (unknown != 0)
+        return ERR1(ERR_REFUSED, "the XFS has features (%A) with which it must not be written to",
+                    unknown);
+    if (x->read_only)
+        return ERR(ERR_REFUSED, "the XFS is marked as one that is only read");
+    if (xn->realtime)
+        return ERR(ERR_REFUSED, "a real-time file of XFS");
+    if (xn->flags2 & XFS_INODE2_REFLINK)
+        return ERR(ERR_REFUSED,
+                   "the file shares blocks with a copy of it (reflink); write it anew");
+    if (xn->flags & (XFS_INODE_IMMUTABLE | XFS_INODE_APPEND))
+        return ERR(ERR_REFUSED, "the file is protected against changes (chattr +i or +a)");
+    return OK;
 }
 
 /* ---- symbolic links ----------------------------------------------------------------------------

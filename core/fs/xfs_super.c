@@ -129,6 +129,7 @@ static struct err read_features(struct xfs *x, const struct xfs_disk_super *sb)
     if (nr != 4 && nr != 5)
         return ERR1(ERR_REFUSED, "XFS of version %a is not read", nr);
     x->v5 = nr == 5;
+    x->read_only = (sb->flags[0] & XFS_SUPER_READONLY) != 0;
     x->ascii_ci = (x->version & XFS_VERSION_ASCII_CI) != 0;
     x->ftype = (x->features2 & XFS_FEATURE2_FTYPE) != 0;
     memcpy(x->uuid, sb->uuid, sizeof(x->uuid));
