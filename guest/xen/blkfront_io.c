@@ -101,10 +101,26 @@ static struct err part_error(const struct blkfront *b, const struct blk_part *pa
                 code);
 }
 
+static void say_no_flush(struct blkfront *b)
+{
+    char line[160];
+    struct text t = text_on(line, sizeof(line));
+
+    if (b->said_no_flush)
+        return;
+    b->said_no_flush = true;
+    text_str(&t, b->vbd.disk.name);
+    text_str(&t, ": its back end cannot flush a cache: when a write is safe is the host's affair");
+    log_line(b->log, line);
+}
+
 static void part_done(struct blkfront *b, struct blk_part *part, int status)
 {
     struct disk_req *req = part->req;
-    bool good = status == BLKIF_RSP_OKAY;
+    /* What a back end offers its device may not have: it says so when it is asked for the first
+     * time. */
+    bool no_flush = req->op == DISK_FLUSH && status == BLKIF_RSP_EOPNOTSUPP;
+    bool good = status == BLKIF_RSP_OKAY || no_flush;
     struct err e = blk_part_reclaim(b, part, good && req->op == DISK_READ);
 
     if (failed(e)) {
@@ -115,6 +131,10 @@ static void part_done(struct blkfront *b, struct blk_part *part, int status)
     if (!good) {
         leave_queue(b, req);
         record_failure(req, part_error(b, part, status));
+    }
+    if (no_flush) {
+        b->flush_cache = b->flush_barrier = false;
+        say_no_flush(b);
     }
     blk_part_put(b, part);
     if (--req->pending_parts == 0 &&
@@ -213,7 +233,7 @@ static void blk_submit(struct disk *d, struct disk_req *req)
         return;
     }
     if (req->op == DISK_FLUSH && !b->flush_cache && !b->flush_barrier) {
-        /* A back end without either has no cache to flush. */
+        say_no_flush(b);
         finish(b, req);
         return;
     }

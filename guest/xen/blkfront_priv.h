@@ -109,6 +109,7 @@ struct blkfront {
     bool cdrom, empty;
     bool keep_protocol; /* the toolstack wrote that node */
     bool flush_cache, flush_barrier;
+    bool said_no_flush;
     bool offer_persistent; /* we said that we can */
     bool persistent;       /* both sides can */
     bool indirect;         /* the back end takes requests with a page of segments */
