@@ -27,25 +27,31 @@ static const char help_text[] =
     "  --disk IMG       one more disk; may be repeated. IMAGE is (hd0), these are (hd1), ...\n"
     "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
     "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
+    "  --menu           only the menu: what its lines say, and which of them have no effect.\n"
+    "                   Opens no kernel. IMAGE may also be a menu, as a file of its own\n"
     "  --json           one JSON object on standard output\n"
     "  -v, --verbose    say what the fence is made of behind which the image is read\n"
     "\n"
-    "Exit status: 0 it boots with nobody at the console, 1 it would not boot, 2 wrong arguments,\n"
-    "an image that cannot be read, or a failed write.\n";
+    "Exit status: 0 it boots with nobody at the console (--menu: there is an entry), 1 it would "
+    "not\n"
+    "boot (--menu: no entry, or no menu), 2 wrong arguments, an image that cannot be read, or a\n"
+    "failed write.\n";
 
 struct inspect_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
     uint32_t nr_disks, sector_bytes;
-    bool hd00, json, verbose;
+    bool hd00, json, menu, verbose;
+    const char *about_disks; /* the last option that is; NULL: none */
 };
 
-enum { OPT_DISK = 1, OPT_LAYOUT, OPT_SECTOR, OPT_JSON, OPT_HELP };
+enum { OPT_DISK = 1, OPT_LAYOUT, OPT_SECTOR, OPT_JSON, OPT_MENU, OPT_HELP };
 
 static const struct option options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"layout", required_argument, NULL, OPT_LAYOUT},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
+    {"menu", no_argument, NULL, OPT_MENU},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -55,6 +61,7 @@ static bool one_option(struct inspect_options *o, int opt)
 {
     switch (opt) {
     case OPT_DISK:
+        o->about_disks = "--disk";
         if (o->nr_disks == MACHINE_DISKS_MAX) {
             usage_error("at most %d disks are possible", MACHINE_DISKS_MAX);
             return false;
@@ -62,6 +69,7 @@ static bool one_option(struct inspect_options *o, int opt)
         o->disks[o->nr_disks++] = optarg;
         return true;
     case OPT_LAYOUT:
+        o->about_disks = "--layout";
         if (strcmp(optarg, "hd0") != 0 && strcmp(optarg, "hd00") != 0) {
             usage_error("--layout is hd0 or hd00, not \"%s\"", optarg);
             return false;
@@ -69,12 +77,16 @@ static bool one_option(struct inspect_options *o, int opt)
         o->hd00 = strcmp(optarg, "hd00") == 0;
         return true;
     case OPT_SECTOR:
+        o->about_disks = "--sector-size";
         return machine_sector_size(optarg, &o->sector_bytes);
     case OPT_JSON:
         o->json = true;
         return true;
     case 'v':
         o->verbose = true;
+        return true;
+    case OPT_MENU:
+        o->menu = true;
         return true;
     default:
         return false;
@@ -141,12 +153,45 @@ struct job {
     struct report r;
 };
 
+/* --menu with a menu as a file, not a disk image? False with *error: that was said. */
+static bool is_menu_file(struct job *job, bool *error)
+{
+    const struct inspect_options *o = &job->o;
+    struct report *r = &job->r;
+    const char *why = NULL;
+
+    r->arena = r->log.arena = r->search.arena = &job->machine.arena;
+    if (inspect_menu_file(r, job->machine.disks[0].fd, o->disks[0], &why) && o->about_disks != NULL)
+        why = report_printf(r, "%s is about disks, but %s is a menu", o->about_disks,
+                            name_text(r, o->disks[0]));
+    if (why != NULL)
+        usage_error("%s", why);
+    *error = why != NULL;
+    return r->has_menu;
+}
+
+static int menu_work(struct job *job)
+{
+    bool error, good;
+
+    if (!is_menu_file(job, &error) && !error && !start_disks(&job->r, &job->o, &job->machine))
+        return INSPECT_UNUSABLE;
+    if (error)
+        return INSPECT_UNUSABLE;
+    good = inspect_menu(&job->r, job->o.json);
+    if (!flush_stdout())
+        return INSPECT_UNUSABLE;
+    return good ? INSPECT_BOOTS : INSPECT_DOES_NOT_BOOT;
+}
+
 /* Behind the fence. */
 static int look_work(void *ctx)
 {
     struct job *job = ctx;
     struct report *r = &job->r;
 
+    if (job->o.menu)
+        return menu_work(job);
     if (!start_disks(r, &job->o, &job->machine))
         return INSPECT_UNUSABLE;
     inspect_look(r);

@@ -7,6 +7,7 @@
  *   inspect_kernel.c   one kernel, with what the guest does to it short of starting it
  *   inspect_initrd.c   one initrd
  *   inspect_doubts.c   what would not stop the loader, but may stop the kernel
+ *   inspect_menu.c     --menu: what the menu's lines say, no file of it opened
  *   inspect_text.c     the report for people
  *   inspect_json.c     the report as one JSON object
  *
@@ -135,6 +136,20 @@ const char *advice(enum err_code code);
 /* r->disks[].path, format and disk, r->vols and r->hd00 are set: find out everything else. */
 void inspect_look(struct report *r);
 
+/*
+ * The menu alone: found, parsed, its settings made; what cannot be understood there is a problem of
+ * the report. r->file is set already when r->has_menu is. False: there is no entry.
+ */
+bool inspect_read_menu(struct report *r);
+
+/*
+ * --menu: is the file a menu, not a disk image? Then it becomes r->file. False with *why set: it
+ * cannot be read.
+ */
+bool inspect_menu_file(struct report *r, int fd, const char *path, const char **why);
+/* --menu: print what the lines of the menu say. False: there is nothing to boot in it. */
+bool inspect_menu(struct report *r, bool as_json);
+
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f);
 struct initrd_report inspect_initrd(struct report *r, const char *name, struct file *f);
 void inspect_doubts(struct report *r, uint32_t entry);
@@ -153,5 +168,14 @@ const struct disk_report *report_device(const struct report *r, uint32_t n);
 
 void inspect_print(struct report *r);
 void inspect_json(struct report *r);
+
+/* Parts of these two that --menu shows as well. */
+struct json;
+void print_row(const char *label, const char *text);
+void print_menu(struct report *r);
+void print_problems(struct report *r);
+void put_lines(struct json *j, const char *key, const struct lines *lines);
+void put_menu(struct json *j, const struct report *r);
+void put_problems(struct json *j, const struct report *r);
 
 #endif

@@ -152,7 +152,7 @@ static void put_groups(struct json *j, const struct report *r)
     json_end_list(j);
 }
 
-static void put_lines(struct json *j, const char *key, const struct lines *lines)
+void put_lines(struct json *j, const char *key, const struct lines *lines)
 {
     json_list(j, key);
     for (size_t i = 0; i < lines->nr; i++)
@@ -160,7 +160,7 @@ static void put_lines(struct json *j, const char *key, const struct lines *lines
     json_end_list(j);
 }
 
-static void put_menu(struct json *j, const struct report *r)
+void put_menu(struct json *j, const struct report *r)
 {
     const struct menu_settings *s = &r->settings;
 
@@ -267,7 +267,7 @@ static void put_entries(struct json *j, struct report *r)
     json_end_list(j);
 }
 
-static void put_problems(struct json *j, const struct report *r)
+void put_problems(struct json *j, const struct report *r)
 {
     json_list(j, "problems");
     for (size_t i = 0; i < r->nr_problems; i++) {

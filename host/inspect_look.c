@@ -356,32 +356,40 @@ static void no_menu(struct report *r, struct err e, const char *subject)
                                  what_to_do[0] != '\0' ? "; " : "", what_to_do));
 }
 
-static void look_at_menu(struct report *r)
+bool inspect_read_menu(struct report *r)
 {
     struct lines complaints = {.arena = r->arena};
     const struct log search = {.ctx = &r->search, .line = lines_add};
     const struct log settings = {.ctx = &complaints, .line = lines_add};
     char subject[SUBJECT_MAX] = "";
-    struct err e =
-        menu_locate(&r->file, r->vols, NULL, r->hd00, r->arena, &search, subject, sizeof(subject));
+    struct err e = OK;
 
+    if (!r->has_menu)
+        e = menu_locate(&r->file, r->vols, NULL, r->hd00, r->arena, &search, subject,
+                        sizeof(subject));
     if (failed(e)) {
         no_menu(r, e, subject);
-        return;
+        return false;
     }
     r->has_menu = true;
     e = menu_parse(&r->menu, r->file.text, r->file.len, r->arena, &settings);
     if (failed(e)) {
         no_menu(r, e, r->file.name);
-        return;
+        return false;
     }
     menu_settings(&r->menu, &r->settings, &settings);
     for (size_t i = 0; i < complaints.nr; i++)
         report_problem(r, PROBLEM_DOUBT, NO_ENTRY, complaints.text[i]);
-    if (r->menu.nr_entries == 0) {
-        no_menu(r, ERR(ERR_NO_MENU, "the file has no `title' line; write an entry"), r->file.name);
+    if (r->menu.nr_entries > 0)
+        return true;
+    no_menu(r, ERR(ERR_NO_MENU, "the file has no `title' line; write an entry"), r->file.name);
+    return false;
+}
+
+static void look_at_menu(struct report *r)
+{
+    if (!inspect_read_menu(r))
         return;
-    }
     r->entries = report_alloc(r, r->menu.nr_entries, sizeof(*r->entries));
     struct boot_request *req = report_alloc(r, 1, sizeof(*req));
 

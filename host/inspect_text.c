@@ -11,7 +11,7 @@
 #define SHOWN_ENTRIES 64 /* more are counted; --json has all of them */
 
 /* One line: `label` in the left column where it begins something, "" where it goes on. */
-static void row(const char *label, const char *text)
+void print_row(const char *label, const char *text)
 {
     printf("%-10s%s\n", label, text);
 }
@@ -65,9 +65,9 @@ static void print_disks(struct report *r)
             table = d->table->nr_parts == 0
                         ? "no partitions"
                         : report_printf(r, "%s partition table", d->table->scheme);
-        row(i == 0 ? "disk" : "",
-            report_printf(r, "(hd%u) %s, %s, %s, %s", i, name_text(r, d->path), d->format,
-                          size_text(r, d->disk->size_bytes), table));
+        print_row(i == 0 ? "disk" : "",
+                  report_printf(r, "(hd%u) %s, %s, %s, %s", i, name_text(r, d->path), d->format,
+                                size_text(r, d->disk->size_bytes), table));
         for (size_t j = 0; j < d->nr_volumes; j++)
             print_volume(r, &d->volumes[j]);
     }
@@ -93,13 +93,13 @@ static void print_arrays(struct report *r)
         const struct disk_report *d = report_device(r, a->volume);
         const char *name = vol_text(r, (struct vol_id){a->volume, VOL_WHOLE});
 
-        row(label,
-            d->disk == NULL
-                ? report_printf(r, "%s metadata %s: %s", name, md_version_name(a->version),
-                                d->error)
-                : report_printf(r, "%s RAID1, metadata %s, %s, %u of %u members: %s", name,
-                                md_version_name(a->version), size_text(r, d->disk->size_bytes),
-                                a->nr_used, a->nr_disks, array_members(r, a)));
+        print_row(label, d->disk == NULL
+                             ? report_printf(r, "%s metadata %s: %s", name,
+                                             md_version_name(a->version), d->error)
+                             : report_printf(r, "%s RAID1, metadata %s, %s, %u of %u members: %s",
+                                             name, md_version_name(a->version),
+                                             size_text(r, d->disk->size_bytes), a->nr_used,
+                                             a->nr_disks, array_members(r, a)));
         for (size_t j = 0; j < d->nr_volumes; j++)
             print_volume(r, &d->volumes[j]);
         label = "";
@@ -138,7 +138,7 @@ static void print_groups(struct report *r)
                                  vg->pvs[i].disk != NULL ? "" : "missing ",
                                  vg->pvs[i].disk != NULL ? vg->pvs[i].disk->name : id);
         }
-        row(label, name_text(r, text));
+        print_row(label, name_text(r, text));
         for (uint32_t i = 0; i < r->nr_named; i++) {
             if (vols_lv(r->vols, r->named[i].number, vg) != NULL)
                 print_logical(r, &r->named[i]);
@@ -150,13 +150,13 @@ static void print_groups(struct report *r)
 /* ---- menu and entries -------------------------------------------------------------------------
  */
 
-static void print_menu(struct report *r)
+void print_menu(struct report *r)
 {
     const struct menu_settings *s = &r->settings;
 
     /* With a menu the last line says where it was found; what comes before are bad files. */
     for (size_t i = 0; i + (r->has_menu ? 1 : 0) < r->search.nr; i++)
-        row(i == 0 ? "search" : "", name_text(r, r->search.text[i]));
+        print_row(i == 0 ? "search" : "", name_text(r, r->search.text[i]));
     if (!r->has_menu)
         return;
     printf("%-10s%s, %s: %u %s, default %u, ", "menu", name_text(r, r->file.name),
@@ -238,8 +238,8 @@ static void print_entry(struct report *r, uint32_t n)
     const char *verdict = e->boots ? n == r->boots ? "boots" : "could boot" : "does not boot";
     uint32_t first = e->kernel != NULL ? first_with_kernel(r, e->kernel) : n;
 
-    row(n == 0 ? "entries" : "", report_printf(r, "%s%-2u%s: %s", n == r->boots ? "> " : "  ", n,
-                                               name_text(r, e->entry->title), verdict));
+    print_row(n == 0 ? "entries" : "", report_printf(r, "%s%u %s: %s", n == r->boots ? "> " : "  ",
+                                                     n, name_text(r, e->entry->title), verdict));
     if (e->kernel != NULL) {
         if (first == n)
             print_kernel(r, e->kernel);
@@ -276,7 +276,15 @@ static void print_built_in(struct report *r)
         for (uint32_t n = 0; (name = built_in[i].name(n)) != NULL; n++)
             text = report_printf(r, "%s%s%s", text, n > 0 ? ", " : i > 0 ? "; " : "", name);
     }
-    row("built in", text);
+    print_row("built in", text);
+}
+
+void print_problems(struct report *r)
+{
+    for (size_t i = 0; i < r->nr_problems; i++)
+        print_row(i == 0 ? "problems" : "",
+                  report_printf(r, "%s %s", r->problems[i].severity == PROBLEM_STOPS ? "!" : "-",
+                                r->problems[i].text));
 }
 
 void inspect_print(struct report *r)
@@ -287,16 +295,14 @@ void inspect_print(struct report *r)
     print_menu(r);
     print_entries(r);
     for (size_t i = 0; i < r->log.nr; i++)
-        row(i == 0 ? "log" : "", r->log.text[i]);
-    for (size_t i = 0; i < r->nr_problems; i++)
-        row(i == 0 ? "problems" : "",
-            report_printf(r, "%s %s", r->problems[i].severity == PROBLEM_STOPS ? "!" : "-",
-                          r->problems[i].text));
+        print_row(i == 0 ? "log" : "", r->log.text[i]);
+    print_problems(r);
     print_built_in(r);
     if (r->boots == NO_ENTRY)
-        row("result", "would not boot");
+        print_row("result", "would not boot");
     else
-        row("result", report_printf(r, "boots entry %u%s, %s", r->boots,
-                                    r->boots == r->settings.default_entry ? "" : " (fallback)",
-                                    name_text(r, r->entries[r->boots].kernel->name)));
+        print_row("result",
+                  report_printf(r, "boots entry %u%s, %s", r->boots,
+                                r->boots == r->settings.default_entry ? "" : " (fallback)",
+                                name_text(r, r->entries[r->boots].kernel->name)));
 }

@@ -346,9 +346,80 @@ def many_entries_are_all_looked_at(box):
     check(r["entries"][1999]["command_line"], "root=/dev/a 1999")
 
 
+def the_menu_alone_is_its_lines(box):
+    menu = ("timeout 3\nfallback 9 x\nsplashimage /s\nkernel /boot/lost\n"
+            "title A\n root (hd7)\n kernel --type=linux /boot/gone  a=b  c\n initrd /i1 /i2\n"
+            " initrd /i3\n quiet\n kernle /x\n timeout 1\n boot\n initrd /late\n"
+            "title B\nkernel /xen.gz dom0_mem=1\nmodule /k  root=/dev/a\nmodule /i\n"
+            "title C\nkernel /first\ninitrd /lost\nkernel /k %s\n" % ("x" * 4096))
+    (box.path / "menu.lst").write_text(menu)
+    status, r, err = inspect("--menu", box.path / "menu.lst")
+    check((status, err, r["menu"]["file"], r["menu"]["timeout"], r["menu"]["fallback"]),
+          (0, "", str(box.path / "menu.lst"), 3, []))
+    check([(c["line"], c["command"], c["status"]) for c in r["settings"]],
+          [(1, "timeout", "used"), (2, "fallback", "wrong"), (3, "splashimage", "ignored"),
+           (4, "kernel", "misplaced")])
+    check_said([r["settings"][1]["reason"]], "a list of entry numbers is wanted")
+    a, b, c = r["entries"]
+    check([a[k] for k in ("number", "title", "line", "root", "kernel", "arguments", "initrds")],
+          [0, "A", 5, "(hd7)", "/boot/gone", "a=b  c", ["/i1", "/i2", "/i3"]])
+    check([(x["line"], x["command"], x["status"]) for x in a["commands"]],
+          [(6, "root", "used"), (7, "kernel", "used"), (8, "initrd", "used"), (9, "initrd", "used"),
+           (10, "quiet", "ignored"), (11, "kernle", "unknown"), (12, "timeout", "misplaced"),
+           (13, "boot", "used"), (14, "initrd", "not reached")])
+    check((b["kernel"], b["arguments"], b["modules"]),
+          ("/xen.gz", "dom0_mem=1", [{"file": "/k", "arguments": "root=/dev/a"},
+                                     {"file": "/i", "arguments": ""}]))
+    check((c["kernel"], len(c["arguments"]), c["initrds"], c["root"]), ("/k", 4096, [], None))
+    check_said(problems(r, "stops"), "entry 0, line 11: `kernle': unknown command; the entry fails")
+    check_said(problems(r, "stops"), "entry 2: a kernel command line of 4096 bytes; Xen passes at "
+                                     "most 4095")
+    check_said(problems(r, "doubt"), "menu line 2: `fallback': Error")
+    # The same, for people, and as the menu of a disk.
+    text = subprocess.run([PVBOOT, "inspect", "--menu", str(box.path / "menu.lst")],
+                          stdout=subprocess.PIPE).stdout.decode().splitlines()
+    check_said(text, "splashimage /s  (line 3: ignored, ")
+    check_said(text, "0 A  (line 5)")
+    check_said(text, "initrd    /i3")
+    check_said(text, "initrd /late  (line 14: not reached)")
+    check_said(text, "- menu line 2: `fallback': Error")
+    status, disk, _ = inspect("--menu", box.image({"boot/grub/menu.lst": menu}))
+    check((status, disk["menu"]["file"]), (0, "(hd0)/boot/grub/menu.lst"))
+    check([disk[k] for k in ("settings", "entries", "problems")],
+          [r[k] for k in ("settings", "entries", "problems")])
+
+
+def a_menu_file_is_told_from_a_disk(box):
+    image = box.image({"boot/grub/menu.lst": "title disk\nkernel /k\n"})
+    part = box.partitioned(image, "part.img")
+    for name, content, status, titles in (
+            ("bom", b"\xef\xbb\xbftitle \xc3\xa9\r\nkernel /k\r\n", 0, ["\u00e9"]),
+            ("nuls", b"title x\nkernel /k\n" + bytes(5000), 0, ["x"]),
+            ("escape", b"title \x1b[1mx\nkernel /k\n", 0, ["\x1b[1mx"]),
+            ("untitled", b"timeout 3\n", 1, []),
+            ("none", b"", 1, []),
+            ("blank", bytes(1 << 20), 1, []),
+            ("binary", b"title x\n\x01\x02" * 100, 1, []),
+            ("large", b"title x\n" + b"#\n" * (2 << 20), 1, []),
+            ("disk", image.read_bytes(), 0, ["disk"]),
+            ("part", part.read_bytes(), 0, ["disk"])):
+        (box.path / name).write_bytes(content)
+        got, r, err = inspect("--menu", box.path / name)
+        check((name, got, [e["title"] for e in r["entries"]], err), (name, status, titles, ""))
+        check((name, r["menu"] is None), (name, name in ("blank", "binary")))
+        if status:
+            check_said(problems(r), {"large": "a menu of 4194312 bytes; at most 4194304 are read",
+                                     "blank": "No menu found", "binary": "No menu found"}
+                       .get(name, "no `title' line"))
+
+
 def wrong_use_is_one_sentence(box):
     image = box.image({"x": "y"})
-    for args in ([], ["--nonsense", image], ["--disk"], ["--layout", "hd1", image], [image, image],
+    (box.path / "menu.lst").write_text("title x\nkernel /k\n")
+    for args in ([], ["--nonsense", image], ["--menu"], ["--menu", box.path / "absent"],
+                 ["--menu", box.path], ["--menu", "--disk", image, box.path / "menu.lst"],
+                 ["--menu", "--layout", "hd00", box.path / "menu.lst"], ["--menu=x", image],
+                 [box.path / "menu.lst", image], ["--disk"], ["--layout", "hd1", image], [image, image],
                  [box.path / "absent"], [box.path], ["--disk", box.path / "absent", image]):
         status, r, err = inspect(*args)
         check((status, r, err.count("\n"), err.startswith("pvboot: ")), (2, None, 1, True))
@@ -380,7 +451,8 @@ def a_name_does_not_steer_the_terminal(box):
                                  **{name: "no kernel", "\x1b[2J": "no initrd"}))
     # A name that stands for nothing: ls has to complain about it.
     box.tool("debugfs", "-w", "-R", "clri /boot/\x1b[2J", image)
-    for args in (["inspect", image], ["inspect", "--json", image], ["ls", "-R", image, "/"],
+    for args in (["inspect", image], ["inspect", "--json", image], ["inspect", "--menu", image],
+                 ["ls", "-R", image, "/"],
                  ["cat", image, "/boot/" + name + "/x"], ["cat", image, "/boot/\x1b[2J"],
                  ["ls", box.path / "\x1b[2J", "/"]):
         r = subprocess.run([PVBOOT, *map(str, args)], stdout=subprocess.PIPE,
@@ -395,6 +467,7 @@ def a_name_does_not_steer_the_terminal(box):
 def a_failed_write_is_an_error(box):
     image = box.image(boot_files("timeout 0\ntitle x\nkernel /boot/k root=/dev/a\n"))
     for args in (["inspect", image], ["inspect", "--json", image], ["inspect", "--help"],
+                 ["inspect", "--menu", image], ["inspect", "--menu", "--json", image],
                  ["ls", image, "/boot"], ["ls", "--help"], ["cat", image, "/boot/k"],
                  ["cat", "--help"]):
         with open("/dev/full", "wb") as full:
