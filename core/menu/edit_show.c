@@ -72,7 +72,7 @@ static size_t room(const struct editor *ed)
 {
     size_t taken = strlen(ed->opt->prompt) + 1;
 
-    return SCREEN_COLS > taken + ROOM_MIN ? SCREEN_COLS - taken : ROOM_MIN;
+    return screen_cols(ed->sc) > taken + ROOM_MIN ? screen_cols(ed->sc) - taken : ROOM_MIN;
 }
 
 /* Scroll so that column `cursor` of the line is neither under a mark nor outside. */
