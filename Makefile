@@ -63,6 +63,7 @@ GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
 HOST_CMD     := main.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
                 run.c run_options.c run_tty.c hostcmd.c \
+                extract.c extract_pygrub.c extract_files.c extract_work.c \
                 inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c \
                 inspect_text.c inspect_json.c
 

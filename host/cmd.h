@@ -2,7 +2,8 @@
 /*
  * Sub-commands of `pvboot`. Each gets its own arguments (argv[0] is its name) and returns the
  * exit status: 0 is success everywhere. The statuses below are those of `run` and `host`; `ls` and
- * `cat` share 0 and 1 and have EXIT_FILES_ERROR of files.h; those of `inspect` are in inspect.c.
+ * `cat` share 0 and 1 and have EXIT_FILES_ERROR of files.h; those of `inspect` and
+ * `extract` are their own.
  */
 #ifndef PVBOOT_HOST_CMD_H
 #define PVBOOT_HOST_CMD_H
@@ -23,6 +24,7 @@ int cmd_host(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_cat(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
+int cmd_extract(int argc, char **argv);
 
 /* One sentence on standard error, behind "pvboot: "; returns EXIT_USAGE. */
 __attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `pvboot`: finds the sub-command and hands over. */
 #include "host/cmd.h"
+#include "host/extract.h"
 #include "host/fence.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ static const struct command {
     {"inspect", cmd_inspect, "tell what an image would boot, and why"},
     {"ls", cmd_ls, "list files in a disk image"},
     {"cat", cmd_cat, "write a file of a disk image to standard output"},
+    {"extract", cmd_extract, "write the kernel, initrd and command line that would boot"},
     {"host", cmd_host, "start the Xen host and take commands (for tests and tools)"},
 };
 
@@ -75,7 +77,12 @@ static int help(FILE *f)
 
 int main(int argc, char **argv)
 {
+    const char *slash = strrchr(argc > 0 ? argv[0] : "", '/');
+
     fence_standard_files();
+    /* Under this name it is a boot loader program of a toolstack. */
+    if (argc > 0 && strcmp(slash != NULL ? slash + 1 : argv[0], "pvboot-extract") == 0)
+        return extract_pygrub(argc, argv);
     if (argc < 2)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
