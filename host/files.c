@@ -220,7 +220,7 @@ static int cat_work(void *ctx)
     if (!machine_start(&job->m, job->o.sector_bytes) ||
         !machine_find(&job->m, job->o.path, &vol, &f.fs, &path, &f.node))
         return finish(false);
-    struct err e = OK;
+    struct err e;
 
     if (f.node.type == NODE_FILE)
         e = each_piece(&f, write_piece, NULL);

@@ -12,6 +12,7 @@ install: host images
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pvboot share/pvboot/xenhost share/man/man1 \
 	    share/man/man5)
 	install -m 755 $(BUILD)/pvboot $(DESTDIR)$(PREFIX)/bin/
+	ln -sf pvboot $(DESTDIR)$(PREFIX)/bin/pvboot-extract
 	install -m 644 $(GUEST_IMAGE) $(GUEST_IMAGE).gz $(DESTDIR)$(PREFIX)/lib/pvboot/
 	install -m 755 host/xenhost/*.sh $(DESTDIR)$(PREFIX)/share/pvboot/xenhost/
 	install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1/

@@ -12,91 +12,17 @@ import gzip
 import json
 import lzma
 import os
-import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from box import MIB, Box, check, check_said, cpio, kernel  # noqa: E402
+
 PVBOOT = str(Path(sys.argv[1]).resolve())
-MIB = 1 << 20
 MENU = "timeout 0\nfallback 1\n"
-
-
-def note(kind, content):
-    pad = b"\0" * (-len(content) % 4)
-    return struct.pack("<III", 4, len(content), kind) + b"Xen\0" + content + pad
-
-
-def kernel(bits=64, notes=True, features="!writable_page_tables"):
-    """An ELF file with one segment at 16 MiB and Xen's notes."""
-    base, paddr = 0xFFFFFFFF80000000, 16 * MIB
-    body = b"\xf4" * 4096
-    text = b""
-    if notes:
-        text = (note(6, b"test\0") + note(7, b"1.0\0") + note(5, b"xen-3.0\0") +
-                note(8, b"generic\0") + note(3, struct.pack("<Q", base)) +
-                note(1, struct.pack("<Q", base + paddr)) + note(10, features.encode() + b"\0"))
-    off, notes_off = 0x1000, 0x2000
-    load = (off, base + paddr, paddr, len(body), len(body))
-    ident = b"\x7fELF" + bytes([2 if bits == 64 else 1, 1, 1]) + bytes(9)
-    if bits == 64:
-        head = ident + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, base + paddr, 64, 0, 0, 64, 56, 2,
-                                   64, 0, 0)
-        head += struct.pack("<IIQQQQQQ", 1, 5, *load, 4096)
-        head += struct.pack("<IIQQQQQQ", 4, 4, notes_off, 0, 0, len(text), len(text), 4)
-    else:
-        head = ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, paddr, 52, 0, 0, 52, 32, 1, 40, 0, 0)
-        head += struct.pack("<IIIIIIII", 1, off, paddr, paddr, len(body), len(body), 5, 4096)
-    return (head.ljust(off, b"\0") + body).ljust(notes_off, b"\0") + text
-
-
-def cpio(*names):
-    """A newc archive of empty files."""
-    out = b""
-    for name in list(names) + ["TRAILER!!!"]:
-        n = name.encode() + b"\0"
-        out += b"070701" + b"".join(b"%08x" % v for v in
-                                    (1, 0o100644, 0, 0, 1, 0, 0, 0, 0, 0, 0, len(n), 0))
-        out += n
-        out += b"\0" * (-len(out) % 4)
-    return out
-
-
-class Box:
-    """A temporary folder with images in it."""
-
-    def __init__(self):
-        self.dir = tempfile.TemporaryDirectory(prefix="pvboot-inspect-")
-        self.path = Path(self.dir.name)
-
-    def tool(self, *args):
-        env = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-        r = subprocess.run([str(a) for a in args], env=env, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT)
-        if r.returncode:
-            raise RuntimeError("%s: %s" % (args[0], r.stdout.decode("latin-1")))
-
-    def image(self, files, name="disk.img", options=()):
-        root = self.path / (name + ".root")
-        for path, content in files.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(content.encode("latin-1") if isinstance(content, str)
-                                      else content)
-        out = self.path / name
-        self.tool("mke2fs", "-q", "-F", "-t", "ext4", "-L", "root", *options, "-d", root, out, "8M")
-        return out
-
-    def partitioned(self, fs, name):
-        """The file system as the first of two partitions; the second is empty."""
-        table = bytearray(512)
-        for i, start in enumerate((2048, 2048 + 8 * 2048)):
-            table[446 + 16 * i:462 + 16 * i] = struct.pack("<B3xB3xII", 0x80 if i == 0 else 0, 0x83,
-                                                           start, 8 * 2048)
-        table[510:] = b"\x55\xaa"
-        out = self.path / name
-        out.write_bytes(bytes(table).ljust(MIB, b"\0") + fs.read_bytes() + b"\0" * (8 * MIB))
-        return out
 
 
 def inspect(*args):
@@ -115,16 +41,6 @@ def boot_files(menu, **more):
 
 def problems(report, severity=None):
     return [p["text"] for p in report["problems"] if severity in (None, p["severity"])]
-
-
-def check(got, want):
-    if got != want:
-        raise AssertionError("%r, expected %r" % (got, want))
-
-
-def check_said(texts, want):
-    if not any(want in t for t in texts):
-        raise AssertionError("%r is not in %r" % (want, texts))
 
 
 def tells_everything_about_a_good_disk(box):
