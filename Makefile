@@ -81,6 +81,8 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
 
+UNIT         += tests/unit/test_screen.c
+UNIT_SUPPORT += grid.c
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)

@@ -38,19 +38,66 @@ static void append(char *buf, size_t cap, const char *s, size_t len)
 static void term_put(void *ctx, const char *s, size_t len)
 {
     struct term *t = ctx;
+    size_t half = sizeof(t->out) / 2;
 
+    t->nr_out += len;
+    if (t->grid != NULL) {
+        grid_put(t->grid, s, len);
+        if (strlen(t->out) + len >= sizeof(t->out) && len < half) {
+            size_t used = strlen(t->out);
+
+            memmove(t->out, t->out + used - half, half);
+            t->out[half] = '\0';
+        }
+    }
     append(t->out, sizeof(t->out), s, len);
+}
+
+/* The terminal was asked where its cursor is. */
+static void begin_answer(struct term *t)
+{
+    if (t->grid == NULL || !t->grid->asked)
+        return;
+    t->grid->asked = false;
+    if (t->answer_ms == TERM_SILENT)
+        return;
+    snprintf(t->answer, sizeof(t->answer), "\033[%u;%uR", t->grid->asked_row, t->grid->asked_col);
+    t->nr_answered = 0;
+    t->answer_at_ms = t->now_ms + t->answer_ms;
+}
+
+/* The next byte of the answer that is due until then; -1: none. */
+static int answer_byte(struct term *t, uint64_t until_ms)
+{
+    if (t->answer[t->nr_answered] == '\0' || t->answer_at_ms > until_ms)
+        return -1;
+    if (t->answer_at_ms > t->now_ms)
+        t->now_ms = t->answer_at_ms;
+    return (unsigned char)t->answer[t->nr_answered++];
 }
 
 static int term_get(void *ctx, uint32_t timeout_ms)
 {
     struct term *t = ctx;
     const struct key *key = t->keys;
+    uint64_t until_ms = t->now_ms + timeout_ms;
+    int c;
 
-    if (key != NULL && key->bytes != NULL && key->at_ms <= t->now_ms + timeout_ms) {
+    begin_answer(t);
+    if (t->waits != NULL && timeout_ms >= 1000)
+        t->waits(t->waits_of);
+    /* A key that has begun comes whole before an answer. */
+    if (t->nr_bytes_read == 0) {
+        bool key_first = key != NULL && key->bytes != NULL && key->at_ms < t->answer_at_ms;
+
+        c = answer_byte(t, key_first && key->at_ms < until_ms ? key->at_ms : until_ms);
+        if (c >= 0)
+            return c;
+    }
+    if (key != NULL && key->bytes != NULL && key->at_ms <= until_ms) {
         if (key->at_ms > t->now_ms)
             t->now_ms = key->at_ms;
-        int c = (unsigned char)key->bytes[t->nr_bytes_read++];
+        c = (unsigned char)key->bytes[t->nr_bytes_read++];
 
         if (key->bytes[t->nr_bytes_read] == '\0') {
             t->keys++;
@@ -60,7 +107,7 @@ static int term_get(void *ctx, uint32_t timeout_ms)
     }
     if (t->gone_at_end && (key == NULL || key->bytes == NULL))
         return SESSION_GONE;
-    t->now_ms += timeout_ms;
+    t->now_ms = until_ms;
     if (t->now_ms > FOR_EVER_MS) {
         printf("the session waits for ever; its output:\n%s\n", t->out);
         exit(1);
@@ -119,7 +166,16 @@ static void term_memory_size(void *ctx, uint64_t *total_bytes, uint64_t *free_by
 
 struct session_env term_env(struct term *t, const struct key *keys)
 {
+    struct grid *grid = t->grid;
+    uint32_t answer_ms = t->answer_ms;
+    void (*waits)(void *of) = t->waits;
+    void *waits_of = t->waits_of;
+
     memset(t, 0, sizeof(*t));
+    t->grid = grid;
+    t->answer_ms = answer_ms;
+    t->waits = waits;
+    t->waits_of = waits_of;
     t->keys = keys;
     t->gone_at_end = keys != NULL;
     t->log_sink = (struct log){.ctx = t, .line = term_log};
