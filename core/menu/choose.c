@@ -126,6 +126,7 @@ static enum act act_on(struct session *s, int key)
 static void open_list(struct session *s)
 {
     s->list.menu = &s->menu;
+    s->list.settings = &s->settings;
     s->list.heading = s->env->heading != NULL ? s->env->heading : "pvboot";
     s->list.counting = false;
     look_again(s);

@@ -175,6 +175,36 @@ static void repeat(struct screen *sc, char c, uint32_t n)
     sc->env->put(sc->env->ctx, buf, n);
 }
 
+/* A colour as all terminals know it: a bright one is its dark one in bold. */
+static void colour(struct screen *sc, const struct menu_color_pair *pair)
+{
+    bool bright = pair->foreground >= 90;
+
+    screen_str(sc, pair->blink ? "\033[0;5;" : "\033[0;");
+    screen_str(sc, bright ? "1;" : "");
+    screen_u64(sc, bright ? pair->foreground - 60U : pair->foreground);
+    screen_str(sc, ";");
+    screen_u64(sc, pair->background);
+    screen_str(sc, "m");
+}
+
+static void pen_on(struct screen *sc, const struct list *l, bool selected)
+{
+    if (l->settings->has_color)
+        colour(sc, selected ? &l->settings->color_highlight : &l->settings->color_normal);
+    else if (selected)
+        screen_reverse(sc, true);
+}
+
+/* Back to what is around it. */
+static void pen_off(struct screen *sc, const struct list *l, bool selected)
+{
+    if (l->settings->has_color && selected)
+        colour(sc, &l->settings->color_normal);
+    else if (l->settings->has_color || selected)
+        screen_reverse(sc, false);
+}
+
 static bool is_ascii(const struct text *t)
 {
     for (size_t i = 0; i < t->len; i++) {
@@ -204,24 +234,30 @@ static void draw_entry(struct screen *sc, const struct list *l, const struct lay
 
     if (entry < l->menu->nr_entries)
         used = entry_text(&t, l->menu, entry, selected, cols);
-    screen_str(sc, " |");
+    screen_str(sc, " ");
+    pen_on(sc, l, false);
+    screen_str(sc, "|");
     if (selected)
-        screen_reverse(sc, true);
+        pen_on(sc, l, true);
     screen_str(sc, buf);
     repeat(sc, ' ', cols - used);
     if (selected)
-        screen_reverse(sc, false);
+        pen_off(sc, l, true);
     /* A terminal may have another opinion on the width of such a title. */
     if (!is_ascii(&t))
         screen_at(sc, lay->top + 1 + entry - l->first, screen_cols(sc) - 2);
     screen_str(sc, border);
+    pen_off(sc, l, false);
 }
 
-static void draw_border(struct screen *sc)
+static void draw_border(struct screen *sc, const struct list *l)
 {
-    screen_str(sc, " +");
+    screen_str(sc, " ");
+    pen_on(sc, l, false);
+    screen_str(sc, "+");
     repeat(sc, '-', screen_cols(sc) - BORDER_COLS);
     screen_str(sc, "+");
+    pen_off(sc, l, false);
 }
 
 static void draw_help(struct screen *sc, const struct layout *lay, uint32_t n)
@@ -264,13 +300,13 @@ static void draw_all(struct screen *sc, const struct list *l, const struct layou
     draw_heading(sc, l);
     for (uint32_t i = 0; i < lay->gap + 1; i++)
         screen_line(sc, "");
-    draw_border(sc);
+    draw_border(sc, l);
     for (uint32_t i = 0; i < lay->nr_entries; i++) {
         screen_line(sc, "");
         draw_entry(sc, l, lay, l->first + i);
     }
     screen_line(sc, "");
-    draw_border(sc);
+    draw_border(sc, l);
     for (uint32_t i = 0; i < lay->nr_help; i++) {
         screen_line(sc, "");
         draw_help(sc, lay, i);

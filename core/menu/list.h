@@ -19,7 +19,7 @@
 #ifndef PVBOOT_MENU_LIST_H
 #define PVBOOT_MENU_LIST_H
 
-#include "core/menu/menu.h"
+#include "core/menu/commands.h"
 #include "core/menu/screen.h"
 
 #define LIST_PLAIN_ROWS 12 /* entries in the plain form */
@@ -27,6 +27,7 @@
 struct list {
     const struct menu *menu;
     const char *heading;
+    const struct menu_settings *settings; /* for the colours; without `color`: reverse video */
     bool locked;     /* a password stands before everything but selecting and booting */
     bool counting;   /* left_s is shown */
     uint32_t left_s; /* until the selected entry boots */

@@ -389,7 +389,7 @@ static void a_late_answer_draws_anew(void)
     CHECK_U64(strlen(grid_row(&seen, 2)), 99);
     CHECK(strstr(grid_row(&seen, 4), " >  1  entry number 1 ") != NULL);
     CHECK_ROW(
-        24,
+        25,
         "      Use the ^ and v keys to select which entry is highlighted. Press enter to boot the");
 }
 
@@ -481,6 +481,37 @@ static uint32_t with_nobody(struct session *s, uint32_t selected)
     return choose_by_hand(s, selected, KEY_NONE);
 }
 
+static uint32_t with_colours(struct session *s, uint32_t selected)
+{
+    s->settings.has_color = true;
+    s->settings.color_normal = (struct menu_color_pair){.foreground = 37, .background = 44};
+    s->settings.color_highlight =
+        (struct menu_color_pair){.foreground = 93, .background = 41, .blink = true};
+    return by_hand(s, selected);
+}
+
+static void colours_are_shown_in_the_box_alone(void)
+{
+    static const struct key keys[] = {{3000, "\033[B"}, {5000, "\r"}, {0, NULL}};
+    const struct cell *c;
+
+    numbered_menu(3);
+    grid_init(&grid, 24, 80);
+    term = (struct term){.waits = take_picture};
+    CHECK_U64(run(with_colours, 0, keys), 1);
+    for (uint32_t row = 0; row < seen.rows; row++) {
+        for (uint32_t col = 0; col < seen.cols; col++) {
+            bool box = row >= 2 && row <= 15 && col >= 1 && col <= 78;
+            bool bar = row == 4 && col >= 2 && col <= 77;
+
+            c = &seen.cells[row][col];
+            CHECK_U64(c->fg, bar ? 33 : box ? 37 : 0);
+            CHECK_U64(c->bg, bar ? 41 : box ? 44 : 0);
+            CHECK(c->bold == bar && c->blink == bar && !c->reverse);
+        }
+    }
+}
+
 static void with_nobody_there_nothing_is_drawn(void)
 {
     numbered_menu(30);
@@ -505,6 +536,7 @@ int main(void)
     RUN(another_size_is_seen_at_ctrl_l);
     RUN(the_countdown_stands_in_its_place);
     RUN(it_leaves_a_clean_terminal);
+    RUN(colours_are_shown_in_the_box_alone);
     RUN(with_nobody_there_nothing_is_drawn);
     return test_done();
 }
