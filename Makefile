@@ -42,7 +42,7 @@ CORE_MENU   := lex.c menu.c commands.c table.c cmd_menu.c cmd_boot.c cmd_disk.c 
                cmd_misc.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
 CORE_MENU   += password.c crypt.c digest.c
 CORE_MENU   += edit.c edit_text.c edit_show.c
-CORE_MENU   += saved.c
+CORE_MENU   += saved.c cmd_saved.c
 CORE_MENU   += pager.c match.c complete.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
@@ -88,7 +88,7 @@ UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
 UNIT         += tests/unit/test_fence.c
 UNIT         += tests/unit/test_password.c
-UNIT         += $(addprefix tests/unit/,test_inplace.c test_inplace_fs.c test_saved.c test_lvm_place.c)
+UNIT         += $(addprefix tests/unit/,test_inplace.c test_inplace_fs.c test_saved.c test_savedefault.c test_lvm_place.c)
 UNIT_SUPPORT += writedisk.c
 UNIT_SUPPORT += reisergen.c
 

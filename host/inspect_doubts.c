@@ -9,6 +9,9 @@
 #include <strings.h>
 
 #include "core/menu/lex.h"
+#include "core/menu/saved.h"
+
+#define SUBJECT_MAX 1024
 
 #define NOT_HERE "root=%.*s is on none of these disks; correct it, or add the disk with --disk"
 
@@ -151,6 +154,25 @@ static void look_at_console(struct report *r, uint32_t n)
                         (int)len, console));
 }
 
+/* Will `savedefault` have a file that it can write to? */
+static void look_at_savedefault(struct report *r, uint32_t n)
+{
+    const struct menu_entry *entry = r->entries[n].entry;
+    char subject[SUBJECT_MAX] = "", text[SUBJECT_MAX + 512];
+    struct err e = OK;
+
+    for (uint32_t i = 0; i < entry->nr_commands && !failed(e); i++) {
+        const struct menu_command *c = &entry->commands[i];
+
+        if (lex_is(c->line, c->name_len, "savedefault"))
+            e = saved_default_check(r->vols, &r->file, r->arena, n, subject, sizeof(subject));
+    }
+    if (!failed(e))
+        return;
+    err_format(e, subject, text, sizeof(text));
+    doubt(r, n, report_printf(r, "savedefault cannot save anything: %s", text));
+}
+
 void inspect_doubts(struct report *r, uint32_t n)
 {
     const struct entry_report *e = &r->entries[n];
@@ -161,4 +183,5 @@ void inspect_doubts(struct report *r, uint32_t n)
     }
     look_at_root(r, n);
     look_at_console(r, n);
+    look_at_savedefault(r, n);
 }

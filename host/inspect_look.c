@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/menu/saved.h"
 
 #define SUBJECT_MAX 1024
 #define ERROR_MAX   2048
@@ -333,6 +334,8 @@ static void find_what_boots(struct report *r)
                                          "fallback %u points nowhere: the menu has entries 0 to "
                                          "%u; correct the `fallback' line",
                                          n, r->menu.nr_entries - 1));
+        else if (n == s->default_entry && s->default_saved)
+            continue; /* somebody fell back to it */
         else if (n == s->default_entry)
             report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
                            report_printf(r,
@@ -378,6 +381,9 @@ bool inspect_read_menu(struct report *r)
         return false;
     }
     menu_settings(&r->menu, &r->settings, &settings);
+    if (r->settings.default_saved)
+        (void)saved_default_choose(r->vols, &r->file, r->menu.nr_entries, r->arena, &settings,
+                                   &r->settings.default_entry);
     for (size_t i = 0; i < complaints.nr; i++)
         report_problem(r, PROBLEM_DOUBT, NO_ENTRY, complaints.text[i]);
     if (r->menu.nr_entries > 0)

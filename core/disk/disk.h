@@ -97,8 +97,8 @@ struct err disk_read(struct disk *d, uint64_t off_bytes, void *buf, uint64_t len
 
 /*
  * Follow the byte at off_bytes down to the device that holds it. ERR_REFUSED when a disk on the way
- * keeps it in more than one place, or shows something else there than what lies below it; ERR_WRITE
- * when the device is read-only.
+ * keeps it in more than one place, or shows something else there than what lies below it. Whether
+ * the device is read-only is not looked at.
  */
 #define DISK_DEPTH_MAX 32
 struct err disk_place(struct disk *d, uint64_t off_bytes, struct disk **device,

@@ -119,6 +119,8 @@ struct err file_overwrite(struct file *f, uint64_t off_bytes, const void *bytes,
     struct arena scratch;
 
     TRY(find_place(f, off_bytes, len, &p));
+    if (p.device->read_only)
+        return ERR(ERR_WRITE, "the disk is read-only");
     arena_init(&scratch, f->fs->arena->source);
     uint8_t *room = arena_pages(&scratch, (size_t)2 * SECTOR_BYTES_MAX);
     struct err e = room == NULL

@@ -19,8 +19,8 @@
 #include "core/fs/fs.h"
 
 /*
- * Would file_overwrite refuse? OK; ERR_FILELENGTH past the end of the file; ERR_REFUSED or
- * ERR_WRITE with the reason. Nothing is written.
+ * Would file_overwrite refuse? OK; ERR_FILELENGTH past the end of the file; ERR_REFUSED with the
+ * reason. Nothing is written, and whether the device is read-only is not looked at.
  */
 struct err file_may_overwrite(struct file *f, uint64_t off_bytes, size_t len);
 

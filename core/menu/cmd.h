@@ -47,6 +47,12 @@ struct err entry_pause(struct shell *sh, const char *args);
 struct err entry_reboot(struct shell *sh, const char *args);
 struct err entry_savedefault(struct shell *sh, const char *args);
 
+/*
+ * cmd_saved.c: save the entry: number; NULL: the one after this one in the list of fallbacks, or
+ * this one. That it cannot be saved is a line and no error: the entry boots all the same.
+ */
+struct err cmd_save_default(struct shell *sh, const uint32_t *number, bool fallback);
+
 /* ---- what they share (commands.c, cmd_file.c) ------------------------------------------------ */
 
 /* "(hd0)/boot/x" for "/boot/x" on the root; cap counts the terminator. */

@@ -27,7 +27,7 @@ struct err menu_default(struct menu_settings *s, const char *args, const struct 
     size_t len;
 
     if (lex_word(&rest, &word, &len) && lex_is(word, len, "saved")) {
-        log_line(log, "menu: `default saved': the saved default is not read; entry 0 is taken");
+        (void)log; /* it is read once the whole menu is known */
         s->default_saved = true;
         s->default_entry = 0;
         return OK;

@@ -134,10 +134,11 @@ struct err entry_savedefault(struct shell *sh, const char *args)
     struct savedefault what;
 
     TRY(parse_savedefault(sh, args, &what));
-    shell_say_once(sh, "savedefault",
-                   "savedefault: no effect here: nothing is written to the "
-                   "disk");
-    return OK;
+    if (what.once)
+        log_line(sh->say,
+                 "savedefault: --once means nothing to the file `default': the entry stays "
+                 "saved until another one is");
+    return cmd_save_default(sh, what.has_number ? &what.number : NULL, what.fallback);
 }
 
 /* ---- help ------------------------------------------------------------------------------------ */

@@ -11,6 +11,18 @@
 #define LINE_BYTES 64 /* of the first line: a number and blanks */
 #define TEXT_BYTES 16 /* "4294967295\n" */
 
+#define SUBJECT_BYTES 512
+#define LOG_BYTES     1024
+
+/* What is to be written into the file. */
+struct change {
+    struct file file;
+    char *path; /* in full */
+    uint32_t was;
+    char text[TEXT_BYTES];
+    size_t text_len;
+};
+
 struct err saved_default_path(const struct menu_file *menu, char *buf, size_t cap)
 {
     struct text t = text_on(buf, cap);
@@ -95,7 +107,7 @@ struct err saved_default_read(struct vols *v, const struct menu_file *menu, stru
 
 static void say_saved(const struct log *log, const char *path, uint32_t was, uint32_t is)
 {
-    char line[FS_PATH_MAX / 4];
+    char line[LOG_BYTES];
     struct text t = text_on(line, sizeof(line));
 
     text_str(&t, "saved default: entry ");
@@ -107,32 +119,73 @@ static void say_saved(const struct log *log, const char *path, uint32_t was, uin
     log_line(log, line);
 }
 
+bool saved_default_choose(struct vols *v, const struct menu_file *menu, uint32_t nr_entries,
+                          struct arena *a, const struct log *log, uint32_t *entry)
+{
+    char line[LOG_BYTES], subject[SUBJECT_BYTES] = "";
+    struct text t = text_on(line, sizeof(line));
+    struct err e = saved_default_read(v, menu, a, entry, subject, sizeof(subject));
+
+    if (!failed(e) && *entry < nr_entries)
+        return true;
+    text_str(&t, "menu: `default saved': ");
+    if (failed(e)) {
+        t.len += err_format(e, subject, line + t.len, sizeof(line) - t.len);
+    } else {
+        text_str(&t, "entry ");
+        text_u64(&t, *entry);
+        text_str(&t, " is saved, but the last one is ");
+        text_u64(&t, nr_entries == 0 ? 0 : nr_entries - 1);
+    }
+    text_str(&t, "; entry 0 is the default");
+    log_line(log, line);
+    *entry = 0;
+    return false;
+}
+
+/* Open the file and see what it holds, and whether the new number fits. */
+static struct err prepare(struct vols *v, const struct menu_file *menu, struct arena *a,
+                          uint32_t entry, struct change *c, char *subject, size_t subject_cap)
+{
+    struct text t = text_on(c->text, sizeof(c->text));
+
+    TRY(open_default(v, menu, a, &c->file, &c->path, subject, subject_cap));
+    TRY(read_entry(&c->file, &c->was));
+    text_u64(&t, entry);
+    text_char(&t, '\n');
+    c->text_len = t.len;
+    if (t.len > c->file.node.size_bytes)
+        return ERR2(ERR_FILELENGTH,
+                    "%a bytes have no room for a number of %b and a newline, and it cannot grow "
+                    "here; `grub-set-default 0' makes it anew",
+                    c->file.node.size_bytes, t.len - 1);
+    return OK;
+}
+
+struct err saved_default_check(struct vols *v, const struct menu_file *menu, struct arena *a,
+                               uint32_t entry, char *subject, size_t subject_cap)
+{
+    struct change c;
+
+    TRY(prepare(v, menu, a, entry, &c, subject, subject_cap));
+    return file_may_overwrite(&c.file, 0, c.text_len);
+}
+
 struct err saved_default_write(struct vols *v, const struct menu_file *menu, struct arena *a,
                                uint32_t entry, const struct log *log, char *subject,
                                size_t subject_cap)
 {
-    char number[TEXT_BYTES];
-    struct text t = text_on(number, sizeof(number));
-    uint32_t was, is;
-    struct file f;
-    char *path;
+    struct change c;
+    uint32_t is;
 
-    TRY(open_default(v, menu, a, &f, &path, subject, subject_cap));
-    TRY(read_entry(&f, &was));
-    if (was == entry)
+    TRY(prepare(v, menu, a, entry, &c, subject, subject_cap));
+    if (c.was == entry)
         return OK;
-    text_u64(&t, entry);
-    text_char(&t, '\n');
-    if (t.len > f.node.size_bytes)
-        return ERR2(ERR_FILELENGTH,
-                    "%a bytes have no room for a number of %b and a newline, and it cannot grow "
-                    "here; `grub-set-default 0' makes it anew",
-                    f.node.size_bytes, t.len - 1);
-    TRY(file_overwrite(&f, 0, number, t.len));
+    TRY(file_overwrite(&c.file, 0, c.text, c.text_len));
     /* By name again, as the next start will. */
     TRY(saved_default_read(v, menu, a, &is, subject, subject_cap));
     if (is != entry)
         return ERR2(ERR_WRITE, "entry %a was written, and the file says %b", entry, is);
-    say_saved(log, path, was, entry);
+    say_saved(log, c.path, c.was, entry);
     return OK;
 }

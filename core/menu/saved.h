@@ -22,6 +22,17 @@ struct err saved_default_read(struct vols *v, const struct menu_file *menu, stru
                               uint32_t *entry, char *subject, size_t subject_cap);
 
 /*
+ * The entry that `default saved` means: the saved one. False, with a line on the log, when there is
+ * none, or none of that number among nr_entries: then *entry is 0.
+ */
+bool saved_default_choose(struct vols *v, const struct menu_file *menu, uint32_t nr_entries,
+                          struct arena *a, const struct log *log, uint32_t *entry);
+
+/* Could saved_default_write save it? Whether the disk is read-only is not looked at. */
+struct err saved_default_check(struct vols *v, const struct menu_file *menu, struct arena *a,
+                               uint32_t entry, char *subject, size_t subject_cap);
+
+/*
  * Save the entry: its number and a newline over the file's first bytes, in place (inplace.h says
  * when that is refused). Nothing is written when the number is there already. The file must be
  * there, hold a number, and be long enough. What was saved is one line on the log.

@@ -5,6 +5,7 @@
 
 #include "core/base/text.h"
 #include "core/menu/parts.h"
+#include "core/menu/saved.h"
 
 #define ERROR_MAX 1024
 
@@ -30,6 +31,16 @@ struct loaded {
     struct menu_settings settings;
 };
 
+static void say_saved(const struct log *log, uint32_t entry)
+{
+    char line[64];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "menu: the saved default is entry ");
+    text_u64(&t, entry);
+    log_line(log, line);
+}
+
 static struct err read_menu(struct session *s, struct loaded *l, const char *name, char *subject,
                             size_t subject_cap)
 {
@@ -44,6 +55,10 @@ static struct err read_menu(struct session *s, struct loaded *l, const char *nam
     if (l->menu.nr_entries == 0)
         return ERR(ERR_NO_MENU, "the file has no `title' line, so nothing to boot");
     menu_settings(&l->menu, &l->settings, env->log);
+    if (l->settings.default_saved &&
+        saved_default_choose(env->vols, &l->file, l->menu.nr_entries, &l->arena, env->log,
+                             &l->settings.default_entry))
+        say_saved(env->log, l->settings.default_entry);
     return OK;
 }
 

@@ -277,7 +277,11 @@ static void disks_that_do_not_take_it(void)
     begin("-t ext4 -b 1024", 512);
     b.disk.disk.read_only = true;
     open_file("/boot/grub/default");
-    refused(0, "1\n", ERR_WRITE, "read-only");
+    e = file_overwrite(&b.file, 0, "1\n", 2);
+    CHECK_U64(e.code, ERR_WRITE);
+    CHECK_STR(e.msg, "the disk is read-only");
+    CHECK_U64(b.disk.nr_writes, 0);
+    CHECK_OK(file_may_overwrite(&b.file, 0, 2));
     b.disk.disk.read_only = false;
     for (int fault = WRITE_FAILS; fault <= READ_BACK_FAILS; fault++) {
         open_file("/boot/grub/default");

@@ -173,7 +173,7 @@ static void menu_commands_in_an_entry_do_no_harm(void)
     CHECK_STR(term.booted, "(hd0)/boot/a [--x]\n");
     CHECK(
         term_said(&term, "menu line 3: `default': belongs before the first title; no effect here"));
-    CHECK(term_said(&term, "savedefault: no effect here: nothing is written to the disk"));
+    CHECK(term_said(&term, "savedefault: not saved, and the entry goes on: Error 15"));
     CHECK(strstr(term.out, "nonsense") == NULL);
 }
 
