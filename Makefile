@@ -39,7 +39,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c table.c cmd_menu.c cmd_boot.c cmd_disk.c cmd_find.c cmd_file.c \
-               cmd_misc.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
+               cmd_misc.c ask.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
 CORE_MENU   += password.c crypt.c digest.c
 CORE_MENU   += edit.c edit_text.c edit_show.c
 CORE_MENU   += saved.c cmd_saved.c
@@ -77,9 +77,10 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_features.c test_ext_reads.c test_walk.c \
           test_xfs.c test_xfs_damage.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
-          test_menu.c test_menu_locate.c test_keys.c test_session.c test_edit.c test_complete.c \
+          test_menu.c test_docs.c test_commands.c test_commands_file.c \
+          test_menu_locate.c test_keys.c test_session.c test_edit.c test_complete.c \
           test_plan.c test_guest_libc.c test_vdev.c)
-UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c
+UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c menurun.c
 
 UNIT         += tests/unit/test_screen.c
 UNIT_SUPPORT += grid.c

@@ -275,6 +275,8 @@ static struct err try_entry(struct choice *c, uint32_t n)
     } else {
         shell.req->arena = &arena;
         e = shell_run_entry(&shell, &c->menu.entries[n]);
+        if (!failed(e) && shell_does(&shell) != NULL)
+            e = ERR(ERR_BOOT_COMMAND, shell_does(&shell));
         if (!failed(e))
             e = take(job, shell.req, subject);
     }

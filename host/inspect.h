@@ -98,6 +98,7 @@ struct entry_report {
     uint32_t nr_initrds;
     struct initrd_report *initrds;
     bool boots;
+    const char *does; /* instead of a boot: "powers the guest off"; NULL */
 };
 
 struct report {

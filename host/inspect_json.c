@@ -252,6 +252,8 @@ static void put_entries(struct json *j, struct report *r)
         json_str(j, "title", e->entry->title);
         json_u64(j, "line", e->entry->line_nr);
         json_bool(j, "boots", e->boots);
+        if (e->does != NULL)
+            json_str(j, "does", e->does);
         if (failed(e->error))
             json_str(j, "error", report_error(r, e->error, e->subject));
         if (e->kernel != NULL) {

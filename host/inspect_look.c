@@ -304,6 +304,11 @@ static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req
     req->arena = r->arena;
     e->error = shell_run_entry(&shell, e->entry);
     e->line_nr = shell.line_nr;
+    e->does = failed(e->error) ? NULL : shell_does(&shell);
+    if (shell.next == SHELL_MENU && e->does != NULL)
+        e->does = report_printf(r, "goes on with the menu %s", name_text(r, shell.menu_name));
+    if (e->does != NULL)
+        return;
     if (!failed(e->error))
         look_at_files(r, n, req);
     e->boots = !failed(e->error);
@@ -325,6 +330,12 @@ static void find_what_boots(struct report *r)
 
     if (r->entries[s->default_entry].boots)
         r->boots = s->default_entry;
+    if (r->entries[s->default_entry].does != NULL) {
+        report_problem(r, PROBLEM_DOUBT, s->default_entry,
+                       report_printf(r, "entry %u, the default, boots nothing: it %s",
+                                     s->default_entry, r->entries[s->default_entry].does));
+        return;
+    }
     for (uint32_t i = 0; i < s->nr_fallbacks; i++) {
         uint32_t n = s->fallbacks[i];
 

@@ -236,6 +236,8 @@ static void print_entry(struct report *r, uint32_t n)
 {
     const struct entry_report *e = &r->entries[n];
     const char *verdict = e->boots ? n == r->boots ? "boots" : "could boot" : "does not boot";
+    if (e->does != NULL)
+        verdict = e->does;
     uint32_t first = e->kernel != NULL ? first_with_kernel(r, e->kernel) : n;
 
     print_row(n == 0 ? "entries" : "", report_printf(r, "%s%u %s: %s", n == r->boots ? "> " : "  ",

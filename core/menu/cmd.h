@@ -11,6 +11,7 @@ struct err menu_color(struct menu_settings *s, const char *args, const struct lo
 struct err menu_default(struct menu_settings *s, const char *args, const struct log *log);
 struct err menu_fallback(struct menu_settings *s, const char *args, const struct log *log);
 struct err menu_hiddenmenu(struct menu_settings *s, const char *args, const struct log *log);
+struct err menu_password(struct menu_settings *s, const char *args, const struct log *log);
 struct err menu_timeout(struct menu_settings *s, const char *args, const struct log *log);
 
 /* cmd_boot.c: what is booted. */
@@ -43,6 +44,8 @@ struct err entry_displaymem(struct shell *sh, const char *args);
 struct err entry_halt(struct shell *sh, const char *args);
 struct err entry_help(struct shell *sh, const char *args);
 struct err entry_lock(struct shell *sh, const char *args);
+struct err entry_md5crypt(struct shell *sh, const char *args);
+struct err entry_password(struct shell *sh, const char *args);
 struct err entry_pause(struct shell *sh, const char *args);
 struct err entry_reboot(struct shell *sh, const char *args);
 struct err entry_savedefault(struct shell *sh, const char *args);

@@ -75,6 +75,22 @@ struct err menu_hiddenmenu(struct menu_settings *s, const char *args, const stru
     return OK;
 }
 
+/*
+ * A line that cannot be understood locks: who wrote it wanted the menu to be locked. A later line
+ * that can be understood counts instead.
+ */
+struct err menu_password(struct menu_settings *s, const char *args, const struct log *log)
+{
+    struct err e = password_parse(&s->password, args, &s->password_menu);
+
+    s->has_password = true;
+    if (failed(e))
+        log_line(log,
+                 "menu: there is a password that nobody can know: the menu is locked, and only "
+                 "boots its entries");
+    return e;
+}
+
 /* ---- color ----------------------------------------------------------------------------------- */
 
 /* By the number that a PC's text screen has for them; the first eight can be backgrounds. */

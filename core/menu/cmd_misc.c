@@ -2,6 +2,7 @@
 /* The machine, the person in front of it, and the commands themselves. */
 #include <string.h>
 
+#include "core/menu/ask.h"
 #include "core/menu/cmd.h"
 #include "core/menu/lex.h"
 #include "core/menu/screen.h"
@@ -33,18 +34,23 @@ struct err entry_reboot(struct shell *sh, const char *args)
 struct err entry_clear(struct shell *sh, const char *args)
 {
     (void)args;
-    if (somebody(sh))
+    if (somebody(sh)) {
         screen_clear(sh->screen);
+        screen_leave(sh->screen);
+    }
     return OK;
 }
 
 /* With nobody there it only shows its text: nothing waits for a key. */
 struct err entry_pause(struct shell *sh, const char *args)
 {
-    char buf[HELP_LINE_MAX];
-    struct text t = text_on(buf, sizeof(buf));
+    size_t cap = strlen(args) * 4 + 1; /* a byte becomes \xNN at worst */
+    char *buf = arena_alloc(sh->req->arena, cap);
+    struct text t = text_on(buf, buf == NULL ? 0 : cap);
     int key = KEY_NONE;
 
+    if (buf == NULL)
+        return arena_exhausted("no memory for a text (%a bytes asked)", cap);
     text_name(&t, args, strlen(args));
     if (args[0] != '\0')
         log_line(sh->say, buf);
@@ -76,11 +82,55 @@ struct err entry_displaymem(struct shell *sh, const char *args)
     return OK;
 }
 
+/* ---- passwords ------------------------------------------------------------------------------- */
+
 /* Without a password in the menu there is nobody to keep out, as in GRUB. */
 struct err entry_lock(struct shell *sh, const char *args)
 {
     (void)args;
-    (void)sh;
+    if (sh->settings == NULL || !sh->settings->has_password || sh->authenticated)
+        return OK;
+    return ERR(ERR_PRIVILEGED, "the entry is locked: press p in the menu and give its password");
+}
+
+/* Goes on only with the password of this line; that of the menu does not matter. */
+struct err entry_password(struct shell *sh, const char *args)
+{
+    struct password password;
+    const char *rest;
+
+    TRY(password_parse(&password, args, &rest));
+    TRY(ask_password(sh->screen, &password));
+    if (rest[0] != '\0')
+        log_line(sh->say, "password: in an entry no other menu is read: the file is ignored");
+    return OK;
+}
+
+/* The hash of what is typed, or of the argument, which everybody can read on the screen. */
+struct err entry_md5crypt(struct shell *sh, const char *args)
+{
+    char typed[PASSWORD_TYPED_MAX + 1], salt[PASSWORD_SALT_LEN], hash[PASSWORD_MD5_BYTES];
+    char line[PASSWORD_MD5_BYTES + 32];
+    struct text t = text_on(line, sizeof(line));
+    struct err e;
+
+    if (sh->env == NULL || sh->env->seed == NULL) {
+        log_line(sh->say, "passwords are hashed only in the guest; elsewhere: openssl passwd -1");
+        return OK;
+    }
+    password_salt(sh->env->seed(sh->env->ctx), salt);
+    if (args[0] != '\0') {
+        e = password_md5crypt(args, strlen(args), salt, hash, sizeof(hash));
+    } else if (ask_secret(sh->screen, "Password: ", typed, sizeof(typed))) {
+        e = password_md5crypt(typed, strlen(typed), salt, hash, sizeof(hash));
+        ask_forget(typed, sizeof(typed));
+    } else {
+        return ERR(ERR_BAD_ARGUMENT, "`md5crypt' wants a password");
+    }
+    TRY(e);
+    text_str(&t, "Encrypted: ");
+    text_str(&t, hash);
+    log_line(sh->say, line);
     return OK;
 }
 

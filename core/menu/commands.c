@@ -3,18 +3,22 @@
 #include <string.h>
 
 #include "core/menu/cmd.h"
+#include "core/menu/lex.h"
 
 #define COMPLAINT_MAX 256
 
-/* "menu line 3: " and then what. */
+/* "menu line 3: `color': " and then what. */
 static void complain(const struct log *log, const struct menu_command *c, const char *what)
 {
     char buf[COMPLAINT_MAX];
     struct text t = text_on(buf, sizeof(buf));
 
-    text_str(&t, "menu line ");
-    text_u64(&t, c->line_nr);
-    text_str(&t, ": `");
+    if (c->line_nr > 0) {
+        text_str(&t, "menu line ");
+        text_u64(&t, c->line_nr);
+        text_str(&t, ": ");
+    }
+    text_str(&t, "`");
     text_name(&t, c->line, c->name_len < 64 ? c->name_len : 64);
     text_str(&t, "': ");
     text_str(&t, what);
@@ -120,10 +124,15 @@ void shell_say_once(struct shell *sh, const char *command, const char *what)
         log_line(sh->say, what);
 }
 
-/* The command as GRUB echoes it. Bytes that could steer the terminal appear as \xNN. */
+/*
+ * The command as GRUB echoes it. Bytes that could steer the terminal appear as \xNN; a password
+ * does not, because logs of consoles are kept.
+ */
 static void echo(struct shell *sh, const struct menu_command *c)
 {
-    size_t len = strlen(c->line);
+    bool secret =
+        lex_is(c->line, c->name_len, "password") || lex_is(c->line, c->name_len, "md5crypt");
+    size_t len = secret ? c->name_len : strlen(c->line);
     char *buf = arena_alloc(sh->req->arena, len * 4 + 1);
     struct text t;
 
@@ -184,4 +193,18 @@ struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry)
         return OK;
     shell_about(sh, "", 0);
     return ERR1(ERR_BOOT_COMMAND, "the entry of line %a has no `kernel' line", entry->line_nr);
+}
+
+const char *shell_does(const struct shell *sh)
+{
+    switch (sh->next) {
+    case SHELL_MENU:
+        return "goes on with another menu";
+    case SHELL_HALT:
+        return "powers the guest off";
+    case SHELL_REBOOT:
+        return "starts the guest again";
+    default:
+        return NULL;
+    }
 }

@@ -9,6 +9,7 @@
 #define PVBOOT_MENU_COMMANDS_H
 
 #include "core/menu/menu.h"
+#include "core/menu/password.h"
 #include "core/menu/session.h"
 
 struct menu_file;
@@ -42,6 +43,9 @@ struct menu_settings {
     uint32_t fallbacks[MENU_FALLBACK_MAX];
     bool has_color;
     struct menu_color_pair color_normal, color_highlight;
+    bool has_password;         /* until it is given: no editing, no command line, no locked entry */
+    struct password password;  /* PASSWORD_NONE: the line was no good, so nobody knows it */
+    const char *password_menu; /* a menu to go on with once it was given; "" or NULL: none */
     struct menu_said said;
 };
 
@@ -104,6 +108,9 @@ struct err shell_run(struct shell *sh, const struct menu_command *c);
  * what it comes to: SHELL_GO_ON and SHELL_BOOT boot what sh->req holds, the others need no kernel.
  */
 struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry);
+
+/* "powers the guest off": what commands came to that is no boot; NULL: a boot, or nothing yet. */
+const char *shell_does(const struct shell *sh);
 
 struct command;
 const struct command *command_find(const char *name, size_t len);

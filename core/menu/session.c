@@ -86,6 +86,7 @@ struct err load_menu(struct session *s, const char *name, char *subject, size_t 
         s->file = l->file;
         s->menu = l->menu;
         s->settings = l->settings;
+        s->authenticated = false; /* the other menu has a password of its own, or none */
     }
     arena_reset(&scratch);
     return e;

@@ -128,6 +128,26 @@ def a_good_entry_that_nothing_leads_to_does_not_count(box):
     check((status, r["boots"], r["entries"][1]["boots"]), (1, False, True))
 
 
+def commands_do_nothing_here(box):
+    """What would end the machine or ask somebody is told, and nothing waits or is written."""
+    image = box.image(boot_files("timeout 1\npassword x\ntitle off\npause\nsavedefault\nhalt\n"
+                                 "title on\nmd5crypt\ndisplaymem\nreboot\n"
+                                 "title other\nconfigfile /boot/x\n"
+                                 "title locked\nlock\nkernel /boot/k\n"
+                                 "title secret\npassword y\nkernel /boot/k\n", x="title x\n"))
+    before = image.read_bytes()
+    status, r, _ = inspect(image)
+    check((status, r["boots"]), (1, False))
+    check([e.get("does") for e in r["entries"]],
+          ["powers the guest off", "starts the guest again",
+           "goes on with the menu (hd0)/boot/x", None, None])
+    check_said([e.get("error", "") for e in r["entries"]], "Error 32: Must be authenticated: the "
+               "entry is locked")
+    check_said([e.get("error", "") for e in r["entries"]], "a password is wanted, and nobody")
+    check_said(problems(r, "doubt"), "entry 0, the default, boots nothing: it powers the guest off")
+    check(image.read_bytes(), before)
+
+
 def doubts_are_told(box):
     micro = cpio("kernel/x86/microcode") + b"\0" * 512
     packed = lzma.compress(cpio("init"), check=lzma.CHECK_CRC32)

@@ -164,6 +164,12 @@ static void term_memory_size(void *ctx, uint64_t *total_bytes, uint64_t *free_by
     *free_bytes = (uint64_t)480 << 20;
 }
 
+static uint64_t term_seed(void *ctx)
+{
+    (void)ctx;
+    return 1;
+}
+
 struct session_env term_env(struct term *t, const struct key *keys)
 {
     struct grid *grid = t->grid;
@@ -187,7 +193,8 @@ struct session_env term_env(struct term *t, const struct key *keys)
                                 .get = term_get,
                                 .boot = term_boot,
                                 .power = term_power,
-                                .memory_size = term_memory_size};
+                                .memory_size = term_memory_size,
+                                .seed = term_seed};
 }
 
 struct err term_session(struct term *t, struct mem_disk *const *disks, const struct key *keys,

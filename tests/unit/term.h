@@ -24,7 +24,7 @@ struct term {
     size_t nr_bytes_read; /* of the current key */
     uint64_t now_ms;
     bool gone_at_end; /* after the last key the terminal is gone, else silent for ever */
-    char out[65536];  /* with a grid: at least the last 32768 bytes */
+    char out[131072]; /* with a grid: at least the last 32768 bytes */
     uint64_t nr_out;  /* bytes written in all */
     char log[8192];
     char booted[16384]; /* one line a boot: "(hd0)/k [command line] (hd0)/initrd"; "reboot" */

@@ -8,10 +8,10 @@
 #include "tests/unit/mkfs.h"
 
 /* Write the files' file system to data[0..TREE_BYTES). */
-static void make_fs(uint8_t *data, const struct tree_file *files)
+static void make_fs(uint8_t *data, const struct tree_file *files, const char *options)
 {
     static unsigned nr_trees;
-    char tree[32], path[512];
+    char tree[32], path[512], all[256];
     uint8_t *image;
     size_t len;
 
@@ -20,7 +20,8 @@ static void make_fs(uint8_t *data, const struct tree_file *files)
         snprintf(path, sizeof(path), "%s%s", tree, files->path);
         put_file(path, files->text, strlen(files->text));
     }
-    image = make_ext("-t ext4 -b 1024 -O ^has_journal", tree, "2M", &len);
+    snprintf(all, sizeof(all), "-t ext4 -b 1024 -O ^has_journal %s", options);
+    image = make_ext(all, tree, "2M", &len);
     if (len != TREE_BYTES) {
         fprintf(stderr, "no test disk: mke2fs made %zu bytes\n", len);
         exit(99);
@@ -39,12 +40,17 @@ static uint8_t *new_data(size_t size)
     return memset(data, 0, size);
 }
 
-void tree_disk(struct mem_disk *d, const struct tree_file *files)
+void tree_disk_made(struct mem_disk *d, const struct tree_file *files, const char *options)
 {
     uint8_t *data = new_data(TREE_BYTES);
 
-    make_fs(data, files);
+    make_fs(data, files, options);
     mem_disk_init(d, data, TREE_BYTES, 512);
+}
+
+void tree_disk(struct mem_disk *d, const struct tree_file *files)
+{
+    tree_disk_made(d, files, "");
 }
 
 static void put32(uint8_t *p, uint32_t v)
@@ -60,7 +66,7 @@ void tree_disk_parts(struct mem_disk *d, const struct tree_file *whole,
     uint8_t *data = new_data(size);
 
     if (whole != NULL)
-        make_fs(data, whole);
+        make_fs(data, whole, "");
     for (size_t n = 0; n < 4; n++) {
         uint8_t *entry = data + 446 + 16 * n;
         size_t off = (n + 1) * TREE_BYTES;
@@ -70,7 +76,7 @@ void tree_disk_parts(struct mem_disk *d, const struct tree_file *whole,
         entry[4] = 0x83;
         put32(entry + 8, (uint32_t)(off / 512));
         put32(entry + 12, (uint32_t)(TREE_BYTES / 512));
-        make_fs(data + off, parts[n]);
+        make_fs(data + off, parts[n], "");
     }
     data[510] = 0x55;
     data[511] = 0xaa;

@@ -21,6 +21,9 @@ struct tree_file {
  */
 void tree_disk(struct mem_disk *d, const struct tree_file *files);
 
+/* The same with more options for mke2fs: "-L label -U UUID". */
+void tree_disk_made(struct mem_disk *d, const struct tree_file *files, const char *options);
+
 /*
  * A disk with an MBR; partition n holds parts[n], NULL leaves its entry empty. whole, if not NULL,
  * is a file system that begins where the disk does and ends before the first partition.
