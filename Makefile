@@ -97,6 +97,7 @@ UNIT_SUPPORT += reisergen.c
 FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_lvm.c fuzz_md.c \
           fuzz_ext.c fuzz_ext_journal.c \
           fuzz_unpack.c fuzz_lzo.c fuzz_image.c fuzz_menu.c fuzz_qcow2.c fuzz_initrd.c)
+FUZZ += tests/fuzz/fuzz_session.c
 FUZZ += tests/fuzz/fuzz_xfs.c tests/fuzz/fuzz_xfs_log.c
 FUZZ += tests/fuzz/fuzz_reiserfs.c
 FUZZ += tests/fuzz/fuzz_password.c

@@ -24,7 +24,8 @@ void grid_resize(struct grid *g, uint32_t rows, uint32_t cols)
 {
     if (rows > GRID_ROWS_MAX || cols > GRID_COLS_MAX)
         abort();
-    memset(g->cells, 0, sizeof(g->cells));
+    for (uint32_t i = 0; i < rows; i++)
+        memset(g->cells[i], 0, cols * sizeof(g->cells[i][0]));
     g->rows = rows;
     g->cols = cols;
     g->row = g->col = 0;
@@ -32,7 +33,7 @@ void grid_resize(struct grid *g, uint32_t rows, uint32_t cols)
 
 void grid_init(struct grid *g, uint32_t rows, uint32_t cols)
 {
-    memset(g, 0, sizeof(*g));
+    memset(g, 0, offsetof(struct grid, cells));
     grid_resize(g, rows, cols);
 }
 
@@ -60,16 +61,20 @@ static void line_feed(struct grid *g)
     }
     if (g->places)
         finding(g, "a line feed that scrolls");
-    memmove(g->cells[0], g->cells[1], (g->rows - 1) * sizeof(g->cells[0]));
+    for (uint32_t i = 0; i + 1 < g->rows; i++)
+        memcpy(g->cells[i], g->cells[i + 1], g->cols * sizeof(g->cells[i][0]));
     erase(g, g->rows - 1, 0);
 }
 
 /* The cell is about to be written: the other half of a wide character there is gone. */
 static void split(struct grid *g, uint32_t row, uint32_t col)
 {
-    if (col > 0 && g->cells[row][col - 1].width == 2)
-        memset(g->cells[row][col - 1].bytes, 0, sizeof(g->cells[row][col - 1].bytes)),
-            g->cells[row][col - 1].width = 0;
+    struct cell *left = col > 0 ? &g->cells[row][col - 1] : NULL;
+
+    if (left == NULL || left->width != 2)
+        return;
+    memset(left->bytes, 0, sizeof(left->bytes));
+    left->width = 0;
 }
 
 static void join(struct grid *g, const char *s, size_t len)
@@ -289,7 +294,11 @@ bool grid_same(const struct grid *a, const struct grid *b)
 {
     if (a->rows != b->rows || a->cols != b->cols || a->row != b->row || a->col != b->col)
         return false;
-    return memcmp(a->cells, b->cells, sizeof(a->cells)) == 0;
+    for (uint32_t i = 0; i < a->rows; i++) {
+        if (memcmp(a->cells[i], b->cells[i], a->cols * sizeof(a->cells[i][0])) != 0)
+            return false;
+    }
+    return true;
 }
 
 void grid_print(const struct grid *g)

@@ -26,8 +26,7 @@ struct cell {
 struct grid {
     uint32_t rows, cols;
     uint32_t row, col;
-    struct cell pen; /* what is switched on */
-    struct cell cells[GRID_ROWS_MAX][GRID_COLS_MAX];
+    struct cell pen;               /* what is switched on */
     bool places;                   /* something was put at a place */
     bool cleared;                  /* and nothing has come since */
     bool asked;                    /* CSI 6 n has come: take it away to answer */
@@ -36,6 +35,7 @@ struct grid {
     /* A character or a control function of which not all bytes have come. */
     char pending[32];
     size_t nr_pending;
+    struct cell cells[GRID_ROWS_MAX][GRID_COLS_MAX]; /* last: only what is used of it is cleared */
 };
 
 void grid_init(struct grid *g, uint32_t rows, uint32_t cols);
