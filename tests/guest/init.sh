@@ -7,6 +7,7 @@
 #
 #   pv.read=DEV:PATH   hash of a file, read through the kernel's own driver
 #   pv.write=DEV       writes a file, drops the caches, reads it back
+#   pv.dirty=DEV       writes a file, and leaves the file system mounted
 #   pv.wait            waits for a line on the console, then goes on
 #   pv.end=reboot|crash    ends in another way
 /bin/busybox mkdir -p /proc /sys /dev /mnt /bin
@@ -55,6 +56,12 @@ for r in $(given pv.read); do
 	mount -o ro "/dev/$dev" /mnt || { echo "T: trouble mount $dev"; continue; }
 	echo "T: read $r $(sha256sum <"/mnt/${r#*:}" | cut -d ' ' -f 1)"
 	umount /mnt
+done
+for dev in $(given pv.dirty); do
+	settle "$dev"
+	mount "/dev/$dev" /mnt || { echo "T: trouble mount $dev"; continue; }
+	dd if=/manifest of=/mnt/left-behind.txt conv=fsync 2>/dev/null
+	echo "T: dirty $dev"
 done
 for dev in $(given pv.write); do
 	settle "$dev"

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cases_fs  # noqa: E402,F401
 import cases_menu  # noqa: E402,F401
+import cases_saved  # noqa: E402,F401
 import cases  # noqa: E402,F401
 from common import CASES  # noqa: E402
 from images import ROOT, Images, Missing  # noqa: E402
