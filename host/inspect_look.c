@@ -236,35 +236,69 @@ static void look_at_disk(struct report *r, struct disk_report *d)
 /* ---- entries ----------------------------------------------------------------------------------
  */
 
-/* The same file again, in another entry? */
-static struct kernel_report *known_kernel(struct report *r, uint32_t n, const char *name)
+/*
+ * The files that were looked at, by name: entries share them, and there may be 65536 entries. A
+ * hash table with open addressing, at most half full.
+ */
+struct seen {
+    size_t nr, room; /* room: a power of two, or 0 */
+    struct seen_file {
+        const char *name; /* NULL: free */
+        void *report;
+    } * files;
+};
+
+static struct seen_file *seen_place(const struct seen *s, const char *name)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        if (r->entries[i].kernel != NULL && strcmp(r->entries[i].kernel->name, name) == 0)
-            return r->entries[i].kernel;
-    }
-    return NULL;
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+    size_t i;
+
+    for (const char *p = name; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * 0x100000001b3;
+    i = (size_t)(hash ^ hash >> 32) & (s->room - 1);
+    while (s->files[i].name != NULL && strcmp(s->files[i].name, name) != 0)
+        i = (i + 1) & (s->room - 1);
+    return &s->files[i];
 }
 
-static struct initrd_report *known_initrd(struct report *r, uint32_t n, const char *name)
+static void *seen_find(const struct seen *s, const char *name)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        for (uint32_t j = 0; j < r->entries[i].nr_initrds; j++) {
-            if (strcmp(r->entries[i].initrds[j].name, name) == 0)
-                return &r->entries[i].initrds[j];
+    return s->room == 0 ? NULL : seen_place(s, name)->report;
+}
+
+static void seen_add(struct report *r, struct seen *s, const char *name, void *report)
+{
+    if (s->nr * 2 >= s->room) {
+        struct seen old = *s;
+
+        s->room = old.room == 0 ? 64 : old.room * 2;
+        s->files = report_alloc(r, s->room, sizeof(*s->files));
+        for (size_t i = 0; i < old.room; i++) {
+            if (old.files[i].name != NULL)
+                *seen_place(s, old.files[i].name) = old.files[i];
         }
     }
-    return NULL;
+    *seen_place(s, name) = (struct seen_file){name, report};
+    s->nr++;
 }
 
-static void look_at_files(struct report *r, uint32_t n, struct boot_request *req)
+/* What looking at entries needs beside the report. */
+struct looking {
+    struct boot_request *req; /* scratch, shared by all entries */
+    struct seen kernels, initrds;
+};
+
+static void look_at_files(struct report *r, uint32_t n, struct looking *l)
 {
     struct entry_report *e = &r->entries[n];
+    struct boot_request *req = l->req;
 
     e->cmdline = report_printf(r, "%s", req->cmdline);
-    e->kernel = known_kernel(r, n, req->kernel_name);
-    if (e->kernel == NULL)
+    e->kernel = seen_find(&l->kernels, req->kernel_name);
+    if (e->kernel == NULL) {
         e->kernel = inspect_kernel(r, report_printf(r, "%s", req->kernel_name), &req->kernel);
+        seen_add(r, &l->kernels, e->kernel->name, e->kernel);
+    }
     if (failed(e->kernel->error)) {
         e->error = e->kernel->error;
         e->subject = e->kernel->name;
@@ -273,9 +307,12 @@ static void look_at_files(struct report *r, uint32_t n, struct boot_request *req
     for (uint32_t i = 0; i < req->nr_initrds; i++) {
         struct initrd_report *initrd = &e->initrds[i], *known;
 
-        known = known_initrd(r, n, req->initrd_names[i]);
-        *initrd =
-            known != NULL ? *known : inspect_initrd(r, req->initrd_names[i], &req->initrds[i]);
+        known = seen_find(&l->initrds, req->initrd_names[i]);
+        *initrd = known != NULL ? *known
+                                : inspect_initrd(r, report_printf(r, "%s", req->initrd_names[i]),
+                                                 &req->initrds[i]);
+        if (known == NULL)
+            seen_add(r, &l->initrds, initrd->name, initrd);
         e->nr_initrds++;
         if (failed(initrd->error) && !failed(e->error)) {
             e->error = initrd->error;
@@ -284,8 +321,7 @@ static void look_at_files(struct report *r, uint32_t n, struct boot_request *req
     }
 }
 
-/* req is scratch, shared by all entries. */
-static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req)
+static void look_at_entry(struct report *r, uint32_t n, struct looking *l)
 {
     struct entry_report *e = &r->entries[n];
     char *subject = report_alloc(r, SUBJECT_MAX, 1);
@@ -294,14 +330,16 @@ static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req
                           .settings = &r->settings,
                           .root = r->file.vol,
                           .entry = n,
-                          .req = req,
+                          .req = l->req,
                           .subject = subject,
                           .subject_cap = SUBJECT_MAX};
     const char *what_to_do;
+    struct arena attempt;
 
     e->entry = &r->menu.entries[n];
     e->subject = subject;
-    req->arena = r->arena;
+    arena_init(&attempt, r->arena->source); /* as in the guest, it ends with the attempt */
+    l->req->arena = &attempt;
     e->error = shell_run_entry(&shell, e->entry);
     e->line_nr = shell.line_nr;
     e->does = failed(e->error) ? NULL : shell_does(&shell);
@@ -310,7 +348,8 @@ static void look_at_entry(struct report *r, uint32_t n, struct boot_request *req
     if (e->does != NULL)
         return;
     if (!failed(e->error))
-        look_at_files(r, n, req);
+        look_at_files(r, n, l);
+    arena_reset(&attempt);
     e->boots = !failed(e->error);
     if (e->boots) {
         inspect_doubts(r, n);
@@ -408,10 +447,10 @@ static void look_at_menu(struct report *r)
     if (!inspect_read_menu(r))
         return;
     r->entries = report_alloc(r, r->menu.nr_entries, sizeof(*r->entries));
-    struct boot_request *req = report_alloc(r, 1, sizeof(*req));
+    struct looking looking = {.req = report_alloc(r, 1, sizeof(*looking.req))};
 
     for (uint32_t i = 0; i < r->menu.nr_entries; i++)
-        look_at_entry(r, i, req);
+        look_at_entry(r, i, &looking);
     find_what_boots(r);
 }
 
