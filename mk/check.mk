@@ -7,6 +7,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
+         'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh $(GUEST_IMAGE).gz 460800' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
          'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
