@@ -51,14 +51,18 @@ CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)
         $(addprefix core/image/,$(CORE_IMAGE)) $(addprefix core/menu/,$(CORE_MENU)) \
         $(addprefix core/plan/,$(CORE_PLAN))
 
-GUEST_MAIN := main.c print.c panic.c
+GUEST_MAIN := print.c panic.c
 GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c vdev.c \
               blkfront.c blkfront_store.c blkfront_ring.c blkfront_part.c blkfront_io.c
-GUEST_PV   := entry-x86_64.S passage-x86_64.S pv.c mm.c pool.c traps.c platform.c boot.c handover.c
+GUEST_PV   := pv.c mm.c pool.c traps.c platform.c boot.c handover.c
 GUEST_LIBC := mem.c str.c unreachable.c leftout.c
 
+# main.c is compiled once for each layout, see mk/guest.mk.
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \
          $(addprefix guest/pv/,$(GUEST_PV)) $(addprefix guest/libc/,$(GUEST_LIBC))
+
+GUEST_x86_64 := $(addprefix guest/pv/,entry-x86_64.S passage-x86_64.S arch_x86_64.c)
+GUEST_i386   := $(addprefix guest/pv/,entry-i386.S passage-i386.S arch_i386.c) guest/libc/div64.c
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
 HOST_CMD     := main.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
@@ -110,6 +114,7 @@ FOLD_TABLES := $(GEN)/core/fs/fold_tables.h
 
 UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 UNPACK_LIBS += -lmbedcrypto # the digests of passwords
+I386_LIBS   := $(BUILD)/i386-libs
 
 include mk/host.mk mk/guest.mk mk/tests.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
 

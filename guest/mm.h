@@ -3,8 +3,8 @@
  * Memory of the mini-OS: which pseudo-physical pages are ours, and where they are mapped.
  *
  * Every pfn of the domain is free until it is allocated here, except what the domain builder put
- * into the initial mapping. Virtual space for allocations starts at MM_BASE; pages are mapped in
- * chunks of whole level-1 tables, which Xen validates in one go.
+ * into the initial mapping. Allocations have a part of the address space of their own; pages are
+ * mapped in chunks of whole level-1 tables, which Xen validates in one go.
  */
 #ifndef PVBOOT_GUEST_MM_H
 #define PVBOOT_GUEST_MM_H

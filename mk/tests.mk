@@ -13,8 +13,6 @@ UNIT_OBJ64  := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(UNIT_COMMON))
 UNIT_OBJ32  := $(patsubst %.c,$(BUILD)/unit32/obj/%.o,$(UNIT_COMMON))
 FUZZ_OBJ    := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(UNIT_COMMON) $(FUZZ_SUPPORT))
 
-I386_LIBS := $(BUILD)/i386-libs
-
 $(BUILD)/unit64/obj/%.o: %.c
 	$(say) CC $@
 	@mkdir -p $(@D)

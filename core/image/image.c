@@ -103,8 +103,12 @@ static struct err read_headers(struct image *img, enum image_width want)
     img->machine = s->elf.machine;
     img->entry = s->elf.entry;
     if (img->width != want)
-        return ERR(ERR_EXEC_FORMAT, want == IMAGE_64 ? "a 32-bit kernel; this is a 64-bit guest"
-                                                     : "a 64-bit kernel; this is a 32-bit guest");
+        return ERR(ERR_EXEC_FORMAT, want == IMAGE_64
+                                        ? "a 32-bit kernel; this is a 64-bit guest: start it with "
+                                          "pvboot's i386 image (EC2: an AKI named pv-grub-...-i386)"
+                                        : "a 64-bit kernel; this is a 32-bit guest: start it with "
+                                          "pvboot's x86_64 image (EC2: an AKI named "
+                                          "pv-grub-...-x86_64)");
     if (!add_u64(s->elf.phdrs_off, (uint64_t)s->elf.nr_phdrs * s->elf.phdr_bytes, &end) ||
         end > HEAD_MAX)
         return ERR2(ERR_EXEC_FORMAT,

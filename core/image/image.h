@@ -83,8 +83,9 @@ struct image {
  * Read the headers of the open file and start the stream. f and a must live until image_close.
  * Errors: ERR_EXEC_FORMAT with a sentence that says what was found ("not a kernel: the file is a
  * script", "a bzImage of boot protocol 0x205, too old to tell where its payload lies", "a 32-bit
- * kernel; this is a 64-bit guest" (when want differs from the ELF's width)), ERR_FILELENGTH for a
- * truncated file, ERR_BAD_GZIP_... for damaged compressed data. After an error nothing is open.
+ * kernel; this is a 64-bit guest: start it with pvboot's i386 image" (when want differs from the
+ * ELF's width)), ERR_FILELENGTH for a truncated file, ERR_BAD_GZIP_... for damaged compressed data.
+ * After an error nothing is open.
  */
 struct err image_open(struct image *img, struct file *f, struct arena *a, enum image_width want,
                       const struct log *log);
@@ -104,11 +105,15 @@ struct err image_load(struct image *img, void *dst, uint32_t offered_features);
 void image_close(struct image *img);
 
 /*
- * Do the nr_bytes (0 counts as 1) of virtual memory at va belong to a 64-bit PV guest? They do when
- * the range does not wrap, and lies wholly in one canonical half, and not in Xen's own part of the
- * upper half, 0xffff800000000000 to 0xffff87ffffffffff: slots 256 to 271 of the level-4 table.
- * Source: Xen, xen/include/public/arch-x86/xen-x86_64.h (__HYPERVISOR_VIRT_START and _END).
+ * Do the nr_bytes (0 counts as 1) of virtual memory at va belong to a PV guest of this width? In a
+ * 64-bit one they do when the range does not wrap, and lies wholly in one canonical half, and not
+ * in Xen's own part of the upper half, 0xffff800000000000 to 0xffff87ffffffffff: slots 256 to 271
+ * of the level-4 table. In a 32-bit one Xen has the top of the address space, from 0xf5800000 on.
+ * Source: Xen, xen/include/public/arch-x86/xen-x86_64.h (__HYPERVISOR_VIRT_START and _END) and
+ * xen-x86_32.h (__HYPERVISOR_VIRT_START_PAE).
  */
-bool image_va_is_guests(uint64_t va, uint64_t nr_bytes);
+#define IMAGE_32_VA_END ((uint64_t)0xf5800000)
+
+bool image_va_is_guests(enum image_width width, uint64_t va, uint64_t nr_bytes);
 
 #endif

@@ -38,10 +38,8 @@ enum {
 #define NOTES_PER_RANGE   1000 /* of any kind */
 #define PAGE_BYTES        4096u
 
-/* Addresses that belong to Xen: arch-x86/xen-x86_64.h and xen-x86_32.h (PAE). */
-#define HV_START_64  0xffff800000000000u
+/* Addresses that belong to Xen: arch-x86/xen-x86_64.h. */
 #define HV_END_64    0xffff880000000000u
-#define HV_START_32  0xf5800000u
 #define CANONICAL_LO 0x0000800000000000u /* end of the lower half */
 
 #define REQUIRES(name)                                                                             \
@@ -318,7 +316,9 @@ static struct err check_kind(const struct xen_notes *n, enum image_width width)
                                     "Xen since 3.0");
     if (width == IMAGE_32 && strncmp(n->pae_mode, "yes", 3) != 0 &&
         strncmp(n->pae_mode, "bimodal", 7) != 0)
-        return ERR(ERR_EXEC_FORMAT, "a 32-bit kernel without PAE, which Xen cannot run");
+        return ERR(ERR_EXEC_FORMAT,
+                   "a 32-bit kernel without PAE, which Xen cannot run: install one that is "
+                   "built with it (Linux: CONFIG_X86_PAE)");
     return OK;
 }
 
@@ -333,20 +333,15 @@ static struct err check_features(const struct xen_notes *n, uint32_t offered)
     return OK;
 }
 
-bool image_va_is_guests(uint64_t va, uint64_t nr_bytes)
+bool image_va_is_guests(enum image_width width, uint64_t va, uint64_t nr_bytes)
 {
     uint64_t last;
 
     if (!add_u64(va, nr_bytes == 0 ? 0 : nr_bytes - 1, &last))
         return false;
-    return last < CANONICAL_LO || va >= HV_END_64;
-}
-
-static bool guests_own(uint64_t va, uint64_t nr_bytes, enum image_width width)
-{
     if (width == IMAGE_32)
-        return in_range(va, nr_bytes, HV_START_32);
-    return image_va_is_guests(va, nr_bytes);
+        return last < IMAGE_32_VA_END;
+    return last < CANONICAL_LO || va >= HV_END_64;
 }
 
 static struct err check_addresses(struct image *img)
@@ -368,7 +363,7 @@ static struct err check_addresses(struct image *img)
                     "its segments do not fit its VIRT_BASE note: they would lie "
                     "at %A, the base is %B",
                     start, n->virt_base);
-    if (!guests_own(start, end - start, img->width))
+    if (!image_va_is_guests(img->width, start, end - start))
         return ERR2(ERR_EXEC_FORMAT,
                     "its segments would lie at %A to %B, which is not the guest's "
                     "to use",
@@ -391,7 +386,7 @@ static struct err check_addresses(struct image *img)
                     "at %B",
                     n->init_p2m, start);
     /* How long the list is depends on the guest's memory: whoever places it checks all of it. */
-    if (n->has_init_p2m && !guests_own(n->init_p2m, PAGE_BYTES, img->width))
+    if (n->has_init_p2m && !image_va_is_guests(img->width, n->init_p2m, PAGE_BYTES))
         return ERR1(ERR_EXEC_FORMAT,
                     "its INIT_P2M note asks for the page list at %A, which is not the guest's to "
                     "use",

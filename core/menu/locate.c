@@ -230,6 +230,11 @@ static struct err search_all(struct search *s, bool hd00)
         if (!done && mounts(s, stop.vol))
             try_vol(s, stop.vol, stop.dirs);
     }
+    if (s->found && s->path == NULL && stops.i > 1)
+        log_line(s->log, hd00 ? "menu: not in (hd0,0)/boot/grub, where an hd00 image looks first: "
+                                "searched on"
+                              : "menu: not in (hd0)/boot/grub, where an hd0 image looks first: "
+                                "searched on");
     if (s->found)
         return OK;
     log_line(s->log, "menu: not found; these places were tried:");

@@ -75,8 +75,8 @@ static bool walk_next(struct walk *w, plan_pfn *pfn)
     return false;
 }
 
-struct err plan_exchange(uint64_t *new_p2m, const uint64_t *old_p2m, uint64_t nr_pages,
-                         const struct plan_move *moves, unsigned nr_moves,
+struct err plan_exchange(const struct plan_p2m *new_p2m, const struct plan_p2m *old_p2m,
+                         uint64_t nr_pages, const struct plan_move *moves, unsigned nr_moves,
                          void (*changed)(void *ctx, plan_pfn pfn, uint64_t mfn), void *ctx)
 {
     struct walk vacated = {.moves = moves, .nr_moves = nr_moves, .over_from = true};
@@ -88,15 +88,19 @@ struct err plan_exchange(uint64_t *new_p2m, const uint64_t *old_p2m, uint64_t nr
         const struct plan_move *m = &moves[i];
 
         for (uint64_t p = 0; p < m->nr && m->from != m->to; p++) {
-            new_p2m[m->to + p] = old_p2m[m->from + p];
-            changed(ctx, m->to + p, old_p2m[m->from + p]);
+            uint64_t mfn = plan_p2m_get(old_p2m, m->from + p);
+
+            plan_p2m_set(new_p2m, m->to + p, mfn);
+            changed(ctx, m->to + p, mfn);
         }
     }
     while (walk_next(&vacated, &slot)) {
         if (!walk_next(&displaced, &page))
             return ERR1(ERR_BOOT_FAILURE, "no page is left for page %a", slot);
-        new_p2m[slot] = old_p2m[page];
-        changed(ctx, slot, old_p2m[page]);
+        uint64_t mfn = plan_p2m_get(old_p2m, page);
+
+        plan_p2m_set(new_p2m, slot, mfn);
+        changed(ctx, slot, mfn);
     }
     return OK;
 }

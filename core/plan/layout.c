@@ -5,8 +5,9 @@
  *     virt_base                                                            v_end (4 MiB boundary)
  *     | hole | kernel | initrd* | P2M* | start_info | store | console | tables | stack | slack  P |
  *
- * then, not in this mapping: initrd* (by pfn, where MOD_START_PFN allows it), P2M* with its tables
- * (at INIT_P2M). P is the page of passage, the last page of the slack.
+ * then, not in this mapping: initrd* (by pfn, where MOD_START_PFN allows it), P2M* and its tables
+ * (at INIT_P2M, which only 64-bit kernels have). P is the page of passage, the last page of the
+ * slack.
  */
 #include "core/plan/plan.h"
 
@@ -14,18 +15,18 @@
 
 #include "core/base/bytes.h"
 
-#define VA_MASK ((UINT64_C(1) << PLAN_VA_BITS) - 1)
-
-STATIC_ASSERT(sizeof(struct plan_start_info) == 1168, "start_info as Xen lays it out");
-STATIC_ASSERT(offsetof(struct plan_start_info, store_mfn) == 56, "start_info as Xen lays it out");
-STATIC_ASSERT(offsetof(struct plan_start_info, pt_base) == 88, "start_info as Xen lays it out");
-STATIC_ASSERT(offsetof(struct plan_start_info, cmd_line) == 128, "start_info as Xen lays it out");
-STATIC_ASSERT(offsetof(struct plan_start_info, first_p2m_pfn) == 1152, "start_info as in xen.h");
+/* The address as the page tables see it. */
+static uint64_t table_va(const struct plan_layout *l, uint64_t va)
+{
+    return va & ((UINT64_C(1) << (l->width == IMAGE_64 ? 48 : 32)) - 1);
+}
 
 static uint64_t pages_of(uint64_t nr_bytes)
 {
     return nr_bytes / PLAN_PAGE_BYTES + (nr_bytes % PLAN_PAGE_BYTES != 0);
 }
+
+#define PAE_LAST_LEVEL2 3
 
 /* How many bytes of address space one table of this level covers, as a shift. */
 static unsigned level_shift(unsigned level)
@@ -54,10 +55,15 @@ static uint64_t number_tables(struct plan_layout *l, unsigned s, plan_pfn first)
     uint64_t last = span->va + span->nr_pages * PLAN_PAGE_BYTES - 1;
     uint64_t total = 0;
 
-    for (unsigned level = PLAN_LEVELS; level >= 1; level--) {
+    for (unsigned level = l->nr_levels; level >= 1; level--) {
         unsigned shift = level_shift(level);
         uint64_t from = span->va >> shift, to = last >> shift;
         struct plan_level *out = &span->levels[level];
+
+        /* Under PAE the last level-2 table must be there, because Xen's own entries are in it; the
+         * builder makes those between, too. */
+        if (l->width == IMAGE_32 && level == 2 && s == 0)
+            to = PAE_LAST_LEVEL2;
 
         /* Another span can share only the tables at the ends of this one. */
         while (from <= to && covered(l, s, level, from << shift))
@@ -124,11 +130,16 @@ static struct err close_mapping(struct plan_layout *l, struct cursor *c,
                         0);
         end = align_down(end, PLAN_MAPPING_ALIGN);
         TRY(keep_out(&end, in));
+        if (l->width == IMAGE_32 && end > IMAGE_32_VA_END)
+            return ERR2(ERR_WONT_FIT,
+                        "kernel, initrd and tables take %a MiB of addresses; from its virtual base "
+                        "up to Xen's own a 32-bit kernel has %b MiB",
+                        (end - l->virt_base) >> 20, (IMAGE_32_VA_END - l->virt_base) >> 20);
         if ((end - l->virt_base) / PLAN_PAGE_BYTES > in->nr_pages)
             return ERR2(ERR_WONT_FIT,
                         "the guest has %a MiB of memory; its first mapping takes %b MiB",
                         in->nr_pages >> 8, (end - l->virt_base) >> 20);
-        span->va = l->virt_base & VA_MASK;
+        span->va = table_va(l, l->virt_base);
         span->first = 0;
         span->nr_pages = (end - l->virt_base) / PLAN_PAGE_BYTES;
         uint64_t need = number_tables(l, 0, c->next);
@@ -150,21 +161,18 @@ static struct err close_mapping(struct plan_layout *l, struct cursor *c,
     return OK;
 }
 
-/* A P2M at INIT_P2M: its tables first, then the list. */
+/* A P2M at INIT_P2M: the list, then its tables. */
 static void place_p2m_outside(struct plan_layout *l, struct cursor *c, uint64_t va,
                               uint64_t nr_p2m_pages)
 {
     struct plan_span *span = &l->spans[1];
 
-    *span = (struct plan_span){.va = va & VA_MASK, .nr_pages = nr_p2m_pages};
-    uint64_t nr_tables = number_tables(l, 1, c->next);
-
-    l->nr_spans = 2;
-    l->p2m_tables = take(c, nr_tables);
-    l->p2m_tables.va = PLAN_NOT_MAPPED;
+    *span = (struct plan_span){.va = table_va(l, va), .nr_pages = nr_p2m_pages, .first = c->next};
     l->p2m = take(c, nr_p2m_pages);
     l->p2m.va = va;
-    span->first = l->p2m.first;
+    l->p2m_tables = take(c, number_tables(l, 1, c->next));
+    l->p2m_tables.va = PLAN_NOT_MAPPED;
+    l->nr_spans = 2;
 }
 
 /* Both spans must lie in addresses that are a guest's, and apart from each other. */
@@ -173,11 +181,11 @@ static struct err check_spans(const struct plan_layout *l)
     uint64_t nr_bytes = l->v_end - l->virt_base;
     uint64_t p2m_bytes = l->p2m.nr_pages * PLAN_PAGE_BYTES;
 
-    if (!image_va_is_guests(l->virt_base, nr_bytes))
+    if (!image_va_is_guests(l->width, l->virt_base, nr_bytes))
         return ERR2(ERR_EXEC_FORMAT, "its %b MiB from virtual base %A are not a guest's to map",
                     l->virt_base, nr_bytes >> 20);
-    if (l->nr_spans == 2 &&
-        (!image_va_is_guests(l->p2m.va, p2m_bytes) || p2m_bytes > l->virt_base - l->p2m.va))
+    if (l->nr_spans == 2 && (!image_va_is_guests(l->width, l->p2m.va, p2m_bytes) ||
+                             p2m_bytes > l->virt_base - l->p2m.va))
         return ERR2(ERR_EXEC_FORMAT, "its P2M list of %b bytes cannot lie where it wants it, at %A",
                     l->p2m.va, p2m_bytes);
     return OK;
@@ -186,8 +194,11 @@ static struct err check_spans(const struct plan_layout *l)
 struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
 {
     const struct xen_notes *n = in->notes;
-    uint64_t nr_p2m_pages = pages_of(in->nr_pages * sizeof(uint64_t));
-    struct plan_layout l = {.virt_base = n->virt_base, .entry = n->entry};
+    uint64_t nr_p2m_pages = pages_of(in->nr_pages * plan_p2m_entry_bytes(in->width));
+    struct plan_layout l = {.width = in->width,
+                            .nr_levels = in->width == IMAGE_64 ? 4 : 3,
+                            .virt_base = n->virt_base,
+                            .entry = n->entry};
 
     if (n->virt_base % PLAN_PAGE_BYTES != 0 || n->paddr_offset % PLAN_PAGE_BYTES != 0 ||
         in->pend <= in->pstart || in->pstart < n->paddr_offset)
@@ -201,8 +212,8 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
                     in->nr_pages >> 8, (pages_of(end) + pages_of(in->initrd_bytes)) >> 8);
 
     struct cursor c = {.next = start / PLAN_PAGE_BYTES, .virt_base = n->virt_base};
-    bool p2m_outside =
-        n->has_init_p2m && n->init_p2m < n->virt_base && n->init_p2m % PLAN_PAGE_BYTES == 0;
+    bool p2m_outside = in->width == IMAGE_64 && n->has_init_p2m && n->init_p2m < n->virt_base &&
+                       n->init_p2m % PLAN_PAGE_BYTES == 0;
 
     l.kernel = take(&c, pages_of(end) - start / PLAN_PAGE_BYTES);
     if (in->initrd_bytes != 0 && !n->mod_start_pfn)

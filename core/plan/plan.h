@@ -20,21 +20,21 @@
 
 #define PLAN_PAGE_SHIFT    12
 #define PLAN_PAGE_BYTES    ((uint64_t)4096)
-#define PLAN_LEVELS        4
+#define PLAN_LEVEL_MAX     4
 #define PLAN_TABLE_ENTRIES 512
 #define PLAN_SPAN_MAX      2
 #define PLAN_AVOID_MAX     2
 #define PLAN_SLACK_BYTES   ((uint64_t)512 * 1024)      /* mapped and free, behind the boot stack */
 #define PLAN_MAPPING_ALIGN ((uint64_t)4 * 1024 * 1024) /* the mapping ends on this boundary */
 #define PLAN_CMDLINE_MAX   1024                        /* MAX_GUEST_CMDLINE, terminator included */
-#define PLAN_VA_BITS       48
 #define PLAN_NOT_MAPPED    UINT64_MAX
 
 typedef uint64_t plan_pfn;
 
 struct plan_input {
-    uint64_t nr_pages;     /* of the domain */
-    uint64_t pstart, pend; /* the image's span, struct image */
+    enum image_width width; /* 4-level tables, or PAE: 3 levels, the top one of 4 entries */
+    uint64_t nr_pages;      /* of the domain */
+    uint64_t pstart, pend;  /* the image's span, struct image */
     const struct xen_notes *notes;
     uint64_t initrd_bytes; /* 0: none */
     /* Virtual addresses that the running loader occupies, [start, end) each: the page of passage
@@ -52,22 +52,27 @@ struct plan_piece {
     uint64_t va;       /* or PLAN_NOT_MAPPED */
 };
 
-/* Page tables of one level for one span: nr tables, the first covering va_first (48-bit). */
+/* Page tables of one level for one span: nr tables, the first covering va_first (see below). */
 struct plan_level {
     uint64_t va_first;
     uint64_t nr;
     plan_pfn first;
 };
 
-/* A linear mapping: pages [first, first + nr_pages) at va (48-bit), and the tables it brings. */
+/*
+ * A linear mapping: pages [first, first + nr_pages) at va, and the tables it brings. Addresses are
+ * cut to what the tables translate, 48 or 32 bits.
+ */
 struct plan_span {
     uint64_t va;
     uint64_t nr_pages;
     plan_pfn first;
-    struct plan_level levels[PLAN_LEVELS + 1]; /* by level, 1..4; [0] is unused */
+    struct plan_level levels[PLAN_LEVEL_MAX + 1]; /* by level, 1 to 4 (PAE: 3); [0] is unused */
 };
 
 struct plan_layout {
+    enum image_width width;
+    unsigned nr_levels; /* of page tables */
     uint64_t virt_base;
     uint64_t v_end;           /* exclusive end of the initial mapping */
     uint64_t nr_mapped_pages; /* pfns 0..nr-1 lie at virt_base */
@@ -102,19 +107,44 @@ struct plan_move {
     uint64_t nr;
 };
 
+/* A P2M list as it lies in memory: an entry a page, as wide as the guest's long (xen_pfn_t). */
+struct plan_p2m {
+    void *entries;
+    enum image_width width;
+};
+
+static inline unsigned plan_p2m_entry_bytes(enum image_width width)
+{
+    return width == IMAGE_64 ? 8 : 4;
+}
+
+static inline uint64_t plan_p2m_get(const struct plan_p2m *p2m, plan_pfn pfn)
+{
+    return p2m->width == IMAGE_64 ? ((const uint64_t *)p2m->entries)[pfn]
+                                  : ((const uint32_t *)p2m->entries)[pfn];
+}
+
+static inline void plan_p2m_set(const struct plan_p2m *p2m, plan_pfn pfn, uint64_t mfn)
+{
+    if (p2m->width == IMAGE_64)
+        ((uint64_t *)p2m->entries)[pfn] = mfn;
+    else
+        ((uint32_t *)p2m->entries)[pfn] = (uint32_t)mfn;
+}
+
 /*
  * Make the new P2M from the old one. `new_p2m` starts out as a copy of `old_p2m` (nr_pages
- * entries each). Slots that a move vacates get the pages that moves displaced, so every page
- * keeps exactly one slot. changed() is called once for every slot whose page changed.
+ * entries each, of the same width). Slots that a move vacates get the pages that moves displaced,
+ * so every page keeps exactly one slot. changed() is called once for every slot whose page changed.
  * ERR_BOOT_FAILURE when moves overlap or leave the domain: a bug of the caller, but reported.
  */
-struct err plan_exchange(uint64_t *new_p2m, const uint64_t *old_p2m, uint64_t nr_pages,
-                         const struct plan_move *moves, unsigned nr_moves,
+struct err plan_exchange(const struct plan_p2m *new_p2m, const struct plan_p2m *old_p2m,
+                         uint64_t nr_pages, const struct plan_move *moves, unsigned nr_moves,
                          void (*changed)(void *ctx, plan_pfn pfn, uint64_t mfn), void *ctx);
 
 /*
- * start_info of a 64-bit guest, as it lies in memory (xen/include/public/xen.h, struct start_info
- * with 64-bit longs).
+ * start_info (xen/include/public/xen.h, struct start_info). As the struct stands it is a 64-bit
+ * guest's; plan_start_info_read and _write know how it lies in the memory of either width.
  */
 struct plan_start_info {
     char magic[32];
@@ -141,5 +171,12 @@ struct plan_start_info {
  */
 struct err plan_start_info(struct plan_start_info *out, const struct plan_start_info *own,
                            const struct plan_layout *l, uint64_t initrd_bytes, const char *cmdline);
+
+#define PLAN_START_INFO_MAX sizeof(struct plan_start_info)
+
+void plan_start_info_read(struct plan_start_info *out, const void *page, enum image_width width);
+/* page has room for PLAN_START_INFO_MAX bytes. In a 32-bit guest's all numbers have 32 bits, which
+ * whatever was read from one has, too. */
+void plan_start_info_write(void *page, const struct plan_start_info *in, enum image_width width);
 
 #endif

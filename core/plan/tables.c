@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page tables of the layout, one page at a time. Entry bits as 64-bit Xen PV guests use them: the
- * guest kernel runs with user privilege, so every entry has the user bit.
- * Source: Intel SDM volume 3, 4-level paging; the bits that Xen's domain builder sets.
+ * Page tables of the layout, one page at a time. Entry bits as Xen's domain builder sets them: leaf
+ * entries without the user bit, which is how a 64-bit guest tells its kernel's pages from its
+ * users' (Xen adds what the processor needs). PAE tables have the same entries: Xen looks at the
+ * top level of a 32-bit guest as at any other table.
+ * Source: Intel SDM volume 3, 4-level and PAE paging; xen/include/public/arch-x86/xen.h.
  */
 #include "core/plan/plan.h"
 
@@ -14,7 +16,7 @@
 #define BIT_ACCESSED ((uint64_t)1 << 5)
 #define BIT_DIRTY    ((uint64_t)1 << 6)
 
-#define LEAF_BITS  (BIT_PRESENT | BIT_USER | BIT_ACCESSED)
+#define LEAF_BITS  (BIT_PRESENT | BIT_ACCESSED)
 #define TABLE_BITS (BIT_PRESENT | BIT_WRITE | BIT_USER | BIT_ACCESSED | BIT_DIRTY)
 
 uint64_t plan_nr_tables(const struct plan_layout *l)
@@ -37,7 +39,7 @@ static bool in_piece(const struct plan_piece *p, plan_pfn pfn)
 static unsigned table_level(const struct plan_layout *l, plan_pfn pfn, uint64_t *va)
 {
     for (unsigned s = 0; s < l->nr_spans; s++) {
-        for (unsigned level = PLAN_LEVELS; level >= 1; level--) {
+        for (unsigned level = l->nr_levels; level >= 1; level--) {
             const struct plan_level *t = &l->spans[s].levels[level];
 
             if (pfn >= t->first && pfn - t->first < t->nr) {
@@ -94,8 +96,7 @@ void plan_table(const struct plan_layout *l, uint64_t index, plan_mfn_fn mfn, vo
         } else if (find_page(l, va, &pfn)) {
             bool is_table = in_piece(&l->tables, pfn) || in_piece(&l->p2m_tables, pfn);
 
-            entries[i] = mfn(ctx, pfn) << PLAN_PAGE_SHIFT | LEAF_BITS |
-                         (is_table ? 0 : BIT_WRITE | BIT_DIRTY);
+            entries[i] = mfn(ctx, pfn) << PLAN_PAGE_SHIFT | LEAF_BITS | (is_table ? 0 : BIT_WRITE);
         }
     }
 }

@@ -69,7 +69,7 @@ static void log_kernel(const struct image *img, const struct log *log)
 static struct err load_kernel(struct handover *h, struct image *img, struct boot_request *req,
                               const struct log *log)
 {
-    TRY(image_open(img, &req->kernel, req->arena, IMAGE_64, log));
+    TRY(image_open(img, &req->kernel, req->arena, ARCH_WIDTH, log));
     log_kernel(img, log);
     uint64_t first = img->pstart >> PAGE_SHIFT;
 
@@ -87,7 +87,7 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     TRY(xen_features(&features));
     TRY(image_load(img, (char *)h->kernel + skew, features));
     /* The rest of the last page is the kernel's too. */
-    uint64_t used = img->pend - (first << PAGE_SHIFT);
+    size_t used = (size_t)(img->pend - (first << PAGE_SHIFT));
 
     memset((char *)h->kernel + used, 0, h->nr_kernel_pages * PAGE_BYTES - used);
     return OK;
@@ -104,8 +104,11 @@ static struct err load_initrds(struct handover *h, struct boot_request *req, con
         set_subject(subject, subject_cap, req->initrd_names[0]);
     for (uint32_t i = 0; i < req->nr_initrds; i++) {
         off = align_up(off, INITRD_ALIGN);
-        if (!add_u64(off, req->initrds[i].node.size_bytes, &off) || off > UINT64_MAX / 2)
-            return ERR(ERR_WONT_FIT, "the initrds together are larger than any memory");
+        if (!add_u64(off, req->initrds[i].node.size_bytes, &off) ||
+            off >> PAGE_SHIFT > mm_nr_total())
+            return ERR2(ERR_WONT_FIT,
+                        "the initrds take %a MiB of memory or more, the guest has %b MiB",
+                        off >> 20, mm_nr_total() >> 8);
     }
     h->initrd_bytes = off;
     if (off == 0)
@@ -122,11 +125,11 @@ static struct err load_initrds(struct handover *h, struct boot_request *req, con
         uint64_t size = req->initrds[i].node.size_bytes;
 
         set_subject(subject, subject_cap, req->initrd_names[i]);
-        memset((char *)h->initrd + off, 0, start - off);
+        memset((char *)h->initrd + off, 0, (size_t)(start - off));
         TRY(file_read(&req->initrds[i], 0, (char *)h->initrd + start, size));
         off = start + size;
     }
-    memset((char *)h->initrd + off, 0, h->nr_initrd_pages * PAGE_BYTES - off);
+    memset((char *)h->initrd + off, 0, h->nr_initrd_pages * PAGE_BYTES - (size_t)off);
 
     char line[128];
     struct text t = text_on(line, sizeof(line));

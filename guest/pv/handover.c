@@ -20,14 +20,14 @@
 #define M2P_BATCH           512
 
 extern char passage_code[], passage_code_end[];
-_Noreturn void passage_jump(void *ops, void *shutdown, uint64_t entry, uint64_t stack_top,
-                            uint64_t start_info, uint64_t code);
+_Noreturn void passage_jump(void *ops, void *shutdown, uintptr_t entry, uintptr_t stack_top,
+                            uintptr_t start_info, uintptr_t code);
 
 /* Layout of the page of passage: the code, then what it points to. */
 #define PASSAGE_OPS_OFF      2048
 #define PASSAGE_SHUTDOWN_OFF 3072
-STATIC_ASSERT(PAGE_BYTES - PASSAGE_OPS_OFF == 2048, "passage-x86_64.S: PASSAGE_DATA_BYTES");
-STATIC_ASSERT(SCHEDOP_shutdown == 2, "passage-x86_64.S: PASSAGE_SCHEDOP_SHUTDOWN");
+STATIC_ASSERT(PAGE_BYTES - PASSAGE_OPS_OFF == 2048, "passage-*.S: PASSAGE_DATA_BYTES");
+STATIC_ASSERT(SCHEDOP_shutdown == 2, "passage-*.S: PASSAGE_SCHEDOP_SHUTDOWN");
 
 static uint64_t nr_old_tables(void)
 {
@@ -39,6 +39,7 @@ static struct err layout_for(const struct handover *h, uint64_t more_tables,
                              struct plan_layout *out)
 {
     struct plan_input in = {
+        .width = ARCH_WIDTH,
         .nr_pages = mm_nr_total(),
         .pstart = h->image->pstart,
         .pend = h->image->pend,
@@ -60,24 +61,25 @@ struct err handover_layout(struct handover *h, struct plan_layout *out)
 
 static void *alloc_for(const struct plan_piece *piece)
 {
-    return mm_alloc_near(piece->nr_pages, piece->first);
+    return mm_alloc_near((size_t)piece->nr_pages, piece->first);
 }
 
 struct err handover_prepare(struct handover *h)
 {
     struct plan_layout *l = &h->layout;
+    struct plan_start_info own;
 
+    plan_start_info_read(&own, pv_start_info(), ARCH_WIDTH);
     TRY(layout_for(h, 0, l));
     /* What is allocated below brings tables of its own: they must find room as well. */
     TRY(layout_for(h, (l->p2m.nr_pages + plan_nr_tables(l)) / 512 + 2 * REGIONS_OF_A_LAYOUT, l));
-    TRY(plan_start_info(&h->start_info, (const struct plan_start_info *)pv_start_info(), l,
-                        h->initrd_bytes, h->cmdline));
-    h->p2m = alloc_for(&l->p2m);
-    h->tables = mm_alloc_near(plan_nr_tables(l), l->tables.first);
+    TRY(plan_start_info(&h->start_info, &own, l, h->initrd_bytes, h->cmdline));
+    h->p2m = (struct plan_p2m){.entries = alloc_for(&l->p2m), .width = ARCH_WIDTH};
+    h->tables = mm_alloc_near((size_t)plan_nr_tables(l), l->tables.first);
     h->start_info_page = alloc_for(&l->start_info);
     h->stack_page = alloc_for(&l->stack);
     h->passage_page = alloc_for(&l->passage);
-    if (h->p2m == NULL || h->tables == NULL || h->start_info_page == NULL ||
+    if (h->p2m.entries == NULL || h->tables == NULL || h->start_info_page == NULL ||
         h->stack_page == NULL || h->passage_page == NULL) {
         handover_cancel(h);
         return ERR2(ERR_WONT_FIT, "no memory is left for the new page tables: %a of %b MiB free",
@@ -88,17 +90,17 @@ struct err handover_prepare(struct handover *h)
 
 void handover_cancel(struct handover *h)
 {
-    if (h->p2m != NULL)
-        mm_free(h->p2m, h->layout.p2m.nr_pages);
+    if (h->p2m.entries != NULL)
+        mm_free(h->p2m.entries, (size_t)h->layout.p2m.nr_pages);
     if (h->tables != NULL)
-        mm_free(h->tables, plan_nr_tables(&h->layout));
+        mm_free(h->tables, (size_t)plan_nr_tables(&h->layout));
     if (h->start_info_page != NULL)
         mm_free(h->start_info_page, 1);
     if (h->stack_page != NULL)
         mm_free(h->stack_page, 1);
     if (h->passage_page != NULL)
         mm_free(h->passage_page, 1);
-    h->p2m = h->tables = NULL;
+    h->p2m.entries = h->tables = NULL;
     h->start_info_page = h->stack_page = h->passage_page = NULL;
 }
 
@@ -123,9 +125,9 @@ static void move_region(struct moves *m, const void *va, uint64_t nr_pages, pfn_
     uint64_t done = 0;
 
     while (done < nr_pages) {
-        const char *p = (const char *)va + done * PAGE_BYTES;
+        const char *p = (const char *)va + (size_t)done * PAGE_BYTES;
         pfn_t from = mm_virt_to_pfn(p);
-        uint64_t run = 1;
+        size_t run = 1;
 
         while (done + run < nr_pages && mm_virt_to_pfn(p + run * PAGE_BYTES) == from + run)
             run++;
@@ -148,7 +150,7 @@ static void move_old_tables(struct moves *m, const struct plan_layout *l)
 {
     static pfn_t tables[TABLE_MAX];
     unsigned nr = pv_own_tables(tables, TABLE_MAX);
-    pfn_t boot = mm_virt_to_pfn((const void *)pv_start_info()->pt_base);
+    pfn_t boot = mm_virt_to_pfn(pv_boot_top());
     pfn_t slot = l->nr_pages_used;
 
     for (uint64_t i = 0; i < pv_start_info()->nr_pt_frames; i++) {
@@ -173,13 +175,13 @@ static void collect_moves(struct moves *m, const struct handover *h)
     move_region(m, h->kernel, h->nr_kernel_pages, l->kernel.first);
     if (h->initrd_bytes != 0)
         move_region(m, h->initrd, h->nr_initrd_pages, l->initrd.first);
-    move_region(m, h->p2m, l->p2m.nr_pages, l->p2m.first);
+    move_region(m, h->p2m.entries, l->p2m.nr_pages, l->p2m.first);
     move_region(m, h->start_info_page, 1, l->start_info.first);
     move_region(m, h->stack_page, 1, l->stack.first);
     move_region(m, h->passage_page, 1, l->passage.first);
     move_region(m, h->tables, l->tables.nr_pages, l->tables.first);
     if (l->p2m_tables.nr_pages != 0)
-        move_region(m, (const char *)h->tables + l->tables.nr_pages * PAGE_BYTES,
+        move_region(m, (const char *)h->tables + (size_t)l->tables.nr_pages * PAGE_BYTES,
                     l->p2m_tables.nr_pages, l->p2m_tables.first);
     add_move(m, pv_mfn_to_pfn(si->store_mfn), l->store.first, 1);
     add_move(m, pv_mfn_to_pfn(si->console.domU.mfn), l->console.first, 1);
@@ -220,15 +222,17 @@ static void exchange_pages(struct handover *h)
 {
     static struct moves moves;
     static struct m2p_batch batch;
-    const uint64_t *old_p2m = (const uint64_t *)pv_start_info()->mfn_list;
-    uint64_t nr_pages = pv_start_info()->nr_pages;
+    const struct plan_p2m old_p2m = {.entries = at_va(pv_start_info()->mfn_list),
+                                     .width = ARCH_WIDTH};
+    size_t nr_pages = pv_start_info()->nr_pages;
+    size_t used = nr_pages * plan_p2m_entry_bytes(ARCH_WIDTH);
 
     moves.nr = batch.nr = 0;
     collect_moves(&moves, h);
-    memcpy(h->p2m, old_p2m, nr_pages * sizeof(uint64_t));
-    memset(h->p2m + nr_pages, 0xff, h->layout.p2m.nr_pages * PAGE_BYTES - nr_pages * 8);
+    memcpy(h->p2m.entries, old_p2m.entries, used);
+    memset((char *)h->p2m.entries + used, 0xff, (size_t)h->layout.p2m.nr_pages * PAGE_BYTES - used);
     struct err e =
-        plan_exchange(h->p2m, old_p2m, nr_pages, moves.list, moves.nr, m2p_changed, &batch);
+        plan_exchange(&h->p2m, &old_p2m, nr_pages, moves.list, moves.nr, m2p_changed, &batch);
 
     if (failed(e))
         guest_panic(e.msg, e.a, e.b);
@@ -237,9 +241,7 @@ static void exchange_pages(struct handover *h)
 
 static uint64_t new_mfn(void *ctx, plan_pfn pfn)
 {
-    const uint64_t *p2m = ctx;
-
-    return p2m[pfn];
+    return plan_p2m_get(ctx, pfn);
 }
 
 /* ---- the last steps -----------------------------------------------------------------------------
@@ -257,7 +259,7 @@ static void fill_hypercall_page(const struct handover *h)
     __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
                      : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
     uint64_t pfn = (n->hypercall_page - n->virt_base) >> PAGE_SHIFT;
-    uint64_t value = h->p2m[pfn] << PAGE_SHIFT;
+    uint64_t value = plan_p2m_get(&h->p2m, pfn) << PAGE_SHIFT;
 
     __asm__ volatile("wrmsr"
                      :
@@ -270,9 +272,9 @@ static void write_new_world(struct handover *h)
     uint64_t nr_tables = plan_nr_tables(&h->layout);
 
     for (uint64_t i = 0; i < nr_tables; i++)
-        plan_table(&h->layout, i, new_mfn, h->p2m, h->tables + i * PLAN_TABLE_ENTRIES);
+        plan_table(&h->layout, i, new_mfn, &h->p2m, h->tables + (size_t)i * PLAN_TABLE_ENTRIES);
     memset(h->start_info_page, 0, PAGE_BYTES);
-    memcpy(h->start_info_page, &h->start_info, sizeof(h->start_info));
+    plan_start_info_write(h->start_info_page, &h->start_info, ARCH_WIDTH);
     memset(h->stack_page, 0, PAGE_BYTES);
     fill_hypercall_page(h);
     /* From here on these pages are tables: no writable mapping may be left. */
@@ -286,15 +288,16 @@ static void must(long rc, const char *what)
 }
 
 /* The processor as the domain builder would have started it. */
-static void reset_processor(uint64_t stack_top)
+static void reset_processor(const struct handover *h)
 {
     struct shared_info *s = pv_shared_info();
 
     events_fini();
     traps_remove();
-    must(hypercall_set_callbacks(0, 0, 0), "removing the callbacks failed");
-    must(hypercall_set_segment_base(SEGBASE_FS, 0), "resetting the FS base failed");
-    must(hypercall_stack_switch(FLAT_KERNEL_SS, stack_top), "setting the kernel stack failed");
+    arch_canary_fini();
+    arch_reset(&h->image->notes);
+    must(hypercall_stack_switch(FLAT_KERNEL_SS, (unsigned long)h->layout.stack_top),
+         "setting the kernel stack failed");
     s->vcpu_info[0].evtchn_upcall_mask = 1;
     s->vcpu_info[0].evtchn_upcall_pending = 0;
     s->vcpu_info[0].evtchn_pending_sel = 0;
@@ -304,29 +307,29 @@ static void reset_processor(uint64_t stack_top)
 _Noreturn void handover_go(struct handover *h)
 {
     const struct plan_layout *l = &h->layout;
-    mfn_t old_top = mm_virt_to_mfn((const void *)pv_start_info()->pt_base);
+    mfn_t old_top = mm_virt_to_mfn(pv_boot_top());
 
     /* First of all, because it may add tables of ours, which must then move too. */
     pv_map_one(l->passage.va, mm_virt_to_mfn(h->passage_page));
     exchange_pages(h);
     write_new_world(h);
 
-    mfn_t new_top = h->p2m[l->tables.first];
-    struct mmuext_op pin = {.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = new_top};
+    unsigned long new_top = (unsigned long)plan_p2m_get(&h->p2m, l->tables.first);
+    struct mmuext_op pin = {.cmd = ARCH_PIN_TOP, .arg1.mfn = new_top};
 
     must(hypercall_mmuext_op(&pin, 1, NULL, DOMID_SELF), "Xen refused the new page tables");
 
     uint8_t *page = h->passage_page;
     struct mmuext_op ops[2] = {{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = new_top},
-                               {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = old_top}};
+                               {.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = (unsigned long)old_top}};
     struct sched_shutdown crash = {.reason = SHUTDOWN_crash};
 
     memset(page, 0, PAGE_BYTES);
     memcpy(page, passage_code, (size_t)(passage_code_end - passage_code));
     memcpy(page + PASSAGE_OPS_OFF, ops, sizeof(ops));
     memcpy(page + PASSAGE_SHUTDOWN_OFF, &crash, sizeof(crash));
-    reset_processor(l->stack_top);
-    passage_jump((void *)(l->passage.va + PASSAGE_OPS_OFF),
-                 (void *)(l->passage.va + PASSAGE_SHUTDOWN_OFF), l->entry, l->stack_top,
-                 l->start_info.va, l->passage.va);
+    reset_processor(h);
+    passage_jump(at_va(l->passage.va + PASSAGE_OPS_OFF),
+                 at_va(l->passage.va + PASSAGE_SHUTDOWN_OFF), (uintptr_t)l->entry,
+                 (uintptr_t)l->stack_top, (uintptr_t)l->start_info.va, (uintptr_t)l->passage.va);
 }

@@ -24,7 +24,8 @@ struct handover {
     /* handover_prepare's */
     struct plan_layout layout;
     struct plan_start_info start_info;
-    uint64_t *p2m, *tables;
+    struct plan_p2m p2m; /* entries: NULL until there is one */
+    uint64_t *tables;
     void *start_info_page, *stack_page, *passage_page;
 };
 

@@ -2,10 +2,10 @@
 /*
  * Free pages are a short sorted list of extents; each allocation is a region with level-1 tables
  * of its own, so that mapping and unmapping it are one write of a level-2 entry for each 2 MiB and
- * Xen validates 512 pages in one go. Virtual addresses are never used twice.
+ * Xen validates 512 pages in one go. Virtual addresses are not used twice before all
+ * have been used once.
  *
- *     level 4 slot MM_SLOT -> one level-3 table -> level-2 tables (kept) -> level-1 tables (a
- * region's)
+ *     (64 bit: level 4 slot ->) level-3 table -> level-2 tables (kept) -> a region's level-1 tables
  *
  * Tables are written through one spare page of the image (the "slot") while they are ordinary
  * pages; a table in use is never mapped writable, which Xen would refuse.
@@ -18,17 +18,13 @@
 #include "guest/panic.h"
 #include "guest/pv/pv.h"
 
-#define MM_SLOT ((uint64_t)32)
-#define MM_BASE (MM_SLOT << 39)
-#define MM_END  ((MM_SLOT + 1) << 39)
-
 #define ENTRIES     ((size_t)512)
 #define CHUNK_BYTES (ENTRIES * PAGE_BYTES)
 
 #define EXTENT_MAX        512
 #define REGION_MAX        1024
 #define REGION_EXTENT_MAX 8
-#define TABLE_MAX         4096 /* 8 GiB of mappings */
+#define TABLE_MAX         ARCH_MAX_TABLES
 
 struct extent {
     pfn_t first;
@@ -47,7 +43,7 @@ static struct {
     unsigned nr_free_extents;
     uint64_t nr_free;
     struct region regions[REGION_MAX];
-    unsigned nr_regions; /* slots used so far, ascending va; freed ones have va 0 */
+    unsigned nr_regions; /* slots used so far; freed ones have va 0 */
     uint64_t next_va;
     mfn_t l3;
     mfn_t l2[ENTRIES];
@@ -221,11 +217,21 @@ static mfn_t new_empty_table(void)
     return table;
 }
 
+/* Under PAE the initial mapping has level-2 tables that lead to our addresses, too. */
+static mfn_t level2_of_builder(unsigned l3_index)
+{
+    uint64_t entry = ARCH_LEVELS == 3 ? pv_boot_top()[l3_index] : 0;
+
+    return entry & PTE_PRESENT ? (entry & PTE_ADDRESS) >> PAGE_SHIFT : 0;
+}
+
 /* The level-2 table for va, made when it is first needed. */
 static mfn_t level2_for(uint64_t va)
 {
     unsigned l3_index = (unsigned)(va >> 30) & 511;
 
+    if (mm.l2[l3_index] == 0)
+        mm.l2[l3_index] = level2_of_builder(l3_index);
     if (mm.l2[l3_index] == 0) {
         mm.l2[l3_index] = new_empty_table();
         pv_set_entry(mm.l3, l3_index, mm.l2[l3_index] << PAGE_SHIFT | PTE_TABLE_FLAGS);
@@ -235,12 +241,12 @@ static mfn_t level2_for(uint64_t va)
 
 void pv_map_one(uint64_t va, mfn_t frame)
 {
-    /* One page at any address whose level-4 slot is not Xen's: builds what is missing. The
-     * tables of the initial mapping are followed through the domain builder's mapping of them. */
-    const uint64_t *table = (const uint64_t *)pv_start_info()->pt_base;
+    /* One page at any address that is not Xen's: builds what is missing. The tables of the initial
+     * mapping are followed through the domain builder's mapping of them. */
+    const uint64_t *table = pv_boot_top();
     mfn_t table_mfn = mm_virt_to_mfn(table);
 
-    for (unsigned level = 4; level > 1; level--) {
+    for (unsigned level = ARCH_LEVELS; level > 1; level--) {
         unsigned index = (unsigned)(va >> (12 + 9 * (level - 1))) & 511;
         uint64_t entry = table != NULL ? table[index] : 0;
 
@@ -263,8 +269,43 @@ void pv_map_one(uint64_t va, mfn_t frame)
 /* ---- regions ------------------------------------------------------------------------------------
  */
 
+/* A region and one chunk of distance, so that an overrun faults. */
+static uint64_t span_of(size_t nr_pages)
+{
+    return align_up((uint64_t)nr_pages * PAGE_BYTES, CHUNK_BYTES) + CHUNK_BYTES;
+}
+
+/* The first region that [va, va + nr_bytes) runs into, or NULL. */
+static const struct region *in_the_way(uint64_t va, uint64_t nr_bytes)
+{
+    for (unsigned i = 0; i < mm.nr_regions; i++) {
+        const struct region *r = &mm.regions[i];
+
+        if (r->va != 0 && va < r->va + span_of(r->nr_pages) && r->va - va < nr_bytes)
+            return r;
+        if (r->va != 0 && va >= r->va && va - r->va < span_of(r->nr_pages))
+            return r;
+    }
+    return NULL;
+}
+
+/* Addresses for a new region, or 0: new ones as long as there are any, then freed ones. */
+static uint64_t find_addresses(size_t nr_pages)
+{
+    uint64_t nr_bytes = span_of(nr_pages), va = ARCH_MM_BASE;
+    const struct region *r;
+
+    if (nr_bytes <= ARCH_MM_END - mm.next_va)
+        return mm.next_va;
+    while (nr_bytes <= ARCH_MM_END - va && (r = in_the_way(va, nr_bytes)) != NULL)
+        va = r->va + span_of(r->nr_pages);
+    return nr_bytes <= ARCH_MM_END - va ? va : 0;
+}
+
 static struct region *new_region(size_t nr_pages)
 {
+    uint64_t va = find_addresses(nr_pages);
+
     if (mm.nr_regions == REGION_MAX) {
         unsigned kept = 0;
 
@@ -278,9 +319,11 @@ static struct region *new_region(size_t nr_pages)
     }
     struct region *r = &mm.regions[mm.nr_regions++];
 
-    *r = (struct region){.va = mm.next_va, .nr_pages = nr_pages};
-    /* One chunk of distance, so that an overrun faults. */
-    mm.next_va += align_up((uint64_t)nr_pages * PAGE_BYTES, CHUNK_BYTES) + CHUNK_BYTES;
+    if (va == 0)
+        guest_panic("no addresses are left", nr_pages, mm.next_va);
+    *r = (struct region){.va = va, .nr_pages = nr_pages};
+    if (va == mm.next_va)
+        mm.next_va += span_of(nr_pages);
     return r;
 }
 
@@ -367,7 +410,8 @@ static bool can_map(uint64_t nr_pages, uint64_t data)
 
     return nr_pages != 0 && in_range(mm.nr_tables, nr_tables, TABLE_MAX) && data <= mm.nr_free &&
            nr_tables <= mm.nr_free - data &&
-           nr_pages < (MM_END - mm.next_va - 2 * CHUNK_BYTES) >> PAGE_SHIFT;
+           nr_pages <= (ARCH_MM_END - ARCH_MM_BASE) >> PAGE_SHIFT &&
+           find_addresses((size_t)nr_pages) != 0;
 }
 
 void *mm_alloc_near(size_t nr_pages, pfn_t first)
@@ -392,7 +436,7 @@ void *mm_alloc_near(size_t nr_pages, pfn_t first)
         return NULL;
     }
     map_region(r, NULL);
-    return (void *)r->va;
+    return at_va(r->va);
 }
 
 void *mm_alloc(size_t nr_pages)
@@ -402,10 +446,10 @@ void *mm_alloc(size_t nr_pages)
 
 void mm_free(void *p, size_t nr_pages)
 {
-    struct region *r = find_region((uint64_t)p);
+    struct region *r = find_region(va_of(p));
 
-    if (r == NULL || r->va != (uint64_t)p || r->nr_pages != nr_pages || r->nr_extents == 0)
-        guest_panic("freeing what was not allocated", (uint64_t)p, nr_pages);
+    if (r == NULL || r->va != va_of(p) || r->nr_pages != nr_pages || r->nr_extents == 0)
+        guest_panic("freeing what was not allocated", va_of(p), nr_pages);
     unmap_region(r);
     for (unsigned i = 0; i < r->nr_extents; i++)
         give_back(r->extents[i]);
@@ -414,10 +458,10 @@ void mm_free(void *p, size_t nr_pages)
 
 void mm_unmap_keep(void *p)
 {
-    struct region *r = find_region((uint64_t)p);
+    struct region *r = find_region(va_of(p));
 
-    if (r == NULL || r->va != (uint64_t)p)
-        guest_panic("unmapping what was not allocated", (uint64_t)p, 0);
+    if (r == NULL || r->va != va_of(p))
+        guest_panic("unmapping what was not allocated", va_of(p), 0);
     unmap_region(r);
     r->va = 0;
 }
@@ -429,22 +473,22 @@ void *mm_map_frames(const mfn_t *mfns, size_t nr)
     struct region *r = new_region(nr);
 
     map_region(r, mfns);
-    return (void *)r->va;
+    return at_va(r->va);
 }
 
 void mm_unmap_frames(void *va, size_t nr)
 {
-    struct region *r = find_region((uint64_t)va);
+    struct region *r = find_region(va_of(va));
 
-    if (r == NULL || r->va != (uint64_t)va || r->nr_pages != nr || r->nr_extents != 0)
-        guest_panic("unmapping what was not mapped", (uint64_t)va, nr);
+    if (r == NULL || r->va != va_of(va) || r->nr_pages != nr || r->nr_extents != 0)
+        guest_panic("unmapping what was not mapped", va_of(va), nr);
     unmap_region(r);
     r->va = 0;
 }
 
 pfn_t mm_virt_to_pfn(const void *va)
 {
-    uint64_t v = (uint64_t)va;
+    uint64_t v = va_of(va);
 
     if (v >= PV_VIRT_BASE && v - PV_VIRT_BASE < pv_boot_end() << PAGE_SHIFT)
         return (v - PV_VIRT_BASE) >> PAGE_SHIFT;
@@ -462,8 +506,8 @@ mfn_t mm_virt_to_mfn(const void *va)
 
 void mm_addresses(uint64_t *start, uint64_t *end)
 {
-    *start = MM_BASE;
-    *end = MM_END;
+    *start = ARCH_MM_BASE;
+    *end = ARCH_MM_END;
 }
 
 uint64_t mm_nr_free(void)
@@ -485,11 +529,15 @@ void mm_init(void)
 
     if (total <= first)
         guest_panic("the guest has no memory beyond this image", total, first);
-    mm.next_va = MM_BASE;
+    mm.next_va = ARCH_MM_BASE;
     mm.free[0] = (struct extent){.first = first, .nr = total - first};
     mm.nr_free_extents = 1;
     mm.nr_free = total - first;
-    mm.l3 = new_empty_table();
-    pv_set_entry(mm_virt_to_mfn((const void *)pv_start_info()->pt_base), (unsigned)MM_SLOT,
-                 mm.l3 << PAGE_SHIFT | PTE_TABLE_FLAGS);
+    mm.l3 = mm_virt_to_mfn(pv_boot_top());
+    if (ARCH_LEVELS == 4) {
+        mfn_t top = mm.l3;
+
+        mm.l3 = new_empty_table();
+        pv_set_entry(top, (unsigned)(ARCH_MM_BASE >> 39), mm.l3 << PAGE_SHIFT | PTE_TABLE_FLAGS);
+    }
 }

@@ -19,11 +19,6 @@
 #define CONSOLE_FLUSH_NS (5 * NS_PER_S)
 #define CACHE_BLOCKS     1024 /* of metadata, for each disk: 4 MiB */
 
-/*
- * The decompression libraries are compiled with stack protection: they read a canary at %fs:0x28.
- */
-static uint64_t thread_block[8] __attribute__((aligned(64)));
-
 static bool grants_up;
 
 static void *map_frame(mfn_t mfn)
@@ -48,11 +43,9 @@ void platform_init(const void *start)
     traps_init();
     /* An overrun of the stack faults instead of running on into the image. */
     if (hypercall_update_va_mapping((unsigned long)boot_stack, 0, UVMF_INVLPG) != 0)
-        guest_panic("unmapping the page below the stack failed", (uint64_t)boot_stack, 0);
+        guest_panic("unmapping the page below the stack failed", va_of(boot_stack), 0);
     mm_init();
-    thread_block[5] = 0x5ca1ab1e0ff1ce00;
-    if (hypercall_set_segment_base(SEGBASE_FS, (unsigned long)thread_block) != 0)
-        guest_panic("setting the FS base failed", 0, 0);
+    arch_canary_init();
     pv_set_shared_info(map_frame(si->shared_info >> PAGE_SHIFT));
     events_init(pv_shared_info());
     clock_init(pv_shared_info());
@@ -72,7 +65,7 @@ void platform_describe(struct text *t)
         text_u64(t, (uint64_t)version & 0xffff);
         text_name(t, extra, strnlen(extra, sizeof(extra)));
     }
-    text_str(t, ", 64-bit PV, ");
+    text_str(t, ", " ARCH_MODE ", ");
     text_size(t, mm_nr_total() << PAGE_SHIFT);
     text_str(t, " of memory");
 }

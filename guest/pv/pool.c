@@ -67,9 +67,9 @@ static void *get_small(unsigned nr)
 static struct slab *slab_of(const void *p)
 {
     for (unsigned i = 0; i < SLAB_MAX; i++) {
-        uint64_t base = (uint64_t)slabs[i].base;
+        uintptr_t base = (uintptr_t)slabs[i].base;
 
-        if (base != 0 && (uint64_t)p >= base && (uint64_t)p - base < SLAB_PAGES * PAGE_BYTES)
+        if (base != 0 && (uintptr_t)p >= base && (uintptr_t)p - base < SLAB_PAGES * PAGE_BYTES)
             return &slabs[i];
     }
     return NULL;
@@ -96,7 +96,7 @@ static void put(void *ctx, void *p, size_t nr_bytes)
     size_t first = (size_t)((uint8_t *)p - s->base) / PAGE_BYTES;
 
     if (nr > SLAB_PAGES - first || nr > s->nr_used)
-        guest_panic("giving back more pages than were taken", (uint64_t)p, nr);
+        guest_panic("giving back more pages than were taken", (uintptr_t)p, nr);
     memset(s->used + first, 0, nr);
     s->nr_used -= (unsigned)nr;
     if (s->nr_used == 0) {

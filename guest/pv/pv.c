@@ -28,7 +28,7 @@ mfn_t pv_pfn_to_mfn(pfn_t pfn)
 {
     if (pfn >= info->nr_pages)
         guest_panic("a page number past the end of memory", pfn, info->nr_pages);
-    return ((const mfn_t *)info->mfn_list)[pfn];
+    return ((const xen_pfn_t *)info->mfn_list)[pfn];
 }
 
 pfn_t pv_mfn_to_pfn(mfn_t mfn)
@@ -46,12 +46,15 @@ pfn_t pv_boot_mapped_end(void)
     return boot_mapped_end;
 }
 
+const uint64_t *pv_boot_top(void)
+{
+    return (const uint64_t *)info->pt_base;
+}
+
 const uint64_t *pv_boot_frame(mfn_t mfn)
 {
-    uint64_t base = info->pt_base;
-
-    for (uint64_t i = 0; i < info->nr_pt_frames; i++) {
-        const char *va = (const char *)base + i * PAGE_BYTES;
+    for (size_t i = 0; i < info->nr_pt_frames; i++) {
+        const char *va = (const char *)pv_boot_top() + i * PAGE_BYTES;
 
         if (mm_virt_to_mfn(va) == mfn)
             return (const uint64_t *)va;
@@ -74,9 +77,9 @@ static pfn_t later(pfn_t a, pfn_t b)
 static uint64_t boot_entry(pfn_t pfn)
 {
     uint64_t va = PV_VIRT_BASE + (pfn << PAGE_SHIFT);
-    const uint64_t *table = (const uint64_t *)info->pt_base;
+    const uint64_t *table = pv_boot_top();
 
-    for (unsigned level = 4; level >= 1; level--) {
+    for (unsigned level = ARCH_LEVELS; level >= 1; level--) {
         uint64_t entry = table[(va >> (12 + 9 * (level - 1))) & 511];
 
         if (!(entry & PTE_PRESENT) || level == 1)
@@ -90,17 +93,16 @@ static uint64_t boot_entry(pfn_t pfn)
 
 void *pv_boot_address(pfn_t pfn)
 {
-    return pfn < boot_mapped_end && boot_entry(pfn) != 0
-               ? (void *)(PV_VIRT_BASE + (pfn << PAGE_SHIFT))
-               : NULL;
+    return pfn < boot_mapped_end && boot_entry(pfn) != 0 ? at_va(PV_VIRT_BASE + (pfn << PAGE_SHIFT))
+                                                         : NULL;
 }
 
 void pv_init(const struct start_info *si)
 {
     info = si;
-    boot_end = end_of((uint64_t)image_end, 0);
-    boot_end = later(boot_end, end_of((uint64_t)si, sizeof(*si)));
-    boot_end = later(boot_end, end_of(si->mfn_list, si->nr_pages * sizeof(mfn_t)));
+    boot_end = end_of(va_of(image_end), 0);
+    boot_end = later(boot_end, end_of(va_of(si), sizeof(*si)));
+    boot_end = later(boot_end, end_of(si->mfn_list, si->nr_pages * sizeof(xen_pfn_t)));
     /* The boot stack is the page behind the page tables. */
     boot_end = later(boot_end, end_of(si->pt_base, (si->nr_pt_frames + 1) * PAGE_BYTES));
     if (si->mod_len != 0 && !(si->flags & SIF_MOD_START_PFN))

@@ -10,7 +10,7 @@
 #define PVBOOT_PV_PV_H
 
 #include "guest/mm.h"
-#include "guest/xen/hypercall.h"
+#include "guest/pv/arch.h"
 
 #define PTE_PRESENT     ((uint64_t)1)
 #define PTE_ADDRESS     ((uint64_t)0x000ffffffffff000)
@@ -22,7 +22,18 @@
 
 /* The linker script's pvboot_virt_base: pfn N of the initial mapping lies at base + N * 4096. */
 extern char pvboot_virt_base[], image_end[], boot_stack[];
-#define PV_VIRT_BASE ((uint64_t)pvboot_virt_base)
+#define PV_VIRT_BASE ((uint64_t)(uintptr_t)pvboot_virt_base)
+
+/* Addresses are computed with in 64 bits, whatever the width. */
+static inline uint64_t va_of(const void *p)
+{
+    return (uintptr_t)p;
+}
+
+static inline void *at_va(uint64_t va)
+{
+    return (void *)(uintptr_t)va;
+}
 
 /* Keep start_info; the first call of all. */
 void pv_init(const struct start_info *si);
@@ -34,6 +45,9 @@ void pv_set_shared_info(struct shared_info *shared);
 
 mfn_t pv_pfn_to_mfn(pfn_t pfn);
 pfn_t pv_mfn_to_pfn(mfn_t mfn); /* Xen's machine-to-physical table */
+
+/* The tables of the initial mapping, top level first. */
+const uint64_t *pv_boot_top(void);
 
 /* First pfn that neither image, P2M, page tables nor boot stack occupy. */
 pfn_t pv_boot_end(void);

@@ -8,12 +8,6 @@
 #include "guest/print.h"
 #include "guest/pv/pv.h"
 
-struct trap_frame {
-    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
-    uint64_t vector, error_code;
-    uint64_t rip, cs, rflags, rsp, ss;
-};
-
 _Noreturn void trap_report(const struct trap_frame *f);
 
 #define TRAPS(X)                                                                                   \
@@ -74,26 +68,21 @@ _Noreturn void trap_report(const struct trap_frame *f)
     static bool again;
 
     if (again)
-        guest_panic("a trap while a trap was reported", f->vector, f->rip);
+        guest_panic("a trap while a trap was reported", f->vector, trap_ip(f));
     again = true;
     print_str("pvboot: trap: ");
     print_line(trap_name(f->vector));
-    print_pair("rip ", f->rip, "error code ", f->error_code);
-    print_pair("rsp ", f->rsp, "rflags ", f->rflags);
-    print_pair("rax ", f->rax, "rbx ", f->rbx);
-    print_pair("rcx ", f->rcx, "rdx ", f->rdx);
-    print_pair("rsi ", f->rsi, "rdi ", f->rdi);
-    print_pair("rbp ", f->rbp, "r8  ", f->r8);
-    print_pair("r9  ", f->r9, "r10 ", f->r10);
-    print_pair("r11 ", f->r11, "r12 ", f->r12);
-    print_pair("r13 ", f->r13, "r14 ", f->r14);
-    print_pair("r15 ", f->r15, "cr2 ", fault_address());
+#define PRINT(a, first, b, second) print_pair(a, f->first, b, f->second);
+    ARCH_REGISTERS(PRINT)
+    print_pair("sp  ", trap_sp(f), "cr2 ", fault_address());
     /* The stack may be what is broken: only its own page. */
-    uint64_t end = (f->rsp | (PAGE_BYTES - 1)) + 1;
+    const size_t word = sizeof(unsigned long);
+    unsigned long left = PAGE_BYTES - trap_sp(f) % PAGE_BYTES;
+    const unsigned long *stack = (const unsigned long *)(trap_sp(f) & ~(word - 1));
 
-    for (uint64_t sp = f->rsp & ~(uint64_t)7; sp + 16 <= end && sp < f->rsp + 128; sp += 16)
-        print_pair("stack ", ((const uint64_t *)sp)[0], "", ((const uint64_t *)sp)[1]);
-    guest_panic(trap_name(f->vector), f->rip, fault_address());
+    for (size_t i = 0; i + 2 <= 16 && (i + 2) * word <= left; i += 2)
+        print_pair("stack ", stack[i], "", stack[i + 1]);
+    guest_panic(trap_name(f->vector), trap_ip(f), fault_address());
 }
 
 void traps_init(void)

@@ -14,7 +14,7 @@
 #if defined(__x86_64__)
 #include "guest/xen/hypercall_x86_64.h"
 #else
-#error "no hypercall entry for this width yet"
+#include "guest/xen/hypercall_i386.h"
 #endif
 
 /* The end of a message about a failed hypercall: its number, and Xen's error without its sign. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a 64-bit guest enters the hypervisor, and the hypercalls whose arguments depend on the width.
- * Only hypercall.h includes this; a 32-bit guest has a file of the same shape.
+ * Only hypercall.h includes this; hypercall_i386.h has the same shape.
  *
  * The hypercall page holds 32 bytes of code for each hypercall. Xen fills it before the first
  * instruction runs (ELF note HYPERCALL_PAGE), entry.S provides the room. Arguments in rdi, rsi,

@@ -4,10 +4,10 @@
  * before another kernel takes over. Who takes something enters it here, who gives it back strikes
  * it out, and the hand-over refuses to happen while anything is open.
  *
- * What can never be open has no kind here. This guest hands Xen no GDT or LDT and pins no page
- * table before the last step. The pages of Xen's that stay mapped to the end (shared info, console,
- * xenstore) are held by this guest's page tables alone: these die with the old address space, which
- * unmaps the frames.
+ * What can never be open has no kind here. This guest hands Xen no LDT, pins no page table before
+ * the last step, and has a GDT only where it is 32 bits wide, which arch_i386.c takes back at the
+ * end. The pages of Xen's that stay mapped to the end (shared info, console, xenstore) are held by
+ * this guest's page tables alone: these die with the old address space, which unmaps the frames.
  */
 #ifndef PVBOOT_XEN_LEDGER_H
 #define PVBOOT_XEN_LEDGER_H

@@ -37,6 +37,12 @@ size_t strcspn(const char *s, const char *reject);
 /* NOLINTBEGIN(bugprone-suspicious-include): under other names is the point */
 #include "guest/libc/mem.c"
 #include "guest/libc/str.c"
+#define __udivmoddi4 guest_udivmoddi4
+#define __udivdi3    guest_udivdi3
+#define __umoddi3    guest_umoddi3
+#define __divdi3     guest_divdi3
+#define __moddi3     guest_moddi3
+#include "guest/libc/div64.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 #undef memcpy
 #undef memmove
@@ -169,8 +175,47 @@ static void stay_inside(void)
     munmap(p, 3 * 4096);
 }
 
+static void check_division(uint64_t n, uint64_t d)
+{
+    int64_t sn = (int64_t)n, sd = (int64_t)d;
+    uint64_t rest = 0;
+
+    if (d == 0)
+        return;
+    CHECK_U64(guest_udivdi3(n, d), n / d);
+    CHECK_U64(guest_umoddi3(n, d), n % d);
+    CHECK_U64(guest_udivmoddi4(n, d, &rest), n / d);
+    CHECK_U64(rest, n % d);
+    if (sn == INT64_MIN && sd == -1)
+        return; /* no result is right */
+    CHECK_U64((uint64_t)guest_divdi3(sn, sd), (uint64_t)(sn / sd));
+    CHECK_U64((uint64_t)guest_moddi3(sn, sd), (uint64_t)(sn % sd));
+}
+
+/* Against this machine's own division: all pairs around powers of two, then at random. */
+static void divisions(void)
+{
+    uint64_t some[64 * 3], state = 1;
+
+    for (unsigned i = 0; i < 64 * 3; i++)
+        some[i] = (UINT64_C(1) << i / 3) + i % 3 - 1;
+    for (unsigned i = 0; i < 64 * 3; i++) {
+        for (unsigned j = 0; j < 64 * 3; j++) {
+            check_division(some[i], some[j]);
+            check_division(0 - some[i], some[j]);
+        }
+    }
+    for (unsigned i = 0; i < 100000; i++) {
+        uint64_t n = state = state * 6364136223846793005u + 1442695040888963407u;
+        uint64_t d = state = state * 6364136223846793005u + 1442695040888963407u;
+
+        check_division(n >> (d & 63), d >> (n & 63));
+    }
+}
+
 int main(void)
 {
+    RUN(divisions);
     RUN(copies);
     RUN(moves_in_any_overlap);
     RUN(sets);

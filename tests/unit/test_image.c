@@ -112,6 +112,25 @@ static void check_default_notes(const struct xen_notes *n, bool is_64)
     CHECK(!n->pvh);
 }
 
+/* What a 32-bit kernel may say about page tables: each way is one that kernels have used. */
+static void takes_every_pae_mode(void)
+{
+    static const char *const modes[] = {"yes", "yes[extended-cr3]", "bimodal"};
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct gen_elf g = gen_default(false);
+        struct loaded l;
+
+        gen_note(&g, 9)->text = modes[i];
+        struct bytes elf = gen_file(&g);
+
+        CHECK_OK(load(&l, elf, IMAGE_32, 0));
+        CHECK_STR(l.img.notes.pae_mode, modes[i]);
+        unload(&l);
+        bytes_free(&elf);
+    }
+}
+
 static void loads_plain_elf(void)
 {
     for (int is_64 = 0; is_64 < 2; is_64++) {
@@ -404,6 +423,7 @@ static void loads_distribution_kernels(void)
 int main(void)
 {
     RUN(loads_plain_elf);
+    RUN(takes_every_pae_mode);
     RUN(loads_every_compression);
     RUN(headers_may_lie_in_a_segment);
     RUN(finds_notes_wherever_they_lie);

@@ -85,9 +85,11 @@ static void refuses_the_wrong_machine(void)
     struct bytes file32 = gen_file(&g32), file64 = gen_file(&g64);
 
     check_refused(load(file32, IMAGE_64, 0), ERR_EXEC_FORMAT,
-                  "(a 32-bit kernel; this is a 64-bit guest)");
+                  "(a 32-bit kernel; this is a 64-bit guest: start it with pvboot's i386 image "
+                  "(EC2: an AKI named pv-grub-...-i386))");
     check_refused(load(file64, IMAGE_32, 0), ERR_EXEC_FORMAT,
-                  "(a 64-bit kernel; this is a 32-bit guest)");
+                  "(a 64-bit kernel; this is a 32-bit guest: start it with pvboot's x86_64 image "
+                  "(EC2: an AKI named pv-grub-...-x86_64))");
     bytes_free(&file32);
     bytes_free(&file64);
     REFUSE_EXEC(g.machine = 183, "a kernel for arm64; this is an x86 guest");
@@ -255,21 +257,25 @@ static void names_a_guest_section(void)
 
 static void knows_the_guests_addresses(void)
 {
-    CHECK(image_va_is_guests(0, 0x800000000000u));
-    CHECK(!image_va_is_guests(0, 0x800000000001u));
-    CHECK(image_va_is_guests(0x7fffffffffffu, 1));
-    CHECK(!image_va_is_guests(0x7fffffffffffu, 2));
-    CHECK(!image_va_is_guests(0x800000000000u, 0));
-    CHECK(!image_va_is_guests(0x900000000000u, 0x1000));
-    CHECK(!image_va_is_guests(0xffff7ffffffff000u, 0x1000));
-    CHECK(!image_va_is_guests(0xffff800000000000u, 0x1000));
-    CHECK(!image_va_is_guests(0xffff87fffffff000u, 0x1000));
-    CHECK(!image_va_is_guests(0xffff87fffffff000u, 0x2000));
-    CHECK(image_va_is_guests(0xffff880000000000u, 0x780000000000u));
-    CHECK(image_va_is_guests(0xfffffffffffff000u, 0x1000));
-    CHECK(!image_va_is_guests(0xfffffffffffff000u, 0x1001));
-    CHECK(!image_va_is_guests(0x1000, UINT64_MAX)); /* around, and through Xen's part */
-    CHECK(!image_va_is_guests(0x1000, 0xffffffff00000000u));
+    CHECK(image_va_is_guests(IMAGE_64, 0, 0x800000000000u));
+    CHECK(!image_va_is_guests(IMAGE_64, 0, 0x800000000001u));
+    CHECK(image_va_is_guests(IMAGE_64, 0x7fffffffffffu, 1));
+    CHECK(!image_va_is_guests(IMAGE_64, 0x7fffffffffffu, 2));
+    CHECK(!image_va_is_guests(IMAGE_64, 0x800000000000u, 0));
+    CHECK(!image_va_is_guests(IMAGE_64, 0x900000000000u, 0x1000));
+    CHECK(!image_va_is_guests(IMAGE_64, 0xffff7ffffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(IMAGE_64, 0xffff800000000000u, 0x1000));
+    CHECK(!image_va_is_guests(IMAGE_64, 0xffff87fffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(IMAGE_64, 0xffff87fffffff000u, 0x2000));
+    CHECK(image_va_is_guests(IMAGE_64, 0xffff880000000000u, 0x780000000000u));
+    CHECK(image_va_is_guests(IMAGE_64, 0xfffffffffffff000u, 0x1000));
+    CHECK(!image_va_is_guests(IMAGE_64, 0xfffffffffffff000u, 0x1001));
+    CHECK(!image_va_is_guests(IMAGE_64, 0x1000, UINT64_MAX)); /* around, and through Xen's part */
+    CHECK(!image_va_is_guests(IMAGE_64, 0x1000, 0xffffffff00000000u));
+    CHECK(image_va_is_guests(IMAGE_32, 0, 0xf5800000u));
+    CHECK(!image_va_is_guests(IMAGE_32, 0, 0xf5800001u));
+    CHECK(!image_va_is_guests(IMAGE_32, 0xf5800000u, 0));
+    CHECK(!image_va_is_guests(IMAGE_32, 0x1c0000000u, 1)); /* not an address of 32 bits */
 }
 
 static void refuses_32_bit_without_pae(void)
@@ -278,6 +284,8 @@ static void refuses_32_bit_without_pae(void)
 
     gen_note(&g, 9)->text = "no";
     refuse_elf(&g, ERR_EXEC_FORMAT, "a 32-bit kernel without PAE");
+    gen_drop_note(&g, 9);
+    refuse_elf(&g, ERR_EXEC_FORMAT, "CONFIG_X86_PAE");
     g = gen_default(false);
     gen_note(&g, 3)->number = 0xf5000000;
     gen_note(&g, 1)->number = 0xf6000000;

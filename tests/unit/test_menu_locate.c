@@ -71,6 +71,32 @@ static void layouts_differ_in_where_they_begin(void)
     tree_free(&disk);
 }
 
+/* A disk of the other layout than the image's boots all the same, and the log says where from. */
+static void the_other_layout_is_found_too(void)
+{
+    const struct tree_file *const parts[4] = {grub_in_boot, NULL, NULL, NULL};
+    struct mem_disk whole, parted, *disks[] = {&whole, NULL};
+
+    tree_disk(&whole, grub_in_boot);
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, true));
+    CHECK_STR(term.booted, "(hd0)/k [boot-grub-menu]\n");
+    CHECK(term_logged(&term, "menu: not in (hd0,0)/boot/grub, where an hd00 image looks first: "
+                             "searched on\n"));
+    CHECK(term_logged(&term, "menu: (hd0)/boot/grub/menu.lst, "));
+    tree_disk_parts(&parted, NULL, parts);
+    disks[0] = &parted;
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_STR(term.booted, "(hd0,0)/k [boot-grub-menu]\n");
+    CHECK(term_logged(&term, "menu: not in (hd0)/boot/grub, where an hd0 image looks first: "
+                             "searched on\n"));
+    CHECK(term_logged(&term, "menu: (hd0,0)/boot/grub/menu.lst, "));
+    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, true));
+    CHECK_STR(term.booted, "(hd0,0)/k [boot-grub-menu]\n");
+    CHECK(strstr(term.log, "searched on") == NULL);
+    tree_free(&whole);
+    tree_free(&parted);
+}
+
 static void every_other_disk_is_searched_last(void)
 {
     const struct tree_file *const parts[4] = {NULL, NULL, NULL, boot_partition};
@@ -147,6 +173,7 @@ int main(void)
     RUN(menu_lst_comes_before_grub_conf);
     RUN(partitions_are_searched_in_order);
     RUN(layouts_differ_in_where_they_begin);
+    RUN(the_other_layout_is_found_too);
     RUN(every_other_disk_is_searched_last);
     RUN(a_whole_disk_boot_volume_is_found);
     RUN(what_was_tried_is_listed);

@@ -22,7 +22,8 @@ static struct xen_notes linux_notes(void)
 
 static struct plan_input linux_input(const struct xen_notes *n, uint64_t memory_bytes)
 {
-    return (struct plan_input){.nr_pages = memory_bytes / PLAN_PAGE_BYTES,
+    return (struct plan_input){.width = IMAGE_64,
+                               .nr_pages = memory_bytes / PLAN_PAGE_BYTES,
                                .pstart = MIB(16),
                                .pend = MIB(60) + 123,
                                .notes = n,
@@ -45,7 +46,7 @@ static uint64_t walk(const struct plan_layout *l, uint64_t va)
     uint64_t entries[PLAN_TABLE_ENTRIES];
     plan_pfn pfn = l->tables.first;
 
-    for (unsigned level = 4;; level--) {
+    for (unsigned level = l->nr_levels;; level--) {
         uint64_t index = UINT64_MAX;
 
         for (uint64_t i = 0; i < plan_nr_tables(l); i++) {
@@ -109,7 +110,7 @@ static void linux_layout(void)
     CHECK_U64(l.p2m.nr_pages, 256);
     /* 1 MiB of P2M: a level-1, a level-2 and a level-3 table; level 4 is shared. */
     CHECK_U64(l.p2m_tables.nr_pages, 3);
-    CHECK_U64(l.p2m.first, l.p2m_tables.first + 3);
+    CHECK_U64(l.p2m_tables.first, l.p2m.first + 256);
     CHECK_U64(l.passage.va, l.v_end - 4096);
     check_disjoint(&l);
 }
@@ -127,9 +128,9 @@ static void linux_tables(void)
         CHECK_U64(leaf_pfn(e), pfn);
     }
     for (uint64_t i = 0; i < l.tables.nr_pages; i++)
-        CHECK_U64(walk(&l, l.tables.va + i * 4096) & 0x67, 0x25); /* read-only */
-    CHECK_U64(walk(&l, l.kernel.va) & 0x67, 0x67);
-    CHECK_U64(walk(&l, l.passage.va) & 0x67, 0x67);
+        CHECK_U64(walk(&l, l.tables.va + i * 4096) & 0x67, 0x21); /* read-only */
+    CHECK_U64(walk(&l, l.kernel.va) & 0x67, 0x23);
+    CHECK_U64(walk(&l, l.passage.va) & 0x67, 0x23);
     CHECK_U64(leaf_pfn(walk(&l, l.p2m.va)), l.p2m.first);
     CHECK_U64(leaf_pfn(walk(&l, l.p2m.va + 255 * 4096)), l.p2m.first + 255);
     CHECK_U64(walk(&l, l.p2m.va + 256 * 4096), 0);
@@ -141,7 +142,8 @@ static void linux_tables(void)
 static void minios_layout(void)
 {
     struct xen_notes n = {.found = true, .entry = 0, .has_virt_base = true};
-    struct plan_input in = {.nr_pages = MIB(64) >> 12,
+    struct plan_input in = {.width = IMAGE_64,
+                            .nr_pages = MIB(64) >> 12,
                             .pstart = 0,
                             .pend = 700000,
                             .notes = &n,
@@ -164,12 +166,123 @@ static void minios_layout(void)
     CHECK_U64(leaf_pfn(walk(&l, 4096)), 1);
 }
 
+/* A 32-bit Linux: base 0xc0000000, loaded at 1 MiB, everything in the initial mapping. */
+static struct xen_notes linux_32_notes(void)
+{
+    return (struct xen_notes){.found = true,
+                              .entry = 0xc0100000,
+                              .virt_base = 0xc0000000,
+                              .has_virt_base = true,
+                              .has_init_p2m = true, /* which the builder does not look at */
+                              .init_p2m = 0x80000000};
+}
+
+static struct plan_input linux_32_input(const struct xen_notes *n, uint64_t memory_bytes)
+{
+    return (struct plan_input){.width = IMAGE_32,
+                               .nr_pages = memory_bytes / PLAN_PAGE_BYTES,
+                               .pstart = MIB(1),
+                               .pend = MIB(9) + 5,
+                               .notes = n,
+                               .initrd_bytes = MIB(20),
+                               .avoid = {{0x70000000, 0x70400000}, {0x10000000, 0x70000000}},
+                               .nr_avoid = 2,
+                               .nr_old_tables = 30};
+}
+
+static void pae_layout(void)
+{
+    struct xen_notes n = linux_32_notes();
+    struct plan_input in = linux_32_input(&n, MIB(512));
+    struct plan_layout l;
+
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_U64(l.kernel.va, 0xc0100000);
+    CHECK_U64(l.initrd.va, 0xc0901000);
+    CHECK_U64(l.p2m.va, 0xc1d01000);
+    CHECK_U64(l.p2m.nr_pages, 128); /* 4 bytes a page */
+    CHECK_U64(l.p2m_tables.nr_pages, 0);
+    CHECK_U64(l.v_end, 0xc2000000);
+    /* Level 3, one level 2 (it is the last one), 16 level 1. */
+    CHECK_U64(l.tables.nr_pages, 1 + 1 + 16);
+    CHECK_U64(l.passage.va, 0xc1fff000);
+    check_disjoint(&l);
+    for (uint64_t pfn = 0; pfn < l.nr_mapped_pages; pfn += 61)
+        CHECK_U64(leaf_pfn(walk(&l, l.virt_base + (pfn << 12))), pfn);
+    for (uint64_t i = 0; i < l.tables.nr_pages; i++)
+        CHECK_U64(walk(&l, l.tables.va + i * 4096) & 0x67, 0x21); /* read-only */
+    CHECK_U64(walk(&l, l.kernel.va) & 0x67, 0x23);
+    CHECK_U64(walk(&l, l.v_end), 0);
+    CHECK_U64(walk(&l, 0), 0);
+}
+
+/* A kernel that lies low needs the last level-2 table all the same, and gets those between. */
+static void pae_low_kernel(void)
+{
+    struct xen_notes n = {.found = true, .entry = 0, .has_virt_base = true};
+    struct plan_input in = {.width = IMAGE_32,
+                            .nr_pages = MIB(64) >> 12,
+                            .pstart = 0,
+                            .pend = 700000,
+                            .notes = &n,
+                            .avoid = {{0x70000000, 0x70400000}},
+                            .nr_avoid = 1};
+    uint64_t entries[PLAN_TABLE_ENTRIES];
+    struct plan_layout l;
+
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_U64(l.v_end, MIB(4));
+    CHECK_U64(l.tables.nr_pages, 1 + 4 + 2);
+    plan_table(&l, 0, fake_mfn, NULL, entries);
+    for (unsigned i = 0; i < PLAN_TABLE_ENTRIES; i++)
+        CHECK_U64(entries[i] & 1, i < 4);
+    for (unsigned i = 0; i < 4; i++)
+        CHECK_U64(leaf_pfn(entries[i]), l.tables.first + 1 + i);
+    plan_table(&l, 4, fake_mfn, NULL, entries); /* the last level 2: empty but for Xen's */
+    for (unsigned i = 0; i < PLAN_TABLE_ENTRIES; i++)
+        CHECK_U64(entries[i], 0);
+    CHECK_U64(leaf_pfn(walk(&l, 4096)), 1);
+    in.pstart = n.virt_base = n.paddr_offset = 0x7fc00000; /* slots 1 and 2, and 3 */
+    in.pend = 0x80500000;
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_U64(l.v_end, 0x80800000);
+    CHECK_U64(l.tables.nr_pages, 1 + 3 + 6);
+    CHECK_U64(leaf_pfn(walk(&l, 0x80000000)), MIB(4) >> 12);
+}
+
+static void pae_limits(void)
+{
+    struct xen_notes n = linux_32_notes();
+    struct plan_input in = linux_32_input(&n, (uint64_t)64 << 30);
+    struct plan_layout l;
+
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_U64(l.p2m.nr_pages, MIB(64) >> 12);
+    in.initrd_bytes = MIB(700);
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK(l.v_end <= 0xf5800000);
+    in.initrd_bytes = MIB(800); /* runs into Xen's part of the addresses */
+    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+    n.mod_start_pfn = true; /* not when the kernel does not want it mapped */
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_U64(l.initrd.va, PLAN_NOT_MAPPED);
+    n = linux_32_notes();
+    in = linux_32_input(&n, MIB(512));
+    n.virt_base = 0xf5000000; /* 8 MiB are left */
+    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+    n.virt_base = 0xffc00000;
+    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+    n.virt_base = 0x1c0000000; /* no address of 32 bits */
+    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+}
+
 /* Starting a loader like ourselves: the passage must find an address that is free in both worlds.
  */
 static void passage_keeps_out(void)
 {
     struct xen_notes n = {.found = true, .virt_base = 0x60000000, .paddr_offset = 0x60000000};
-    struct plan_input in = {.nr_pages = MIB(64) >> 12,
+    struct plan_input in = {.width = IMAGE_64,
+                            .nr_pages = MIB(64) >> 12,
                             .pstart = 0x60000000,
                             .pend = 0x600a0000,
                             .notes = &n,
@@ -258,12 +371,14 @@ static void large_guests(void)
     }
 }
 
+#define NR 64
+
 /* ---- exchange -----------------------------------------------------------------------------------
  */
 
 struct seen {
     unsigned nr;
-    uint64_t *p2m;
+    uint64_t p2m[NR];
 };
 
 static void note_change(void *ctx, plan_pfn pfn, uint64_t mfn)
@@ -274,30 +389,39 @@ static void note_change(void *ctx, plan_pfn pfn, uint64_t mfn)
     s->p2m[pfn] = mfn;
 }
 
-#define NR 64
-
 /* After any exchange: a permutation, the moves honoured, changed() enough to follow it. */
-static void check_exchange(const struct plan_move *moves, unsigned nr_moves)
+static void check_exchange_of(enum image_width width, const struct plan_move *moves,
+                              unsigned nr_moves)
 {
-    uint64_t old[NR], new[NR], followed[NR];
+    uint64_t old_list[NR], new_list[NR];
+    struct plan_p2m old = {old_list, width}, new = {new_list, width};
     unsigned count[NR] = {0};
-    struct seen seen = {.p2m = followed};
+    struct seen seen = {.nr = 0};
 
-    for (unsigned i = 0; i < NR; i++)
-        old[i] = new[i] = followed[i] = 1000 + i;
-    CHECK_OK(plan_exchange(new, old, NR, moves, nr_moves, note_change, &seen));
     for (unsigned i = 0; i < NR; i++) {
-        CHECK(new[i] >= 1000 && new[i] < 1000 + NR);
-        count[(new[i] - 1000) % NR]++;
+        seen.p2m[i] = 1000 + i;
+        plan_p2m_set(&old, i, 1000 + i);
+        plan_p2m_set(&new, i, 1000 + i);
+    }
+    CHECK_OK(plan_exchange(&new, &old, NR, moves, nr_moves, note_change, &seen));
+    for (unsigned i = 0; i < NR; i++) {
+        CHECK(plan_p2m_get(&new, i) >= 1000 && plan_p2m_get(&new, i) < 1000 + NR);
+        count[(plan_p2m_get(&new, i) - 1000) % NR]++;
     }
     for (unsigned i = 0; i < NR; i++) {
         CHECK_U64(count[i], 1);
-        CHECK_U64(followed[i], new[i]);
+        CHECK_U64(seen.p2m[i], plan_p2m_get(&new, i));
     }
     for (unsigned m = 0; m < nr_moves; m++) {
         for (uint64_t p = 0; p < moves[m].nr; p++)
-            CHECK_U64(new[moves[m].to + p], old[moves[m].from + p]);
+            CHECK_U64(plan_p2m_get(&new, moves[m].to + p), plan_p2m_get(&old, moves[m].from + p));
     }
+}
+
+static void check_exchange(const struct plan_move *moves, unsigned nr_moves)
+{
+    check_exchange_of(IMAGE_64, moves, nr_moves);
+    check_exchange_of(IMAGE_32, moves, nr_moves);
 }
 
 static void exchanges(void)
@@ -338,17 +462,20 @@ static void exchanges_at_random(void)
 
 static void bad_exchanges(void)
 {
-    uint64_t old[NR] = {0}, new[NR] = {0};
-    struct seen seen = {.p2m = new};
+    uint64_t old_list[NR] = {0}, new_list[NR] = {0};
+    struct plan_p2m old = {old_list, IMAGE_64}, new = {new_list, IMAGE_64};
+    struct seen seen = {.nr = 0};
 
-    CHECK_ERR(plan_exchange(new, old, NR, (struct plan_move[]){{60, 0, 5}}, 1, note_change, &seen),
-              ERR_BOOT_FAILURE);
-    CHECK_ERR(plan_exchange(new, old, NR, (struct plan_move[]){{0, 60, 5}}, 1, note_change, &seen),
-              ERR_BOOT_FAILURE);
-    CHECK_ERR(plan_exchange(new, old, NR, (struct plan_move[]){{0, 10, 5}, {4, 20, 2}}, 2,
+    CHECK_ERR(
+        plan_exchange(&new, &old, NR, (struct plan_move[]){{60, 0, 5}}, 1, note_change, &seen),
+        ERR_BOOT_FAILURE);
+    CHECK_ERR(
+        plan_exchange(&new, &old, NR, (struct plan_move[]){{0, 60, 5}}, 1, note_change, &seen),
+        ERR_BOOT_FAILURE);
+    CHECK_ERR(plan_exchange(&new, &old, NR, (struct plan_move[]){{0, 10, 5}, {4, 20, 2}}, 2,
                             note_change, &seen),
               ERR_BOOT_FAILURE);
-    CHECK_ERR(plan_exchange(new, old, NR, (struct plan_move[]){{0, 10, 5}, {30, 14, 2}}, 2,
+    CHECK_ERR(plan_exchange(&new, &old, NR, (struct plan_move[]){{0, 10, 5}, {30, 14, 2}}, 2,
                             note_change, &seen),
               ERR_BOOT_FAILURE);
     CHECK_U64(seen.nr, 0);
@@ -387,7 +514,7 @@ static void start_info(void)
     CHECK_U64(si.mfn_list, 0x8000000000);
     CHECK_U64(si.mod_start, l.initrd.first);
     CHECK_U64(si.mod_len, MIB(32) + 1);
-    CHECK_U64(si.first_p2m_pfn, l.p2m_tables.first);
+    CHECK_U64(si.first_p2m_pfn, l.p2m.first);
     CHECK_U64(si.nr_p2m_frames, 259);
     CHECK_STR(si.cmd_line, "root=/dev/xvda1 ro");
     /* The longest line goes through whole; one byte more is an error, never a cut line. */
@@ -402,11 +529,54 @@ static void start_info(void)
     CHECK_ERR(plan_start_info(&si, &own, &l, 0, line), ERR_LIMIT);
 }
 
+/* What is written for a 32-bit guest is read back the same, and lies as xen.h's struct does. */
+static void start_info_32(void)
+{
+    struct plan_start_info in = {.magic = "xen-3.0-x86_32p",
+                                 .nr_pages = 1,
+                                 .shared_info = 2,
+                                 .flags = 3,
+                                 .store_mfn = 4,
+                                 .store_evtchn = 5,
+                                 .console_mfn = 6,
+                                 .console_evtchn = 7,
+                                 .pt_base = 8,
+                                 .nr_pt_frames = 9,
+                                 .mfn_list = 10,
+                                 .mod_start = 11,
+                                 .mod_len = 12,
+                                 .cmd_line = "a line",
+                                 .first_p2m_pfn = 13,
+                                 .nr_p2m_frames = 0xffffffff};
+    struct plan_start_info back;
+    uint32_t page[1024];
+
+    memset(page, 0xaa, sizeof(page));
+    plan_start_info_write(page, &in, IMAGE_32);
+    CHECK_STR((const char *)page, "xen-3.0-x86_32p");
+    for (uint32_t i = 0; i < 12; i++)
+        CHECK_U64(page[8 + i], i + 1);
+    CHECK_STR((const char *)(page + 20), "a line");
+    CHECK_U64(page[276], 13);
+    CHECK_U64(page[277], 0xffffffff);
+    CHECK_U64(page[278], 0xaaaaaaaa);
+    plan_start_info_read(&back, page, IMAGE_32);
+    CHECK(memcmp(&back, &in, sizeof(in)) == 0);
+    plan_start_info_write(page, &in, IMAGE_64);
+    CHECK(memcmp(page, &in, sizeof(in)) == 0);
+    memset(&back, 0, sizeof(back));
+    plan_start_info_read(&back, page, IMAGE_64);
+    CHECK(memcmp(&back, &in, sizeof(in)) == 0);
+}
+
 int main(void)
 {
     RUN(linux_layout);
     RUN(linux_tables);
     RUN(minios_layout);
+    RUN(pae_layout);
+    RUN(pae_low_kernel);
+    RUN(pae_limits);
     RUN(passage_keeps_out);
     RUN(too_small);
     RUN(senseless_addresses);
@@ -415,5 +585,6 @@ int main(void)
     RUN(exchanges_at_random);
     RUN(bad_exchanges);
     RUN(start_info);
+    RUN(start_info_32);
     return test_done();
 }

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where Xen starts us (32-bit PV), the hypercall page, Xen's notes, and the trap entries.
+ *
+ * At entry: esi = start_info, flat segments of ring 1, the initial mapping from pvboot_virt_base
+ * upwards, upcalls masked. Source: xen/include/public/arch-x86/xen.h, xen/include/public/elfnote.h.
+ */
+#define __ASSEMBLY__
+#include <xen/xen.h>
+#include <xen/elfnote.h>
+
+        .section .start, "ax"
+        .globl  _start
+_start:
+        cld
+        movl    $boot_stack_top, %esp
+        xorl    %ebp, %ebp
+        subl    $12, %esp
+        pushl   %esi
+        call    guest_start
+        ud2
+
+        /* Xen fills this page when it builds the domain. */
+        .balign 4096
+        .globl  hypercall_page
+hypercall_page:
+        .skip   4096
+
+        .section .bss
+        .balign 4096
+        .globl  boot_stack, boot_stack_top
+boot_stack:
+        .skip   65536 + 4096    /* the lowest page gets unmapped, as a guard */
+boot_stack_top:
+
+/*
+ * Traps. Xen pushes what a processor would push. Each stub gives the frame the same shape: vector
+ * and error code, then all registers.
+ */
+        .text
+.macro TRAP vector, has_code
+        .balign 16
+        .globl  trap_\vector
+trap_\vector:
+  .if \has_code == 0
+        pushl   $0
+  .endif
+        pushl   $\vector
+        jmp     trap_common
+.endm
+
+        TRAP    0, 0
+        TRAP    1, 0
+        TRAP    2, 0
+        TRAP    3, 0
+        TRAP    4, 0
+        TRAP    5, 0
+        TRAP    6, 0
+        TRAP    7, 0
+        TRAP    10, 1
+        TRAP    11, 1
+        TRAP    12, 1
+        TRAP    13, 1
+        TRAP    14, 1
+        TRAP    16, 0
+        TRAP    17, 1
+        TRAP    18, 0
+        TRAP    19, 0
+
+trap_common:
+        pushal
+        movl    %esp, %eax
+        cld
+        andl    $-16, %esp
+        subl    $12, %esp
+        pushl   %eax
+        call    trap_report
+        ud2
+
+/* Xen's notes: the whole contract between the domain builder and this image. */
+.macro XEN_NOTE type, payload:vararg
+        .balign 4
+        .long   2f - 1f, 4f - 3f, \type
+1:      .asciz  "Xen"
+2:      .balign 4
+3:      \payload
+4:      .balign 4
+.endm
+
+        .section .note.Xen, "a", @note
+        XEN_NOTE XEN_ELFNOTE_GUEST_OS,       .asciz "pvboot"
+        XEN_NOTE XEN_ELFNOTE_LOADER,         .asciz "generic"
+        XEN_NOTE XEN_ELFNOTE_XEN_VERSION,    .asciz "xen-3.0"
+        XEN_NOTE XEN_ELFNOTE_VIRT_BASE,      .long pvboot_virt_base
+        XEN_NOTE XEN_ELFNOTE_PADDR_OFFSET,   .long pvboot_virt_base
+        XEN_NOTE XEN_ELFNOTE_ENTRY,          .long _start
+        XEN_NOTE XEN_ELFNOTE_HYPERCALL_PAGE, .long hypercall_page
+        XEN_NOTE XEN_ELFNOTE_PAE_MODE,       .asciz "yes"
+        XEN_NOTE XEN_ELFNOTE_FEATURES,       .asciz "pae_pgdir_above_4gb"
+        XEN_NOTE XEN_ELFNOTE_L1_MFN_VALID,   .quad 1, 1
+
+        .section .note.GNU-stack, "", @progbits
