@@ -8,7 +8,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
-         'size=tests/size.sh $(GUEST_IMAGE).gz 460800' \
+         'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
          'fuzz=tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)' \
          '+guest=$(MAKE) --no-print-directory check-guest' \

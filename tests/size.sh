@@ -1,13 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Is the compressed guest image within its budget? tests/size.sh IMAGE.gz MAX_BYTES
+# Are the compressed guest images within their budget? tests/size.sh MAX_BYTES IMAGE.gz...
 set -eu
 
-bytes=$(wc -c <"$1")
-echo "$1: $bytes bytes, at most $2"
-if [ "$bytes" -le "$2" ]; then
-    echo "1 passed, 0 failed"
-else
-    echo "0 passed, 1 failed"
-    exit 1
-fi
+max=$1 passed=0 failed=0
+shift
+for image; do
+    bytes=$(wc -c <"$image")
+    echo "$image: $bytes bytes, at most $max"
+    if [ "$bytes" -le "$max" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
