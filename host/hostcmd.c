@@ -402,10 +402,11 @@ static int serve(struct session *s)
 
 static int host_help(int status)
 {
-    fputs("usage: pvboot host [--memory MIB] [--no-kvm] [--log]\n\n"
+    fputs("usage: pvboot host [--memory MIB] [--xen FILE] [--no-kvm] [--log]\n\n"
           "Starts the embedded Xen host; takes commands on standard input and prints events on\n"
           "standard output, one JSON object a line. MIB is what all guests may use together.\n"
-          "--log adds the host's own log. Commands, a line each (a word may be \"quoted\"):\n\n"
+          "--xen runs another Xen, as an unpacked file. --log adds the host's own log. Commands, a "
+          "line each (a word may be \"quoted\"):\n\n"
           "  drive NAME path=FILE [format=raw|qcow2] [write] [readonly] [sector=4096]\n"
           "        [fail=SECTOR]...\n"
           "  undrive NAME\n"
@@ -422,13 +423,11 @@ static int host_help(int status)
 
 int cmd_host(int argc, char **argv)
 {
-    enum { OPT_MEMORY = 1, OPT_NO_KVM, OPT_LOG, OPT_HELP };
+    enum { OPT_MEMORY = 1, OPT_XEN, OPT_NO_KVM, OPT_LOG, OPT_HELP };
     static const struct option options[] = {
-        {"memory", required_argument, NULL, OPT_MEMORY},
-        {"no-kvm", no_argument, NULL, OPT_NO_KVM},
-        {"log", no_argument, NULL, OPT_LOG},
-        {"help", no_argument, NULL, OPT_HELP},
-        {NULL, 0, NULL, 0},
+        {"memory", required_argument, NULL, OPT_MEMORY}, {"xen", required_argument, NULL, OPT_XEN},
+        {"no-kvm", no_argument, NULL, OPT_NO_KVM},       {"log", no_argument, NULL, OPT_LOG},
+        {"help", no_argument, NULL, OPT_HELP},           {NULL, 0, NULL, 0},
     };
     struct session s = {.h = NULL};
     struct xh_options opt = {
@@ -448,6 +447,9 @@ int cmd_host(int argc, char **argv)
         if (c == OPT_MEMORY && !parse_number("--memory (MiB)", optarg, XH_MIN_MEMORY_MIB,
                                              XH_MAX_MEMORY_MIB, &opt.guest_memory_mib))
             return EXIT_USAGE;
+        if (c == OPT_XEN && !xen_file_ok(optarg))
+            return EXIT_USAGE;
+        opt.xen = c == OPT_XEN ? optarg : opt.xen;
         opt.no_kvm = opt.no_kvm || c == OPT_NO_KVM;
         s.log = s.log || c == OPT_LOG;
     }

@@ -369,6 +369,7 @@ static enum xh_result start(struct run *r)
     char name[RUN_MAX_DISKS][16];
     struct xh_options opt = {
         .guest_memory_mib = o->memory_mib,
+        .xen = o->xen,
         .drives = drive,
         .nr_drives = o->nr_disks + 1,
         .cb = {.log = on_log, .console = on_console, .event = on_event, .ctx = r},

@@ -20,6 +20,7 @@ struct run_options {
     unsigned vcpus;
     unsigned timeout_s; /* 0: none */
     const char *append;
+    const char *xen; /* NULL: the distribution's */
     bool write;
     uint32_t sector_bytes; /* of the guest's disks */
     bool json;
@@ -38,5 +39,8 @@ int run_parse(struct run_options *o, int argc, char **argv, int *status);
 /* The sentence for getopt_long's '?' and ':', of a command whose long options have values below
  * 32; EXIT_USAGE. */
 int bad_option(const char *command, int c, char **argv);
+
+/* Can this file be --xen? Says why not. */
+bool xen_file_ok(const char *path);
 
 #endif

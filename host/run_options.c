@@ -28,6 +28,8 @@ static const char help_text[] =
     "  --append ARGS        the command line of pvboot; one that begins with ( or / names the "
     "menu\n"
     "  --kernel-image FILE  run this Xen PV kernel instead of pvboot's own image\n"
+    "  --xen FILE           run this Xen, an unpacked file, in place of the distribution's: one\n"
+    "                       that has 32-bit PV, say, which Debian's has not\n"
     "  --timeout S          end a guest that still runs after S seconds\n"
     "  --no-reboot          end when the guest reboots; otherwise it is started again\n"
     "  --json               events as JSON on standard output, one object a line, no console\n"
@@ -46,7 +48,7 @@ static const char help_text[] =
     "is kept (default ~/.cache/pvboot).\n";
 
 enum { OPT_MEMORY = 1, OPT_VCPUS, OPT_DISK, OPT_WRITE, OPT_APPEND, OPT_KERNEL, OPT_TIMEOUT };
-enum { OPT_NO_REBOOT = 20, OPT_SECTOR, OPT_JSON, OPT_VERBOSE, OPT_HELP };
+enum { OPT_XEN = OPT_TIMEOUT + 1, OPT_NO_REBOOT = 20, OPT_SECTOR, OPT_JSON, OPT_VERBOSE, OPT_HELP };
 
 static const struct option options[] = {
     {"memory", required_argument, NULL, OPT_MEMORY},
@@ -56,6 +58,7 @@ static const struct option options[] = {
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"append", required_argument, NULL, OPT_APPEND},
     {"kernel-image", required_argument, NULL, OPT_KERNEL},
+    {"xen", required_argument, NULL, OPT_XEN},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
     {"json", no_argument, NULL, OPT_JSON},
@@ -166,6 +169,25 @@ static bool is_self_contained(const char *path)
     return fence_status(end) == EXIT_OK;
 }
 
+bool xen_file_ok(const char *path)
+{
+    unsigned char head[4] = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0) {
+        usage_error("--xen %s: %s", path, strerror(errno));
+        return false;
+    }
+    n = read(fd, head, sizeof(head));
+    close(fd);
+    if (n == 4 && memcmp(head, "\177ELF", 4) == 0)
+        return true;
+    usage_error("--xen %s is not an ELF file%s", path,
+                n == 4 && memcmp(head, "\x1f\x8b", 2) == 0 ? "; unpack it with gunzip" : "");
+    return false;
+}
+
 static bool check_disks(struct run_options *o)
 {
     char err[PATH_MAX + 256];
@@ -211,6 +233,9 @@ static bool one_option(struct run_options *o, int opt, const char *arg)
     case OPT_APPEND:
         o->append = arg;
         return true;
+    case OPT_XEN:
+        o->xen = arg;
+        return xen_file_ok(arg);
     case OPT_KERNEL:
         if (snprintf(o->kernel_image, sizeof(o->kernel_image), "%s", arg) <
             (int)sizeof(o->kernel_image))

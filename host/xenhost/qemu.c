@@ -146,6 +146,7 @@ static void add_machine(const struct xh_options *opt, struct argv *a, struct buf
                         const char *accel)
 {
     /* Xen's own tables: 32 bytes a page, and what lies below 1 MiB and in its heap */
+    char xen[PATH_MAX];
     unsigned memory = DOM0_MEMORY_MIB + opt->guest_memory_mib + opt->guest_memory_mib / 50 + 256;
 
     arg(a, "-nodefaults");
@@ -168,7 +169,7 @@ static void add_machine(const struct xh_options *opt, struct argv *a, struct buf
         arg(a, "host");
     }
     arg(a, "-kernel");
-    arg(a, "xen");
+    arg(a, opt->xen != NULL && realpath(opt->xen, xen) != NULL ? xen : "xen");
     buf_printf(b, xen_args, DOM0_MEMORY_MIB, DOM0_MEMORY_MIB);
     arg2(a, "-append", b);
     arg(a, "-initrd");

@@ -109,6 +109,7 @@ struct xh_callbacks {
 
 struct xh_options {
     unsigned guest_memory_mib; /* of all guests that run at once */
+    const char *xen;           /* this unpacked Xen in place of the distribution's, or NULL */
     const struct xh_drive *drives;
     size_t nr_drives;
     bool no_kvm; /* never try KVM */
