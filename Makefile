@@ -39,7 +39,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
 CORE_MENU   := lex.c menu.c commands.c table.c cmd_menu.c cmd_boot.c cmd_disk.c cmd_find.c cmd_file.c \
-               cmd_misc.c ask.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
+               cmd_misc.c ask.c chain.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
 CORE_MENU   += password.c crypt.c digest.c
 CORE_MENU   += edit.c edit_text.c edit_show.c
 CORE_MENU   += saved.c cmd_saved.c

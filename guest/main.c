@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/menu/chain.h"
 #include "guest/platform.h"
 #include "guest/print.h"
 
@@ -72,6 +73,22 @@ static const char *menu_argument(struct arena *a)
         p += strspn(p, " \t");
     }
     return NULL;
+}
+
+/* Does the command line hold this word? */
+static bool cmdline_has(const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *p = platform_cmdline(); *p != '\0';) {
+        size_t n = strcspn(p, " \t");
+
+        if (n == len && memcmp(p, word, len) == 0)
+            return true;
+        p += n;
+        p += strspn(p, " \t");
+    }
+    return false;
 }
 
 static void put(void *ctx, const char *s, size_t len)
@@ -145,6 +162,9 @@ _Noreturn void guest_start(const void *start)
             .memory_size = memory_size,
             .seed = seed,
             .menu_arg = menu_argument(&arena),
+            .arch = platform_arch(),
+            .cmdline = platform_cmdline(),
+            .chained = cmdline_has(CHAIN_MARK),
             .hd00 = PVBOOT_HD00,
             .heading = "pvboot " PVBOOT_VERSION,
         };

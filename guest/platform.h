@@ -25,6 +25,9 @@ void platform_init(const void *start);
 /* "Xen 4.17.5, 512 MiB": hypervisor and memory, for the banner. */
 void platform_describe(struct text *t);
 
+/* "x86_64", "i386": the first word of the GNU triplet. */
+const char *platform_arch(void);
+
 /* The command line that the machine was started with; terminated. */
 const char *platform_cmdline(void);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/menu/chain.h"
 #include "core/menu/saved.h"
 
 #define SUBJECT_MAX 1024
@@ -409,6 +410,20 @@ static void no_menu(struct report *r, struct err e, const char *subject)
                                  what_to_do[0] != '\0' ? "; " : "", what_to_do));
 }
 
+/* What a 64-bit guest starts where there is no menu. */
+static void look_for_chain(struct report *r)
+{
+    char name[FS_PATH_MAX];
+    struct file f;
+
+    if (chain_find(r->vols, "x86_64", r->arena, &f, name, sizeof(name)))
+        report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
+                       report_printf(r,
+                                     "without a menu a guest starts its own boot loader, %s; what "
+                                     "that would boot is not looked at",
+                                     name));
+}
+
 bool inspect_read_menu(struct report *r)
 {
     struct lines complaints = {.arena = r->arena};
@@ -422,6 +437,8 @@ bool inspect_read_menu(struct report *r)
                         sizeof(subject));
     if (failed(e)) {
         no_menu(r, e, subject);
+        if (e.code == ERR_NO_MENU)
+            look_for_chain(r);
         return false;
     }
     r->has_menu = true;

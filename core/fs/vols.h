@@ -72,10 +72,11 @@ static inline bool vol_same(struct vol_id a, struct vol_id b)
 bool vols_is_pv(struct vols *v, struct vol_id id, const struct lvm_vg **vg);
 
 /*
- * Parse a device name at the start of s: "(hd0)", "(hd0,1)", "(md/0)", "(lvm/vg-root)". *used = its
- * length. ERR_DEV_FORMAT otherwise. Whether a disk exists is not looked at; an array or a logical
- * volume that does not is ERR_NO_DISK, with those that do. Hyphens in names of LVM are doubled, as
- * device-mapper has them; single ones do as well where only one volume can be meant.
+ * Parse a device name at the start of s: "(hd0)", "(hd0,1)", "(md/0)", "(lvm/vg-root)"; and GRUB
+ * 2's names of partitions, which count from 1: "(hd0,msdos2)", "(hd0,gpt2)" are (hd0,1). *used =
+ * its length. ERR_DEV_FORMAT otherwise. Whether a disk exists is not looked at; an array or a
+ * logical volume that does not is ERR_NO_DISK, with those that do. Hyphens in names of LVM are
+ * doubled, as device-mapper has them; single ones do as well where only one volume can be meant.
  */
 struct err vol_parse(struct vols *v, const char *s, struct vol_id *out, size_t *used);
 

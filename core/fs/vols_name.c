@@ -26,6 +26,18 @@ static size_t parse_index(const char *s, uint32_t *out)
     return n;
 }
 
+/* GRUB 2's "msdos1" and "gpt2", which count from 1; the bytes used, 0 when it is none of them. */
+static size_t parse_grub2_index(const char *s, uint32_t *out)
+{
+    size_t word = strncmp(s, "msdos", 5) == 0 ? 5 : strncmp(s, "gpt", 3) == 0 ? 3 : 0;
+    size_t n = word > 0 ? parse_index(s + word, out) : 0;
+
+    if (n == 0 || *out == 0)
+        return 0;
+    --*out;
+    return word + n;
+}
+
 /* ",1)" or ")" at s. */
 static struct err parse_rest(const char *s, uint32_t *part, size_t *used)
 {
@@ -34,6 +46,8 @@ static struct err parse_rest(const char *s, uint32_t *part, size_t *used)
     *part = VOL_WHOLE;
     if (s[0] == ',') {
         n = parse_index(s + 1, part);
+        if (n == 0)
+            n = parse_grub2_index(s + 1, part);
         if (n++ == 0)
             return bad_name();
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/menu/chain.h"
 #include "core/menu/parts.h"
 #include "core/menu/saved.h"
 
@@ -135,7 +136,7 @@ static struct err run_menu(struct session *s)
 static void say_failure(struct session *s)
 {
     const struct failure *f = &s->failure;
-    char buf[SHELL_OBJECT_MAX * 2 + 128];
+    char buf[SHELL_OBJECT_MAX * 4 + 128]; /* a quote becomes \x22 */
     struct text t = text_on(buf, sizeof(buf));
 
     text_str(&t, "pvboot-failed: error=");
@@ -164,23 +165,81 @@ static void say_failure(struct session *s)
     screen_line(&s->screen, buf);
 }
 
-static struct err run(struct session *s)
+/* Start the guest's own boot loader, which was found. */
+static struct err start_chain(struct session *s, struct boot_request *req)
 {
     char subject[SUBJECT_MAX] = "";
-    struct err e = load_menu(s, s->env->menu_arg, subject, sizeof(subject));
+    struct text t = text_on(req->cmdline, sizeof(req->cmdline));
+    struct err e;
 
+    text_str(&t, s->env->cmdline != NULL ? s->env->cmdline : "");
+    text_str(&t, t.len > 0 ? " " CHAIN_MARK : CHAIN_MARK);
+    screen_str(&s->screen, "There is no menu; starting the guest's own boot loader, ");
+    screen_line(&s->screen, req->kernel_name);
+    if (t.cut)
+        e = ERR1(ERR_WONT_FIT, "with " CHAIN_MARK " the command line has more than %a bytes",
+                 sizeof(req->cmdline) - 1);
+    else
+        e = s->env->boot(s->env->ctx, req, subject, sizeof(subject));
     if (failed(e)) {
-        struct text t = text_on(s->failure.object, sizeof(s->failure.object));
-
-        text_str(&t, s->env->menu_arg != NULL ? s->env->menu_arg : "");
-        s->failure.err = e;
-        s->failure.entry = SHELL_NO_ENTRY;
+        s->failure = (struct failure){.err = e, .entry = SHELL_NO_ENTRY};
+        t = text_on(s->failure.object, sizeof(s->failure.object));
+        text_str(&t, subject);
         show_error(s, e, subject);
-    } else {
-        do {
-            s->new_menu = false;
-            e = run_menu(s);
-        } while (!failed(e) && s->new_menu);
+    }
+    return e;
+}
+
+/* No menu is on any disk: look for a boot loader of the guest's. e: the error so far. */
+static struct err without_menu(struct session *s, struct err e)
+{
+    struct boot_request *req;
+    struct arena arena;
+
+    if (s->env->arch == NULL || s->env->menu_arg != NULL)
+        return e;
+    if (s->env->chained) {
+        screen_line(&s->screen, "This pvboot was started by another one that found no menu: no "
+                                "further boot loader is looked for.");
+        return e;
+    }
+    arena_init(&arena, s->env->memory);
+    req = arena_alloc(&arena, sizeof(*req));
+    if (req != NULL)
+        req->arena = &arena;
+    if (req != NULL && chain_find(s->env->vols, s->env->arch, &arena, &req->kernel,
+                                  req->kernel_name, sizeof(req->kernel_name)))
+        e = start_chain(s, req);
+    arena_reset(&arena);
+    return e;
+}
+
+/* The first menu; OK too when without one the guest's own boot loader was started. */
+static struct err first_menu(struct session *s)
+{
+    const char *arg = s->env->menu_arg;
+    char subject[SUBJECT_MAX] = "";
+    struct err e = load_menu(s, arg, subject, sizeof(subject));
+    struct text t = text_on(s->failure.object, sizeof(s->failure.object));
+
+    if (!failed(e))
+        return e;
+    text_name(&t, arg != NULL ? arg : "", arg != NULL ? strlen(arg) : 0);
+    s->failure.err = e;
+    s->failure.entry = SHELL_NO_ENTRY;
+    show_error(s, e, subject);
+    return e.code == ERR_NO_MENU ? without_menu(s, e) : e;
+}
+
+static struct err run(struct session *s)
+{
+    struct err e = first_menu(s);
+
+    while (!failed(e) && s->menu.nr_entries > 0) {
+        s->new_menu = false;
+        e = run_menu(s);
+        if (!s->new_menu)
+            break;
     }
     if (failed(e))
         say_failure(s);

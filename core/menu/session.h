@@ -52,8 +52,11 @@ struct session_env {
     uint64_t (*seed)(
         void *ctx);       /* a number that is another one each time: for salt, not for keys */
     const char *menu_arg; /* the menu's path when the command line gave one, else NULL */
-    bool hd00;            /* layout of the image: search (hd0,0) first */
-    const char *heading;  /* stands above the menu: "pvboot 1.0"; NULL: "pvboot" */
+    const char *arch;    /* "x86_64", "i386": a boot loader of the guest's is looked for, chain.h */
+    const char *cmdline; /* that we were started with, for it; NULL: "" */
+    bool chained;        /* CHAIN_MARK stands there: we are what was found so */
+    bool hd00;           /* layout of the image: search (hd0,0) first */
+    const char *heading; /* stands above the menu: "pvboot 1.0"; NULL: "pvboot" */
 };
 
 /*

@@ -75,6 +75,15 @@ const struct mem_source *platform_memory(void)
     return &pool_memory;
 }
 
+const char *platform_arch(void)
+{
+#ifdef __x86_64__
+    return "x86_64";
+#else
+    return "i386";
+#endif
+}
+
 const char *platform_cmdline(void)
 {
     static char line[MAX_GUEST_CMDLINE + 1];

@@ -252,6 +252,10 @@ def no_menu_says_where_it_was_sought(box):
     status, r, _ = inspect(box.image({"boot/grub/menu.lst": "timeout 3\n"}, "untitled.img"))
     check(status, 1)
     check_said(problems(r, "stops"), "no `title' line")
+    status, r, _ = inspect(box.image({"xen/pvboot-x86_64.elf": kernel()}, "chained.img"))
+    check(status, 1)
+    check_said(problems(r, "doubt"), "without a menu a guest starts its own boot loader, "
+               "(hd0)/xen/pvboot-x86_64.elf; what that would boot")
 
 
 def a_dirty_journal_is_told(box):

@@ -168,6 +168,85 @@ static void an_empty_menu_is_passed_over(void)
     tree_free(&disk);
 }
 
+/* A session without a menu for a machine of x86_64 that was started with these words. */
+static struct err run_chain(struct mem_disk *const *disks, const char *cmdline, bool chained,
+                            const char *works)
+{
+    struct session_env env = term_env(&term, NULL);
+    struct arena arena;
+    struct err e;
+
+    term.works = works;
+    env.arch = "x86_64";
+    env.cmdline = cmdline;
+    env.chained = chained;
+    arena_init(&arena, &test_memory);
+    e = vols_new(&env.vols, &arena, &term.log_sink);
+    for (; *disks != NULL && !failed(e); disks++)
+        e = vols_add_disk(env.vols, &(*disks)->disk);
+    if (!failed(e))
+        e = session_run(&env);
+    CHECK_U64(term.nr_held, 0);
+    arena_reset(&arena);
+    return e;
+}
+
+static void without_a_menu_the_guests_boot_loader_starts(void)
+{
+    static const struct tree_file root[] = {{"/boot/xen/pvboot-x86_64.elf", "loader"},
+                                            {"/xen/pvboot-x86_64.elf", "another"},
+                                            {"/boot/xen/pvboot-i386.elf", "32 bits"},
+                                            {NULL, NULL}};
+    static const struct tree_file boot[] = {{"/xen/pvboot-x86_64.elf", "loader"}, {NULL, NULL}};
+    const struct tree_file *const parts[4] = {no_menu, boot, NULL, NULL};
+    struct mem_disk first, second, *disks[] = {&first, &second, NULL};
+
+    tree_disk_parts(&first, NULL, parts);
+    tree_disk(&second, root);
+    CHECK_OK(run_chain(disks, "root=/dev/sda1 ro 4", false, NULL));
+    CHECK_STR(term.booted, "(hd0,1)/xen/pvboot-x86_64.elf [root=/dev/sda1 ro 4 pvboot.chained]\n");
+    CHECK(term_said(&term, "There is no menu; starting the guest's own boot loader, "
+                           "(hd0,1)/xen/pvboot-x86_64.elf\r\n"));
+    CHECK_OK(run_chain(disks + 1, NULL, false, NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/xen/pvboot-x86_64.elf [pvboot.chained]\n");
+    CHECK_ERR(run_chain(disks, "x pvboot.chained", true, NULL), ERR_NO_MENU);
+    CHECK_STR(term.booted, "");
+    CHECK(term_said(&term, "This pvboot was started by another one that found no menu"));
+    CHECK_ERR(run_chain(disks, NULL, false, "something else"), ERR_EXEC_FORMAT);
+    CHECK(term_said(&term, "pvboot-failed: error=13 entry=none line=none "
+                           "file=\"(hd0,1)/xen/pvboot-x86_64.elf\"\r\n"));
+    tree_free(&first);
+    tree_free(&second);
+}
+
+static void a_menu_comes_before_the_guests_boot_loader(void)
+{
+    static const struct tree_file both[] = {{"/boot/xen/pvboot-x86_64.elf", "loader"},
+                                            {"/boot/grub/menu.lst", MENU_OF("menu")},
+                                            {"/k", "k"},
+                                            {NULL, NULL}};
+    static const struct tree_file other_width[] = {{"/boot/xen/pvboot-i386.elf", "32 bits"},
+                                                   {NULL, NULL}};
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+    char words[SESSION_CMDLINE_MAX];
+
+    tree_disk(&disk, both);
+    CHECK_OK(run_chain(disks, NULL, false, NULL));
+    CHECK_STR(term.booted, "(hd0)/k [menu]\n");
+    tree_free(&disk);
+    tree_disk(&disk, other_width);
+    CHECK_ERR(run_chain(disks, NULL, false, NULL), ERR_NO_MENU);
+    CHECK_STR(term.booted, "");
+    tree_free(&disk);
+    memset(words, 'x', sizeof(words) - 1);
+    words[sizeof(words) - 1] = '\0';
+    static const struct tree_file loader[] = {{"/xen/pvboot-x86_64.elf", "loader"}, {NULL, NULL}};
+
+    tree_disk(&disk, loader);
+    CHECK_ERR(run_chain(disks, words, false, NULL), ERR_WONT_FIT);
+    tree_free(&disk);
+}
+
 int main(void)
 {
     RUN(menu_lst_comes_before_grub_conf);
@@ -178,5 +257,7 @@ int main(void)
     RUN(a_whole_disk_boot_volume_is_found);
     RUN(what_was_tried_is_listed);
     RUN(an_empty_menu_is_passed_over);
+    RUN(without_a_menu_the_guests_boot_loader_starts);
+    RUN(a_menu_comes_before_the_guests_boot_loader);
     return test_done();
 }

@@ -64,7 +64,9 @@ static void names_are_parsed(void)
                                       "(lvm/)",     "(lvm/a-b",
                                       "(lvm/a-b,)", "(md/)",
                                       "(md)",       "(hd0,9999999999)",
-                                      "(nd)"};
+                                      "(nd)",       "(hd0,msdos0)",
+                                      "(hd0,msdos", "(hd0,gpt)",
+                                      "(hd0,bsd1)", "(hd0,gpt1,2)"};
     struct machine m;
     struct vol_id id;
     size_t used;
@@ -84,6 +86,12 @@ static void names_are_parsed(void)
     CHECK_U64(id.part, 127);
     vol_format(m.vols, id, text, sizeof(text));
     CHECK_STR(text, "(hd12,127)");
+    CHECK_OK(vol_parse(m.vols, "(hd1,msdos2)/x", &id, &used)); /* GRUB 2 counts from 1 */
+    CHECK_U64(used, 12);
+    CHECK_U64(id.part, 1);
+    CHECK_OK(vol_parse(m.vols, "(hd0,gpt128)", &id, &used));
+    CHECK_U64(used, 12);
+    CHECK_U64(id.part, 127);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         CHECK_ERR(vol_parse(m.vols, bad[i], &id, &used), ERR_DEV_FORMAT);
     CHECK_ERR(vol_parse(m.vols, "(hd64)", &id, &used), ERR_NO_DISK);
