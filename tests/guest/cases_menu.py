@@ -80,6 +80,28 @@ def menu_any_key_stops_the_countdown(t):
 
 
 @case
+def menu_sizes(t):
+    """At ^L the menu fits terminals of 80x24, 40x10 and 200x60; then it leaves the terminal clean"""
+    titles = ["e%d" % i for i in range(60)]
+    g, term = at_menu(t, disk(t, "default 3\ntimeout 90\n", *titles))
+    for columns, rows in ((80, 24), (40, 10), (200, 60)):
+        term.resize(columns, rows)
+        term.press("\x0c")
+        edge = " +" + "-" * (columns - 4) + "+"
+        term.wait(lambda term: term.lines().count(edge) == 2 and "command-line" in term.text())
+        term.wait(lambda term: [line.split()[:3] for line in term.reversed_lines()] ==
+                  [[">", "3", "e3"]])
+        term.press("down", "up")
+    term.press("end")
+    term.wait("> 59  e59")
+    term.press("enter")
+    boots(t, g, "entry=e59")
+    term.update()
+    t.equal(term.reversed_lines(), [], "lines that stand out after the menu")
+    t.check(not any("+----" in line for line in term.lines()), "the box is gone")
+
+
+@case
 def menu_fallback_chain(t):
     """Three entries fail, each in its own way, and the fourth boots"""
     def entry(title, kernel, initrd="/boot/initrd"):

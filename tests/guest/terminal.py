@@ -53,6 +53,11 @@ class Terminal:
         for key in keys:
             self.send(KEYS.get(key, key))
 
+    def resize(self, columns, rows):
+        """As a window is resized: whoever writes to it is not told."""
+        self.screen.resize(rows, columns)
+        self.screen.reset()
+
     def update(self):
         text = self.guest.console
         self.stream.feed(text[self.shown:].encode("latin-1").decode("utf-8", "replace"))
