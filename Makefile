@@ -38,6 +38,7 @@ CORE_XFS    += xfs_log.c xfs_log_read.c xfs_log_head.c xfs_log_trans.c xfs_log_i
                xfs_log_inode.c xfs_log_seal.c xfs_log_intents.c xfs_log_fork.c
 CORE_UNPACK := unpack.c gzip.c bzip2.c xz.c lzop.c lzo1x.c lz4.c lz4_block.c xxh32.c zstd.c
 CORE_IMAGE  := image.c load.c stream.c bzimage.c elf.c notes.c describe.c
+CORE_IMAGE  += source.c sections.c guest_section.c symtab.c
 CORE_MENU   := lex.c menu.c commands.c table.c cmd_menu.c cmd_boot.c cmd_disk.c cmd_find.c cmd_file.c \
                cmd_misc.c ask.c chain.c places.c locate.c keys.c columns.c screen.c list.c choose.c attempt.c session.c
 CORE_MENU   += password.c crypt.c digest.c
@@ -86,6 +87,8 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c menurun.c
 
+UNIT         += $(addprefix tests/unit/,test_image_old.c test_image_packed.c)
+UNIT_SUPPORT += loaded.c
 UNIT         += tests/unit/test_screen.c
 UNIT_SUPPORT += grid.c
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)

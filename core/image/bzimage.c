@@ -58,7 +58,7 @@ struct err bzimage_parse(struct image *img, const uint8_t *head, size_t len, uin
     if (img->boot_protocol < PROTOCOL_MIN)
         return ERR1(ERR_EXEC_FORMAT,
                     "a bzImage of boot protocol %A, too old to tell where its payload lies (0x208 "
-                    "is needed: Linux 2.6.24 or later)",
+                    "is needed: Linux 2.6.24 or later): name the vmlinux that it was made of",
                     img->boot_protocol);
     if (len < HEADER_END)
         return ERR1(ERR_FILELENGTH, "a bzImage that ends inside its setup header, after %a bytes",
@@ -76,4 +76,11 @@ struct err bzimage_parse(struct image *img, const uint8_t *head, size_t len, uin
                     img->payload_off_bytes + img->payload_bytes, file_bytes);
     get_version(img, head, len);
     return OK;
+}
+
+struct err bzimage_unknown_payload(const uint8_t *head, size_t len)
+{
+    return ERR1(ERR_EXEC_FORMAT,
+                "a bzImage whose payload is in no known compression; it begins with %A",
+                len >= 8 ? be64(head) : 0);
 }

@@ -14,8 +14,12 @@ bool bzimage_detect(const uint8_t *head, size_t len);
 
 /*
  * Fill in boot_protocol, version, payload_off_bytes and payload_bytes. ERR_EXEC_FORMAT for a
- * protocol that is too old, ERR_FILELENGTH when the payload passes the end of the file.
+ * protocol that is too old, ERR_FILELENGTH when the payload passes the end of the file,
+ * which has file_bytes.
  */
 struct err bzimage_parse(struct image *img, const uint8_t *head, size_t len, uint64_t file_bytes);
+
+/* The ERR_EXEC_FORMAT for a payload that begins with head[0..len), which is nothing known. */
+struct err bzimage_unknown_payload(const uint8_t *head, size_t len);
 
 #endif

@@ -17,22 +17,23 @@
 #define CLASS_64    2
 #define DATA_LITTLE 1
 
-#define E_TYPE    16 /* the same place in both widths, as are the next two */
+#define E_TYPE    16 /* the same place in both widths, as are the others with such names */
 #define E_MACHINE 18
+#define E_VERSION 20
 
 #define ET_REL  1
 #define ET_EXEC 2
 #define ET_DYN  3
 
-#define PT_LOAD  1
-#define PT_NOTE  4
-#define SHT_NOTE 7
+#define PT_LOAD 1
+#define PT_NOTE 4
 
 /* Places of fields: [0] in 32-bit, [1] in 64-bit files. Addresses and offsets are 4 or 8 bytes. */
 static const uint8_t ehdr_bytes[] = {52, 64};
 static const uint8_t e_entry[] = {24, 24}, e_phoff[] = {28, 32}, e_shoff[] = {32, 40};
 static const uint8_t e_phentsize[] = {42, 54}, e_phnum[] = {44, 56};
-static const uint8_t e_shentsize[] = {46, 58}, e_shnum[] = {48, 60};
+static const uint8_t e_ehsize[] = {40, 52};
+static const uint8_t e_shentsize[] = {46, 58}, e_shnum[] = {48, 60}, e_shstrndx[] = {50, 62};
 
 static const uint8_t phdr_bytes[] = {32, 56};
 static const uint8_t p_offset[] = {4, 8}, p_paddr[] = {12, 24};
@@ -40,6 +41,7 @@ static const uint8_t p_filesz[] = {16, 32}, p_memsz[] = {20, 40}, p_flags[] = {2
 
 static const uint8_t shdr_bytes[] = {40, 64};
 static const uint8_t sh_type[] = {4, 4}, sh_offset[] = {16, 24}, sh_size[] = {20, 32};
+static const uint8_t sh_link[] = {24, 40};
 
 STATIC_ASSERT(IMAGE_32 == 0 && IMAGE_64 == 1, "the tables are indexed by width");
 
@@ -86,6 +88,7 @@ struct err elf_parse_header(const uint8_t *head, size_t len, struct elf_header *
         .nr_phdrs = le16(head + e_phnum[w]),
         .shdr_bytes = le16(head + e_shentsize[w]),
         .nr_shdrs = le16(head + e_shnum[w]),
+        .names = le16(head + e_shstrndx[w]),
     };
     if (out->nr_phdrs == 0)
         return ERR(ERR_EXEC_FORMAT, "an ELF file without program headers: nothing to load");
@@ -193,20 +196,59 @@ struct err elf_parse_phdrs(struct image *img, const struct elf_header *h, const 
     return find_span(img);
 }
 
-bool elf_next_note_section(const struct elf_header *h, const uint8_t *table, uint32_t *index,
-                           struct elf_note_range *out)
+uint64_t elf_header_bytes(enum image_width width)
+{
+    return ehdr_bytes[width];
+}
+
+uint64_t elf_shdr_bytes(enum image_width width)
+{
+    return shdr_bytes[width];
+}
+
+bool elf_section_at(const struct elf_header *h, const uint8_t *table, uint64_t index,
+                    struct elf_section *out)
 {
     enum image_width w = h->width;
 
-    if (h->shdr_bytes < shdr_bytes[w])
+    if (index >= h->nr_shdrs || h->shdr_bytes < shdr_bytes[w])
         return false;
-    while (*index < h->nr_shdrs) {
-        const uint8_t *p = table + (size_t)(*index)++ * h->shdr_bytes;
+    const uint8_t *p = table + (size_t)index * h->shdr_bytes;
 
-        if (le32(p + sh_type[w]) == SHT_NOTE) {
-            *out = (struct elf_note_range){word(p + sh_offset[w], w), word(p + sh_size[w], w)};
-            return true;
-        }
-    }
-    return false;
+    *out = (struct elf_section){
+        .name = le32(p),
+        .type = le32(p + sh_type[w]),
+        .link = le32(p + sh_link[w]),
+        .off = word(p + sh_offset[w], w),
+        .len = word(p + sh_size[w], w),
+    };
+    memcpy(out->raw, p, shdr_bytes[w]);
+    return true;
+}
+
+static void put(uint8_t *p, uint64_t v, unsigned nr_bytes)
+{
+    for (unsigned i = 0; i < nr_bytes; i++)
+        p[i] = (uint8_t)(v >> 8 * i);
+}
+
+void elf_set_section(uint8_t *raw, enum image_width width, uint64_t off, uint32_t link)
+{
+    put(raw + sh_offset[width], off, width == IMAGE_64 ? 8 : 4);
+    put(raw + sh_link[width], link, 4);
+}
+
+void elf_set_header(uint8_t *raw, enum image_width width, uint64_t shdrs_off, uint16_t nr_shdrs)
+{
+    unsigned addr_bytes = width == IMAGE_64 ? 8 : 4;
+
+    put(raw + E_VERSION, 1, 4);
+    put(raw + e_phoff[width], 0, addr_bytes);
+    put(raw + e_shoff[width], shdrs_off, addr_bytes);
+    put(raw + e_ehsize[width], ehdr_bytes[width], 2);
+    put(raw + e_phentsize[width], 0, 2);
+    put(raw + e_phnum[width], 0, 2);
+    put(raw + e_shentsize[width], shdr_bytes[width], 2);
+    put(raw + e_shnum[width], nr_shdrs, 2);
+    put(raw + e_shstrndx[width], 0, 2);
 }

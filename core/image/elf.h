@@ -22,6 +22,24 @@ struct elf_header {
     uint64_t phdrs_off, shdrs_off;
     uint32_t phdr_bytes, nr_phdrs; /* size of one, and their number */
     uint32_t shdr_bytes, nr_shdrs;
+    uint32_t names; /* the section that holds the sections' names; 0: none */
+};
+
+#define ELF_SHDR_BYTES 64 /* of the larger width; what the standard has, not shdr_bytes */
+
+enum elf_section_type {
+    ELF_PROGBITS = 1,
+    ELF_SYMTAB = 2,
+    ELF_STRTAB = 3,
+    ELF_NOTE = 7,
+    ELF_NOBITS = 8,
+};
+
+struct elf_section {
+    uint32_t name; /* a place in the section of names */
+    uint32_t type, link;
+    uint64_t off, len;
+    uint8_t raw[ELF_SHDR_BYTES]; /* the header as it stands */
 };
 
 /* A PT_NOTE segment or SHT_NOTE section, as a range of the ELF file. */
@@ -41,8 +59,16 @@ struct err elf_parse_header(const uint8_t *head, size_t len, struct elf_header *
 struct err elf_parse_phdrs(struct image *img, const struct elf_header *h, const uint8_t *table,
                            struct elf_note_range *notes, uint32_t *nr_notes);
 
-/* The next SHT_NOTE section at or after *index; false when there is none. */
-bool elf_next_note_section(const struct elf_header *h, const uint8_t *table, uint32_t *index,
-                           struct elf_note_range *out);
+/* Bytes that a header and a section header of this width have in the standard. */
+uint64_t elf_header_bytes(enum image_width width);
+uint64_t elf_shdr_bytes(enum image_width width);
+
+/* Section header `index` of the nr_shdrs * shdr_bytes at `table`; false: there is none. */
+bool elf_section_at(const struct elf_header *h, const uint8_t *table, uint64_t index,
+                    struct elf_section *out);
+
+/* Write places and sizes into headers that are about to be handed on. */
+void elf_set_section(uint8_t *raw, enum image_width width, uint64_t off, uint32_t link);
+void elf_set_header(uint8_t *raw, enum image_width width, uint64_t shdrs_off, uint16_t nr_shdrs);
 
 #endif

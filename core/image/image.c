@@ -19,11 +19,6 @@
 
 STATIC_ASSERT(HEAD_FIRST >= DESCRIBE_BYTES && HEAD_MAX >= BZIMAGE_HEAD_BYTES, "one head buffer");
 
-static struct err next_input(void *ctx, const uint8_t **data, size_t *len)
-{
-    return file_stream_next(ctx, data, len);
-}
-
 /* Look at the file's first bytes: container, compression, payload. */
 static struct err find_payload(struct image *img)
 {
@@ -43,9 +38,7 @@ static struct err find_payload(struct image *img)
     img->compression = unpack_detect(s->head, len);
     if (img->compression == UNPACK_NONE && !elf_detect(s->head, len)) {
         if (img->container == IMAGE_BZIMAGE)
-            return ERR1(ERR_EXEC_FORMAT,
-                        "a bzImage whose payload is in no known compression; it begins with %A",
-                        len >= 8 ? be64(s->head) : 0);
+            return bzimage_unknown_payload(s->head, len);
         return describe_not_kernel(s->head, len, false);
     }
     return OK;
@@ -69,22 +62,23 @@ static struct err find_unpacked_size(struct image *img)
     return OK;
 }
 
-static struct err start_stream(struct image *img)
+/*
+ * What was compressed is a bzImage: its setup header, behind which the stream starts again, now in
+ * its payload. The size that is appended to the payload comes too late to be of use.
+ */
+static struct err open_wrapped(struct image *img)
 {
     struct image_stream *s = img->stream;
+    size_t got;
 
-    if (img->compression == UNPACK_NONE)
-        return OK;
-    if (img->payload_bytes > STREAM_MAX)
-        return ERR2(ERR_LIMIT, "a compressed kernel of %a bytes; %b is the most that is read",
-                    img->payload_bytes, STREAM_MAX);
-    TRY(file_stream_open(&s->input, s->file, s->arena, img->payload_off_bytes, img->payload_bytes));
-    struct unpack_source source = {.ctx = s->input, .next = next_input};
-
-    TRY(unpack_open(&s->unpack, s->arena, img->compression, &source));
-    if (img->container == IMAGE_BZIMAGE)
-        unpack_expect(s->unpack, img->unpacked_bytes);
-    return OK;
+    TRY(stream_read(img, s->head + s->head_len, BZIMAGE_HEAD_BYTES - s->head_len, &got));
+    s->head_len += got;
+    img->container = IMAGE_BZIMAGE;
+    img->wrapping = img->compression;
+    img->unpacked_bytes = 0;
+    TRY(bzimage_parse(img, s->head, s->head_len, STREAM_MAX));
+    TRY(stream_start(img));
+    return stream_read(img, s->head, HEAD_FIRST, &s->head_len);
 }
 
 /* The ELF header, then the rest of the head up to the end of the program headers. */
@@ -96,6 +90,8 @@ static struct err read_headers(struct image *img, enum image_width want)
 
     s->head_len = 0;
     TRY(stream_read(img, s->head, HEAD_FIRST, &s->head_len));
+    if (img->container == IMAGE_ELF && bzimage_detect(s->head, s->head_len))
+        TRY(open_wrapped(img));
     if (!elf_detect(s->head, s->head_len))
         return describe_not_kernel(s->head, s->head_len, img->compression != UNPACK_NONE);
     TRY(elf_parse_header(s->head, s->head_len, &s->elf));
@@ -132,7 +128,7 @@ static struct err check_file_length(const struct image *img)
     for (uint32_t i = 0; i < img->nr_segments; i++) {
         const struct image_segment *s = &img->segments[i];
 
-        if (img->compression == UNPACK_NONE &&
+        if (img->stream->unpack == NULL &&
             !in_range(s->file_off_bytes, s->file_bytes, img->payload_bytes))
             return ERR2(ERR_FILELENGTH,
                         "a truncated ELF file: a segment ends at byte %a, the file at byte %b",
@@ -161,8 +157,10 @@ struct err image_open(struct image *img, struct file *f, struct arena *a, enum i
     if (!failed(e))
         e = find_unpacked_size(img);
     if (!failed(e))
-        e = start_stream(img);
+        e = stream_start(img);
     if (!failed(e))
+        e = read_headers(img, want);
+    if (stream_without_size(img, e, &e))
         e = read_headers(img, want);
     if (!failed(e))
         e = check_file_length(img);
@@ -177,8 +175,8 @@ void image_close(struct image *img)
 
     if (s == NULL)
         return;
-    unpack_close(s->unpack);
-    file_stream_close(s->input);
+    stream_stop(img);
     arena_drop(s->arena, s->head);
+    arena_drop(s->arena, s->shdrs);
     img->stream = NULL;
 }

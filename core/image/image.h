@@ -3,8 +3,8 @@
  * Kernel images: from a file's bytes to a load plan.
  *
  * Understood: bzImage (setup header 2.08 and later, which tells where the payload lies), plain ELF,
- * and compressed ELF (.gz and every other format of unpack.h). The ELF inside is a Xen PV kernel if
- * it carries Xen's notes.
+ * and either of them compressed (.gz and every other format of unpack.h). The ELF inside is a Xen
+ * PV kernel if it carries Xen's notes, or the __xen_guest section of the time before them.
  *
  * An image is read once, front to back: image_open reads the headers, image_load streams the
  * segments to their place and then finds the notes, which in Linux lie deep inside a segment. So
@@ -38,23 +38,39 @@ struct image_segment {
     uint64_t mem_bytes;
 };
 
-/* Xen's notes, xen/include/public/elfnote.h. A has_ flag says that the note was there. */
+/*
+ * What the kernel tells Xen: by notes, xen/include/public/elfnote.h, or, before there were notes,
+ * by the string of a __xen_guest section. A has_ flag says that it was told.
+ */
 struct xen_notes {
-    bool found;
+    bool found;         /* one or the other was there */
+    bool guest_section; /* the section it was */
     char guest_os[32], guest_version[32], xen_version[32], loader[32];
     char features[512];    /* the FEATURES string as it stands */
     char pae_mode[48];     /* "yes", "yes,extended-cr3", "bimodal", "no" */
     uint64_t entry;        /* ENTRY; the ELF header's e_entry when there is no note */
     uint64_t virt_base;    /* VIRT_BASE; 0 when there is none */
-    uint64_t paddr_offset; /* PADDR_OFFSET; 0 when there is none */
+    uint64_t paddr_offset; /* PADDR_OFFSET; without one 0, and virt_base in a section */
     bool has_entry, has_virt_base, has_paddr_offset;
     bool has_hypercall_page, has_init_p2m, has_hv_start_low;
     uint64_t hypercall_page, init_p2m, hv_start_low;
     bool mod_start_pfn;                             /* the initrd may lie by pfn, unmapped */
     uint32_t features_supported, features_required; /* bits XENFEAT_*, submap 0 */
-    bool suspend_cancel;
-    bool guest_section; /* no notes; but the __xen_guest section that kernels had before them */
-    bool pvh;           /* PHYS32_ENTRY: could also start as PVH */
+    bool suspend_cancel;   /* it can take back a suspend; the toolstack's affair */
+    bool bsd_symtab;       /* it wants its symbol table behind itself: struct image_symtab */
+    bool pvh;              /* PHYS32_ENTRY: could also start as PVH */
+    uint64_t phys32_entry; /* if pvh */
+    bool has_l1_mfn_valid; /* which entries of its page tables name a page; used by save and */
+    uint64_t l1_mfn_mask, l1_mfn_value; /* restore of toolstacks before Xen 3.1 */
+};
+
+/*
+ * The symbol table of a kernel that asks for it (BSD_SYMTAB), as Xen's libelf lays it out behind
+ * the kernel: the length 4, an ELF header and three section headers, symbols, strings.
+ */
+struct image_symtab {
+    uint64_t paddr; /* of the length; the first aligned address behind the last segment */
+    uint64_t bytes; /* of it all; 0: it does not ask, or the file has none */
 };
 
 struct image_stream;
@@ -63,11 +79,12 @@ struct image {
     /* from image_open */
     enum image_container container;
     enum unpack_format compression;
+    enum unpack_format wrapping; /* of a whole bzImage that was compressed once more */
     enum image_width width;
     uint16_t machine;                          /* ELF e_machine */
     uint16_t boot_protocol;                    /* bzImage: 0x020f; else 0 */
     char version[IMAGE_TEXT_MAX];              /* bzImage's kernel_version string, "" if none */
-    uint64_t payload_off_bytes, payload_bytes; /* in the file */
+    uint64_t payload_off_bytes, payload_bytes; /* in the file; in what is wrapped */
     uint64_t unpacked_bytes;                   /* as the payload's trailer says; 0 if it does not */
     uint64_t entry;                            /* e_entry */
     uint32_t nr_segments;                      /* none is empty; ascending file offset */
@@ -75,6 +92,7 @@ struct image {
     uint64_t pstart, pend; /* the span of all segments; pend exclusive, neither is rounded */
     /* from image_load */
     struct xen_notes notes;
+    struct image_symtab symtab;
 
     struct image_stream *stream; /* between image_open and image_close */
 };
@@ -100,6 +118,12 @@ struct err image_open(struct image *img, struct file *f, struct arena *a, enum i
  * ordinary memory of that size.
  */
 struct err image_load(struct image *img, void *dst, uint32_t offered_features);
+
+/*
+ * After image_load, when img->symtab.bytes is not 0: put the symbol table behind the kernel. dst
+ * stands for pstart, as there, with room up to symtab.paddr + symtab.bytes, which pend then is.
+ */
+struct err image_load_symtab(struct image *img, void *dst);
 
 /* Ends the stream of an image that will not be loaded (or was). More than once is allowed. */
 void image_close(struct image *img);

@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/text.h"
 #include "core/image/notes.h"
+#include "core/image/sections.h"
 #include "core/image/stream.h"
-
-/* Notes outside of the segments, and section headers. */
-#define LOOSE_NOTE_MAX ((uint64_t)64 * 1024)
-#define SHDR_TABLE_MAX ((uint64_t)64 * 1024)
 
 #define PIECE_MAX (IMAGE_SEGMENT_MAX + ELF_NOTE_MAX)
 
@@ -20,15 +18,13 @@ static uint8_t *place_of(const struct image *img, uint8_t *dst, uint64_t paddr)
     return dst + (paddr - img->pstart);
 }
 
-/* Where the file range lies after loading, if a segment holds all of it; else NULL. */
-static uint8_t *loaded_at(const struct image *img, uint8_t *dst, const struct elf_note_range *r)
+uint8_t *image_loaded_at(const struct image *img, uint8_t *dst, uint64_t off, uint64_t len)
 {
     for (uint32_t i = 0; i < img->nr_segments; i++) {
         const struct image_segment *s = &img->segments[i];
 
-        if (r->off >= s->file_off_bytes &&
-            in_range(r->off - s->file_off_bytes, r->len, s->file_bytes))
-            return place_of(img, dst, s->paddr + (r->off - s->file_off_bytes));
+        if (off >= s->file_off_bytes && in_range(off - s->file_off_bytes, len, s->file_bytes))
+            return place_of(img, dst, s->paddr + (off - s->file_off_bytes));
     }
     return NULL;
 }
@@ -66,10 +62,10 @@ static struct err list_pieces(struct image *img, uint8_t *dst, struct stream_pie
     for (uint32_t i = 0; i < s->nr_notes; i++) {
         const struct elf_note_range *r = &s->notes[i];
 
-        note_at[i] = loaded_at(img, dst, r);
+        note_at[i] = image_loaded_at(img, dst, r->off, r->len);
         if (note_at[i] != NULL || r->len == 0)
             continue;
-        if (r->len > LOOSE_NOTE_MAX || r->off > UINT64_MAX - r->len) {
+        if (r->len > IMAGE_LOOSE_MAX || r->off > UINT64_MAX - r->len) {
             log_line(s->log, "kernel: ELF notes of more than 64 KiB were left out");
             continue;
         }
@@ -109,50 +105,14 @@ static void zero_the_rest(const struct image *img, uint8_t *dst)
     }
 }
 
-/*
- * Xen's libelf looks for notes in sections when no segment has any. The section headers lie behind
- * everything else; the notes that they name must lie in a segment, because the stream has passed.
- */
-static struct err search_sections(struct image *img, uint8_t *dst)
-{
-    struct image_stream *s = img->stream;
-    uint64_t table_bytes = (uint64_t)s->elf.nr_shdrs * s->elf.shdr_bytes;
-    struct elf_note_range r;
-    uint32_t index = 0;
-
-    if (table_bytes == 0 || table_bytes > SHDR_TABLE_MAX ||
-        (s->unpack != NULL && s->elf.shdrs_off < s->pos) ||
-        s->elf.shdrs_off > UINT64_MAX - table_bytes)
-        return OK;
-    uint8_t *table = arena_pages(s->arena, (size_t)table_bytes);
-
-    if (table == NULL)
-        return arena_exhausted("no memory for the kernel's section headers (%a bytes)",
-                               (size_t)table_bytes);
-    struct stream_piece p = {s->elf.shdrs_off, table_bytes, table};
-    struct err e = stream_read_piece(img, &p);
-
-    while (!failed(e) && elf_next_note_section(&s->elf, table, &index, &r)) {
-        const uint8_t *at = loaded_at(img, dst, &r);
-
-        if (at != NULL)
-            e = notes_parse(&img->notes, at, (size_t)r.len, s->log);
-    }
-    if (e.code == ERR_FILELENGTH) /* it was cut off behind its segments: no sections then */
-        e = OK;
-    arena_drop(s->arena, table);
-    if (!failed(e) && img->notes.found)
-        log_line(s->log, "kernel: its Xen notes are in a section, not in a segment");
-    return e;
-}
-
-struct err image_load(struct image *img, void *dst, uint32_t offered_features)
+static struct err load_once(struct image *img, void *dst)
 {
     struct image_stream *s = img->stream;
     struct stream_piece pieces[PIECE_MAX];
     const uint8_t *note_at[ELF_NOTE_MAX];
     uint32_t nr_pieces;
 
+    memset(&img->notes, 0, sizeof(img->notes));
     TRY(list_pieces(img, dst, pieces, &nr_pieces, note_at));
     for (uint32_t i = 0; i < nr_pieces; i++)
         TRY(stream_read_piece(img, &pieces[i]));
@@ -161,14 +121,35 @@ struct err image_load(struct image *img, void *dst, uint32_t offered_features)
         if (note_at[i] != NULL)
             TRY(notes_parse(&img->notes, note_at[i], (size_t)s->notes[i].len, s->log));
     }
-    if (!img->notes.found) {
-        uint64_t behind = s->pos;
+    if (!img->notes.found || img->notes.bsd_symtab)
+        TRY(sections_search(img, dst));
+    return stream_drain(img);
+}
 
-        stream_watch(img);
-        TRY(search_sections(img, dst));
-        if (s->unpack == NULL)
-            s->pos = behind; /* it was read there and back */
-    }
-    TRY(stream_drain(img));
+/* The kernel's build puts the unpacked size behind what it compresses. */
+static void check_size(const struct image *img)
+{
+    const struct image_stream *s = img->stream;
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    if (s->unpack == NULL || img->container != IMAGE_BZIMAGE || img->unpacked_bytes == 0 ||
+        img->unpacked_bytes == s->pos)
+        return;
+    text_str(&t, "kernel: the end of its payload says that it unpacks to ");
+    text_u64(&t, img->unpacked_bytes);
+    text_str(&t, " bytes, but it does to ");
+    text_u64(&t, s->pos);
+    log_line(s->log, line);
+}
+
+struct err image_load(struct image *img, void *dst, uint32_t offered_features)
+{
+    struct err e = load_once(img, dst);
+
+    if (stream_without_size(img, e, &e))
+        e = load_once(img, dst);
+    TRY(e);
+    check_size(img);
     return notes_check(img, offered_features);
 }

@@ -97,12 +97,11 @@ static struct err add_feature(struct xen_notes *n, const char *s, size_t len, bo
     text_str(&t, "the kernel requires an unknown Xen feature: ");
     text_name(&t, s, len);
     log_line(log, line);
-    return ERR(ERR_EXEC_FORMAT, "its FEATURES note requires a Xen feature that is not known here");
+    return ERR(ERR_EXEC_FORMAT, "its FEATURES require a Xen feature that is not known here");
 }
 
-/* "!writable_page_tables|pae_pgdir_above_4gb": names between bars, '!' before a required one. */
-static struct err parse_features(struct xen_notes *n, const char *s, size_t len,
-                                 const struct log *log)
+/* Names between bars, '!' before a required one. */
+struct err notes_features(struct xen_notes *n, const char *s, size_t len, const struct log *log)
 {
     size_t start = 0;
 
@@ -224,11 +223,9 @@ static bool number_note(struct xen_notes *n, uint32_t type, uint64_t v)
     case NOTE_MOD_START_PFN:
         n->mod_start_pfn = v != 0;
         break;
-    case NOTE_SUPPORTED_FEATURES:
-        n->features_supported |= (uint32_t)v;
-        break;
     case NOTE_PHYS32_ENTRY:
         n->pvh = true;
+        n->phys32_entry = v;
         break;
     default:
         return false;
@@ -245,6 +242,18 @@ static size_t text_length(const uint8_t *desc, size_t len)
     return n;
 }
 
+/* Pairs of mask and value, as wide as the kernel's page-table entries; all have one pair. */
+static void l1_mfn_valid(struct xen_notes *n, const uint8_t *desc, size_t len)
+{
+    size_t half = len >= 16 ? 8 : 4;
+
+    if (len < 8)
+        return;
+    n->has_l1_mfn_valid = true;
+    n->l1_mfn_mask = half == 8 ? le64(desc) : le32(desc);
+    n->l1_mfn_value = half == 8 ? le64(desc + half) : le32(desc + half);
+}
+
 static struct err add_note(struct xen_notes *n, uint32_t type, const uint8_t *desc, size_t len,
                            const struct log *log)
 {
@@ -252,15 +261,22 @@ static struct err add_note(struct xen_notes *n, uint32_t type, const uint8_t *de
 
     n->found = true;
     if (type == NOTE_FEATURES)
-        TRY(parse_features(n, (const char *)desc, text_length(desc, len), log));
+        TRY(notes_features(n, (const char *)desc, text_length(desc, len), log));
     if (text_note(n, type, desc, len))
         return OK;
-    if (type == NOTE_INFO || type == NOTE_L1_MFN_VALID || type == NOTE_PHYS32_RELOC)
-        return OK; /* words for people, save and restore, PVH: nothing that a PV start needs */
+    if (type == NOTE_INFO || type == NOTE_PHYS32_RELOC)
+        return OK; /* words for people, PVH: nothing that a PV start needs */
     if (type == NOTE_BSD_SYMTAB) {
-        if (name_is((const char *)desc, text_length(desc, len), "yes"))
-            log_line(log, "kernel: its BSD_SYMTAB note asks for its symbol table in memory, which "
-                          "is not done: its debugger will show no names");
+        n->bsd_symtab = name_is((const char *)desc, text_length(desc, len), "yes");
+        return OK;
+    }
+    if (type == NOTE_L1_MFN_VALID) {
+        l1_mfn_valid(n, desc, len);
+        return OK;
+    }
+    /* An array with an entry a submap of features; there is one submap so far. */
+    if (type == NOTE_SUPPORTED_FEATURES && len >= 4) {
+        n->features_supported |= le32(desc);
         return OK;
     }
     if (!get_number(desc, len, &v))
@@ -300,9 +316,6 @@ static struct err check_kind(const struct xen_notes *n, enum image_width width)
     bool generic = strncmp(n->loader, "generic", 7) == 0;
     bool linux_guest = strncmp(n->guest_os, "linux", 5) == 0;
 
-    if (!n->found && n->guest_section)
-        return ERR(ERR_EXEC_FORMAT, "an old Xen kernel with a __xen_guest section in place of "
-                                    "notes, which is not read yet");
     if (!n->found)
         return ERR(ERR_EXEC_FORMAT, "no Xen notes: not built as a Xen PV kernel (Linux: "
                                     "CONFIG_XEN_PV)");
@@ -312,8 +325,11 @@ static struct err check_kind(const struct xen_notes *n, enum image_width width)
     if (!generic && !linux_guest)
         return ERR(ERR_EXEC_FORMAT, "its Xen notes ask for neither the generic loader nor Linux's");
     if (strncmp(n->xen_version, "xen-3.0", 7) != 0)
-        return ERR(ERR_EXEC_FORMAT, "its XEN_VERSION note is not xen-3.0, the interface of every "
-                                    "Xen since 3.0");
+        return ERR(ERR_EXEC_FORMAT,
+                   n->guest_section ? "its __xen_guest section says that it was made for another "
+                                      "interface than xen-3.0, that of every Xen since 3.0"
+                                    : "its XEN_VERSION note is not xen-3.0, the interface of "
+                                      "every Xen since 3.0");
     if (width == IMAGE_32 && strncmp(n->pae_mode, "yes", 3) != 0 &&
         strncmp(n->pae_mode, "bimodal", 7) != 0)
         return ERR(ERR_EXEC_FORMAT,
@@ -350,24 +366,27 @@ static struct err check_addresses(struct image *img)
     /* The offset may be negative: it wraps, and adding it wraps back. */
     uint64_t start = img->pstart + (n->virt_base - n->paddr_offset);
     uint64_t end = img->pend + (n->virt_base - n->paddr_offset);
+    uint64_t stop = img->symtab.bytes != 0
+                        ? img->symtab.paddr + img->symtab.bytes + (n->virt_base - n->paddr_offset)
+                        : end;
 
     if (n->has_paddr_offset && !n->has_virt_base)
-        return ERR(ERR_EXEC_FORMAT, "its notes have PADDR_OFFSET, but no VIRT_BASE");
+        return ERR(ERR_EXEC_FORMAT, "it tells its PADDR_OFFSET, but no VIRT_BASE");
     if (n->paddr_offset % PAGE_BYTES != 0)
         return ERR1(ERR_EXEC_FORMAT,
-                    "its PADDR_OFFSET note %A is not on a page boundary: no page of it could be "
+                    "its PADDR_OFFSET %A is not on a page boundary: no page of it could be "
                     "mapped",
                     n->paddr_offset);
-    if (end <= start || start < n->virt_base)
+    if (end <= start || stop < end || start < n->virt_base)
         return ERR2(ERR_EXEC_FORMAT,
-                    "its segments do not fit its VIRT_BASE note: they would lie "
+                    "its segments do not fit its VIRT_BASE: they would lie "
                     "at %A, the base is %B",
                     start, n->virt_base);
-    if (!image_va_is_guests(img->width, start, end - start))
+    if (!image_va_is_guests(img->width, start, stop - start))
         return ERR2(ERR_EXEC_FORMAT,
                     "its segments would lie at %A to %B, which is not the guest's "
                     "to use",
-                    start, end);
+                    start, stop);
     if (n->entry < start || n->entry >= end)
         return ERR2(ERR_EXEC_FORMAT,
                     "its entry point %A lies outside of the kernel, which begins "
@@ -380,7 +399,7 @@ static struct err check_addresses(struct image *img)
                     "its hypercall page %A is no page of the kernel, which begins "
                     "at %B",
                     n->hypercall_page, start);
-    if (n->has_init_p2m && n->init_p2m >= start && n->init_p2m < end)
+    if (n->has_init_p2m && n->init_p2m >= start && n->init_p2m < stop)
         return ERR2(ERR_EXEC_FORMAT,
                     "its INIT_P2M note %A lies inside of the kernel, which begins "
                     "at %B",
@@ -391,6 +410,12 @@ static struct err check_addresses(struct image *img)
                     "its INIT_P2M note asks for the page list at %A, which is not the guest's to "
                     "use",
                     n->init_p2m);
+    /* Xen of a 32-bit guest begins where it begins: public/arch-x86/xen-x86_32.h. */
+    if (img->width == IMAGE_32 && n->has_hv_start_low && n->hv_start_low > IMAGE_32_VA_END)
+        return ERR2(ERR_EXEC_FORMAT,
+                    "its HV_START_LOW note leaves Xen the addresses from %A on; Xen needs them "
+                    "from %B on",
+                    n->hv_start_low, IMAGE_32_VA_END);
     return OK;
 }
 
@@ -400,6 +425,9 @@ struct err notes_check(struct image *img, uint32_t offered_features)
 
     if (!n->has_entry)
         n->entry = img->entry;
+    /* In those days p_paddr held virtual addresses. */
+    if (!n->has_paddr_offset && n->guest_section)
+        n->paddr_offset = n->virt_base;
     TRY(check_kind(n, img->width));
     TRY(check_features(n, offered_features));
     return check_addresses(img);

@@ -35,59 +35,15 @@ struct err stream_ends_early(const struct image *img, uint64_t needed)
                 img->stream->pos, needed);
 }
 
-/* Xen, xen/common/libelf/libelf-dominfo.c: the keys of a __xen_guest section. */
-static const char guest_key[] = "XEN_VER=xen-";
-#define KEY_BYTES  (sizeof(guest_key) - 1)
-#define PASS_BYTES ((size_t)4096)
-
-static bool holds_key(const uint8_t *buf, size_t len)
-{
-    const uint8_t *at = buf, *end = buf + len;
-
-    while ((at = memchr(at, guest_key[0], (size_t)(end - at))) != NULL) {
-        if ((size_t)(end - at) >= KEY_BYTES && memcmp(at, guest_key, KEY_BYTES) == 0)
-            return true;
-        at++;
-    }
-    return false;
-}
-
-/* Read and throw away, with an eye on it; less than len only at the end. */
-static struct err pass_watching(struct image *img, uint64_t len)
-{
-    uint8_t buf[KEY_BYTES + PASS_BYTES];
-    size_t kept = 0, got; /* the last bytes of a piece may begin the key */
-
-    for (; len > 0; len -= got) {
-        TRY(stream_read(img, buf + kept, (size_t)min_u64(len, PASS_BYTES), &got));
-        if (got == 0)
-            break;
-        size_t have = kept + got;
-
-        if (holds_key(buf, have))
-            img->notes.guest_section = true;
-        kept = (size_t)min_u64(have, KEY_BYTES - 1);
-        memmove(buf, buf + have - kept, kept);
-    }
-    return OK;
-}
-
 /* Pass over len bytes, or what there is. */
 static struct err pass(struct image *img, uint64_t len)
 {
     struct image_stream *s = img->stream;
     uint64_t got;
 
-    if (s->watch)
-        return pass_watching(img, len);
     TRY(unpack_skip(s->unpack, len, &got));
     s->pos += got;
     return OK;
-}
-
-void stream_watch(struct image *img)
-{
-    img->stream->watch = true;
 }
 
 static struct err go_to(struct image *img, uint64_t off)
@@ -127,17 +83,35 @@ struct err stream_read_piece(struct image *img, const struct stream_piece *p)
     return got == len ? OK : stream_ends_early(img, p->off + p->len);
 }
 
+struct err stream_read_anywhere(struct image *img, const struct stream_piece *p)
+{
+    const struct image_stream *s = img->stream;
+
+    if (s->unpack != NULL && p->off < s->pos && !in_range(p->off, p->len, s->head_len))
+        TRY(stream_start(img));
+    return stream_read_piece(img, p);
+}
+
+static struct err too_long(void)
+{
+    return ERR1(ERR_LIMIT,
+                "the kernel unpacks to more than %a bytes, which is the most that is read",
+                STREAM_MAX);
+}
+
 struct err stream_drain(struct image *img)
 {
     struct image_stream *s = img->stream;
+    uint64_t behind;
 
     if (s->unpack == NULL)
-        return s->watch ? pass(img, STREAM_MAX) : OK;
+        return OK;
     /* One byte more than there may be: it tells a stream that is too long from one that fits. */
     TRY(pass(img, STREAM_MAX + 1 - s->pos));
     if (s->pos > STREAM_MAX)
-        return ERR1(ERR_LIMIT,
-                    "the kernel unpacks to more than %a bytes, which is the most that is read",
-                    STREAM_MAX);
-    return OK;
+        return too_long();
+    if (s->wrap == NULL)
+        return OK;
+    TRY(unpack_skip(s->wrap, STREAM_MAX + 1, &behind));
+    return behind > STREAM_MAX ? too_long() : OK;
 }

@@ -157,8 +157,12 @@ static struct err legacy_length(struct unpack *u, struct lz4_frames *f, uint32_t
         f->state = AT_MAGIC;
         return OK;
     }
-    /* Nothing behind it, or no block's length: then it can only be the kernel's trailer. */
-    if (n == (uint32_t)u->out_bytes && (u->in_len == 4 || n > PACKED_MAX(LEGACY_BLOCK))) {
+    /* Nothing behind it, or no block's length: then it can only be the kernel's trailer, which is
+     * also what we were told to expect. It may be wrong. */
+    bool trailer =
+        n == (uint32_t)u->out_bytes || (u->expected_bytes != 0 && n == (uint32_t)u->expected_bytes);
+
+    if (trailer && (u->in_len == 4 || n > PACKED_MAX(LEGACY_BLOCK))) {
         u->done = true;
         return OK;
     }

@@ -10,6 +10,8 @@
 #define BASE_32     0xc0000000u
 #define PADDR       0x1000000u
 
+enum { NOTE = 1, GUEST, SYMBOLS, STRINGS, NAMES, GEN_SECTIONS }; /* sections, by index */
+
 struct gen_elf gen_default(bool is_64)
 {
     uint64_t base = is_64 ? BASE_64 : BASE_32;
@@ -137,7 +139,8 @@ static void put_header(uint8_t *p, const struct gen_elf *g, uint16_t nr_phdrs, u
                         .e_phentsize = sizeof(Elf64_Phdr),
                         .e_phnum = nr_phdrs,
                         .e_shentsize = sizeof(Elf64_Shdr),
-                        .e_shnum = 2};
+                        .e_shnum = GEN_SECTIONS,
+                        .e_shstrndx = NAMES};
 
         memcpy(h.e_ident, ident, sizeof(ident));
         memcpy(p, &h, sizeof(h));
@@ -150,24 +153,89 @@ static void put_header(uint8_t *p, const struct gen_elf *g, uint16_t nr_phdrs, u
                         .e_phentsize = sizeof(Elf32_Phdr),
                         .e_phnum = nr_phdrs,
                         .e_shentsize = sizeof(Elf32_Shdr),
-                        .e_shnum = 2};
+                        .e_shnum = GEN_SECTIONS,
+                        .e_shstrndx = NAMES};
 
         memcpy(h.e_ident, ident, sizeof(ident));
         memcpy(p, &h, sizeof(h));
     }
 }
 
-static void put_note_section(uint8_t *p, bool is_64, uint64_t off, uint64_t len)
+static void put_shdr(uint8_t *table, bool is_64, int index, const Elf64_Shdr *s)
 {
     if (is_64) {
-        Elf64_Shdr h = {.sh_type = SHT_NOTE, .sh_offset = off, .sh_size = len};
-
-        memcpy(p + sizeof(h), &h, sizeof(h)); /* number 0 is the empty one */
+        memcpy(table + (size_t)index * sizeof(*s), s, sizeof(*s));
     } else {
-        Elf32_Shdr h = {
-            .sh_type = SHT_NOTE, .sh_offset = (Elf32_Off)off, .sh_size = (Elf32_Word)len};
+        Elf32_Shdr h = {.sh_name = s->sh_name,
+                        .sh_type = s->sh_type,
+                        .sh_offset = (Elf32_Off)s->sh_offset,
+                        .sh_size = (Elf32_Word)s->sh_size,
+                        .sh_link = s->sh_link};
 
-        memcpy(p + sizeof(h), &h, sizeof(h));
+        memcpy(table + (size_t)index * sizeof(h), &h, sizeof(h));
+    }
+}
+
+static const char section_names[] = "\0.note\0__xen_guest\0.symtab\0.strtab\0.shstrtab";
+
+/* Where the sections outside of the segments lie, and how long they are. */
+struct sections {
+    size_t guest, names, symbols, strings, table, end;
+    size_t guest_len, symbols_len;
+};
+
+static struct sections place_sections(const struct gen_elf *g, size_t end)
+{
+    size_t table_len = GEN_SECTIONS * sizeof(Elf64_Shdr);
+    struct sections s = {
+        .guest_len = g->guest != NULL ? strlen(g->guest) + 1 : 0,
+        .symbols_len = g->nr_symbols * (g->is_64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym)),
+    };
+
+    s.guest = (end + 15) & ~(size_t)15;
+    s.names = s.guest + s.guest_len;
+    s.table = (s.names + sizeof(section_names) + 15) & ~(size_t)15;
+    s.symbols = s.table + (g->table_first ? table_len : 0);
+    s.strings = s.symbols + s.symbols_len;
+    s.end = s.strings + g->strings_bytes;
+    if (!g->table_first) {
+        s.table = (s.end + 15) & ~(size_t)15;
+        s.end = s.table + table_len;
+    }
+    return s;
+}
+
+static void put_sections(uint8_t *file, const struct gen_elf *g, const struct sections *s,
+                         uint64_t note_len)
+{
+    uint8_t *table = file + s->table;
+    Elf64_Shdr note = {.sh_type = SHT_NOTE, .sh_offset = g->note_off, .sh_size = note_len};
+    Elf64_Shdr guest = {.sh_type = SHT_PROGBITS, .sh_offset = s->guest, .sh_size = s->guest_len};
+    Elf64_Shdr symbols = {.sh_type = SHT_SYMTAB, .sh_offset = s->symbols};
+    Elf64_Shdr strings = {.sh_type = SHT_STRTAB, .sh_offset = s->strings};
+    Elf64_Shdr names = {
+        .sh_type = SHT_STRTAB, .sh_offset = s->names, .sh_size = sizeof(section_names)};
+
+    note.sh_name = 1;
+    guest.sh_name = 7;
+    symbols.sh_name = 19;
+    strings.sh_name = 27;
+    names.sh_name = 35;
+    symbols.sh_size = s->symbols_len;
+    symbols.sh_link = STRINGS;
+    strings.sh_size = g->strings_bytes;
+    memset(table, 0, GEN_SECTIONS * sizeof(Elf64_Shdr));
+    memcpy(file + s->names, section_names, sizeof(section_names));
+    put_shdr(table, g->is_64, NAMES, &names);
+    if (g->place == GEN_NOTE_SECTION)
+        put_shdr(table, g->is_64, NOTE, &note);
+    if (g->guest != NULL) {
+        memcpy(file + s->guest, g->guest, s->guest_len);
+        put_shdr(table, g->is_64, GUEST, &guest);
+    }
+    if (g->nr_symbols != 0) {
+        put_shdr(table, g->is_64, SYMBOLS, &symbols);
+        put_shdr(table, g->is_64, STRINGS, &strings);
     }
 }
 
@@ -184,10 +252,9 @@ struct bytes gen_file(const struct gen_elf *g)
         end = (size_t)g->note_off + 2048;
     if (g->phdrs_off + 1024 > end)
         end = (size_t)g->phdrs_off + 1024;
-    size_t shdrs_off = (end + 15) & ~(size_t)15;
-    struct bytes out = mixed_bytes(shdrs_off + 2 * sizeof(Elf64_Shdr) + 300, 99);
+    struct sections s = place_sections(g, end);
+    struct bytes out = mixed_bytes(s.end + 300, 99);
 
-    memset(out.data + shdrs_off, 0, 2 * sizeof(Elf64_Shdr));
     size_t note_len = 0;
 
     for (uint32_t i = 0; i < g->nr_notes && g->place != GEN_NOTE_NOWHERE; i++)
@@ -200,10 +267,20 @@ struct bytes gen_file(const struct gen_elf *g)
         put_phdr(p, g->is_64, PT_LOAD, g->flags[i], &g->segments[i]);
     if (with_phdr)
         put_phdr(p, g->is_64, PT_NOTE, PF_R, &note);
-    if (g->place == GEN_NOTE_SECTION)
-        put_note_section(out.data + shdrs_off, g->is_64, g->note_off, note_len);
-    put_header(out.data, g, (uint16_t)(g->nr_segments + with_phdr), shdrs_off);
+    put_sections(out.data, g, &s, note_len);
+    put_header(out.data, g, (uint16_t)(g->nr_segments + with_phdr), s.table);
     return out;
+}
+
+void gen_make_old(struct gen_elf *g, const char *guest)
+{
+    uint64_t base = g->is_64 ? BASE_64 : BASE_32;
+
+    g->place = GEN_NOTE_NOWHERE;
+    g->guest = guest;
+    g->entry += base;
+    for (uint32_t i = 0; i < g->nr_segments; i++)
+        g->segments[i].paddr += base;
 }
 
 struct bytes gen_bzimage(struct bytes payload, uint16_t protocol, uint32_t trailer)

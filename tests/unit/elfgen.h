@@ -38,6 +38,10 @@ struct gen_elf {
     uint64_t note_off; /* in the file */
     uint32_t nr_notes;
     struct gen_note notes[GEN_NOTES];
+    const char *guest;   /* the string of a __xen_guest section, or NULL */
+    uint32_t nr_symbols; /* of a symbol table; 0: there is none */
+    uint32_t strings_bytes;
+    bool table_first; /* section headers before symbols and strings, as old linkers put them */
 };
 
 /* A kernel like Linux's: two segments at 16 MiB with a gap and bss, notes in the second. */
@@ -48,6 +52,9 @@ struct gen_note *gen_note(struct gen_elf *g, uint32_t type);
 void gen_drop_note(struct gen_elf *g, uint32_t type);
 
 struct bytes gen_file(const struct gen_elf *g);
+
+/* The same kernel as it was made before there were notes: they become a __xen_guest section. */
+void gen_make_old(struct gen_elf *g, const char *guest);
 
 /* A bzImage of that boot protocol; trailer 0: none, else these four bytes follow the payload. */
 struct bytes gen_bzimage(struct bytes payload, uint16_t protocol, uint32_t trailer);

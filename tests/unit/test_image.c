@@ -9,11 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/base/bytes.h"
-#include "tests/unit/elfgen.h"
-#include "tests/unit/memfile.h"
-#include "tests/unit/support.h"
-
-#define PATTERN 0xee
+#include "tests/unit/loaded.h"
 
 static const struct format {
     const char *command;
@@ -28,65 +24,23 @@ static const struct format {
     {"zstd -qc -19 --long=27", UNPACK_ZSTD},
 };
 
-/* An opened image and everything that it hangs on. */
-struct loaded {
-    struct mem_file file;
-    struct arena arena;
-    struct image img;
-    uint8_t *mem;
-    size_t mem_bytes;
-    char said[1024]; /* log lines */
-};
-
-static void note_line(void *ctx, const char *text)
-{
-    char *said = ctx;
-
-    strncat(said, text, 1000 - strlen(said));
-    strcat(said, "\n");
-}
-
-/* Open and load file into memory that is not zero, of exactly the span's size. */
 static struct err load(struct loaded *l, struct bytes file, enum image_width want, uint32_t offered)
 {
-    struct log log = {.ctx = l->said, .line = note_line};
+    struct err e = load_image(l, file, want, offered);
 
-    memset(l, 0, sizeof(*l));
-    mem_file_init(&l->file, file.data, file.len);
-    arena_init(&l->arena, &test_memory);
-    TRY(image_open(&l->img, &l->file.file, &l->arena, want, &log));
-    l->mem_bytes = (size_t)(l->img.pend - l->img.pstart);
-    l->mem = malloc(l->mem_bytes);
-    memset(l->mem, PATTERN, l->mem_bytes);
-    struct err e = image_load(&l->img, l->mem, offered);
-
-    image_close(&l->img);
-    image_close(&l->img);
-    CHECK(l->arena.used_bytes <= 4 * ARENA_CHUNK); /* buffers and windows are given back */
+    CHECK(l->open_bytes <= 4 * ARENA_CHUNK); /* buffers and windows are given back */
     return e;
 }
 
 static void unload(struct loaded *l)
 {
-    free(l->mem);
-    arena_reset(&l->arena);
-    mem_file_free(&l->file);
+    unload_image(l);
 }
 
 /* Memory must be the segments' bytes and zeros around them. */
 static void check_memory(const struct loaded *l, struct bytes elf, const struct gen_elf *g)
 {
-    uint8_t *want = calloc(1, l->mem_bytes);
-
-    for (uint32_t i = 0; i < g->nr_segments; i++) {
-        const struct image_segment *s = &g->segments[i];
-
-        if (s->mem_bytes > 0)
-            memcpy(want + (s->paddr - l->img.pstart), elf.data + s->file_off_bytes,
-                   (size_t)s->file_bytes);
-    }
-    CHECK(memcmp(want, l->mem, l->mem_bytes) == 0);
-    free(want);
+    CHECK(memory_is(l, elf, g));
 }
 
 static void check_default_notes(const struct xen_notes *n, bool is_64)
@@ -317,10 +271,11 @@ static void says_which_notes_it_passes_over(void)
 
     CHECK_OK(load(&l, elf, IMAGE_64, 0));
     CHECK_STR(l.said,
-              "kernel: its BSD_SYMTAB note asks for its symbol table in memory, which is not done: "
-              "its debugger will show no names\n"
               "kernel: passed over a Xen note of a type that is not known: 4096\n"
-              "kernel: passed over a Xen note whose number has no size that is known: type 14\n");
+              "kernel: passed over a Xen note whose number has no size that is known: type 14\n"
+              "kernel: it asks for its symbol table (BSD_SYMTAB), but the file has none: its "
+              "debugger will show no names\n");
+    CHECK(l.img.notes.has_l1_mfn_valid && l.img.symtab.bytes == 0);
     check_default_notes(&l.img.notes, true);
     unload(&l);
     bytes_free(&elf);
