@@ -11,12 +11,33 @@
  */
 #define OFFERED_FEATURES (1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 13)
 
+/* All that the guest reads of it. */
+static struct err load(struct kernel_report *k, struct arena *a)
+{
+    struct image *img = &k->img;
+    uint64_t span = img->pend - img->pstart;
+    void *memory = span <= IMAGE_UNPACKED_MAX ? arena_pages(a, (size_t)span) : NULL;
+
+    if (memory == NULL)
+        return ERR1(ERR_WONT_FIT, "its segments span %a bytes", span);
+    struct err e = image_load(img, memory, OFFERED_FEATURES);
+
+    arena_drop(a, memory);
+    if (failed(e) || img->symtab.bytes == 0)
+        return e;
+    span = img->symtab.paddr + img->symtab.bytes - img->pstart;
+    memory = arena_pages(a, (size_t)span);
+    if (memory == NULL)
+        return ERR1(ERR_WONT_FIT, "its segments and its symbol table span %a bytes", span);
+    e = image_load_symtab(img, memory);
+    arena_drop(a, memory);
+    return e;
+}
+
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f)
 {
     struct kernel_report *k = report_alloc(r, 1, sizeof(*k));
     const struct log log = {.ctx = &r->log, .line = lines_add};
-    void *memory;
-    uint64_t span;
 
     k->name = name;
     k->size_bytes = f->node.size_bytes;
@@ -24,14 +45,8 @@ struct kernel_report *inspect_kernel(struct report *r, const char *name, struct 
     if (failed(k->error))
         return k;
     k->headers = true;
-    span = k->img.pend - k->img.pstart;
-    memory = span <= IMAGE_UNPACKED_MAX ? arena_pages(r->arena, (size_t)span) : NULL;
-    if (memory == NULL)
-        k->error = ERR1(ERR_WONT_FIT, "its segments span %a bytes", span);
-    else
-        k->error = image_load(&k->img, memory, OFFERED_FEATURES);
+    k->error = load(k, r->arena);
     k->usable = !failed(k->error);
     image_close(&k->img);
-    arena_drop(r->arena, memory);
     return k;
 }

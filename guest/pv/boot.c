@@ -66,6 +66,27 @@ static void log_kernel(const struct image *img, const struct log *log)
     log_line(log, line);
 }
 
+/* A kernel that wants its symbol table behind itself moves to where there is room for both. */
+static struct err load_symtab(struct handover *h, struct image *img)
+{
+    uint64_t first = img->pstart >> PAGE_SHIFT, end = img->symtab.paddr + img->symtab.bytes;
+    size_t nr_pages = pages_of(end) - (size_t)first;
+    size_t skew = img->pstart & (PAGE_BYTES - 1);
+
+    if (nr_pages > h->nr_kernel_pages) {
+        void *larger = mm_alloc_near(nr_pages, first);
+
+        if (larger == NULL)
+            return no_memory("the kernel with its symbols takes %a MiB of memory, %b MiB are free",
+                             nr_pages);
+        memcpy(larger, h->kernel, h->nr_kernel_pages * PAGE_BYTES);
+        mm_free(h->kernel, h->nr_kernel_pages);
+        h->kernel = larger;
+        h->nr_kernel_pages = nr_pages;
+    }
+    return image_load_symtab(img, (char *)h->kernel + skew);
+}
+
 static struct err load_kernel(struct handover *h, struct image *img, struct boot_request *req,
                               const struct log *log)
 {
@@ -86,6 +107,8 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     memset(h->kernel, 0, skew);
     TRY(xen_features(&features));
     TRY(image_load(img, (char *)h->kernel + skew, features));
+    if (img->symtab.bytes != 0)
+        TRY(load_symtab(h, img));
     /* The rest of the last page is the kernel's too. */
     size_t used = (size_t)(img->pend - (first << PAGE_SHIFT));
 
