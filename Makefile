@@ -44,7 +44,7 @@ CORE_MENU   := lex.c menu.c commands.c table.c cmd_menu.c cmd_boot.c cmd_disk.c 
 CORE_MENU   += password.c crypt.c digest.c
 CORE_MENU   += edit.c edit_text.c edit_show.c
 CORE_MENU   += saved.c cmd_saved.c
-CORE_MENU   += pager.c match.c complete.c
+CORE_MENU   += pager.c match.c complete.c cmdline.c entry_edit.c
 CORE_PLAN   := layout.c tables.c exchange.c start_info.c
 
 CORE := $(addprefix core/base/,$(CORE_BASE)) $(addprefix core/disk/,$(CORE_DISK)) \
@@ -83,7 +83,7 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_xfs.c test_xfs_damage.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
           test_menu.c test_docs.c test_commands.c test_commands_file.c \
-          test_menu_locate.c test_keys.c test_session.c test_edit.c test_complete.c \
+          test_menu_locate.c test_keys.c test_session.c test_edit.c test_complete.c test_cmdline.c test_entry_edit.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c menurun.c
 

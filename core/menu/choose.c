@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Which entry: by timeout, or by somebody's keys. */
+#include "core/menu/cmdline.h"
+#include "core/menu/entry_edit.h"
 #include "core/menu/parts.h"
-
-#define PENDING_MAX 256 /* bytes that may lie on the console before we look: more are not read */
 
 /*
  * The keys that open a hidden menu: GRUB's ESC, and F4, which GRUB 2 takes beside it. Its third,
@@ -65,31 +65,10 @@ static uint32_t digit_selects(uint32_t *number, uint32_t digit, uint32_t nr, uin
 /* Move by a key. *number collects typed digits. */
 static uint32_t moved(const struct session *s, uint32_t selected, int key, uint32_t *number)
 {
-    uint32_t last = s->menu.nr_entries - 1, page = list_page(&s->screen, &s->list);
-
     if (key >= '0' && key <= '9')
-        return digit_selects(number, (uint32_t)(key - '0'), last + 1, selected);
+        return digit_selects(number, (uint32_t)(key - '0'), s->menu.nr_entries, selected);
     *number = 0;
-    switch (key) {
-    case KEY_UP:
-    case KEY_CTRL('P'):
-        return selected > 0 ? selected - 1 : 0;
-    case KEY_DOWN:
-    case KEY_CTRL('N'):
-        return selected < last ? selected + 1 : last;
-    case KEY_HOME:
-    case KEY_CTRL('A'):
-        return 0;
-    case KEY_END:
-    case KEY_CTRL('E'):
-        return last;
-    case KEY_PAGE_UP:
-        return selected > page ? selected - page : 0;
-    case KEY_PAGE_DOWN:
-        return last - selected > page ? selected + page : last;
-    default:
-        return selected;
-    }
+    return list_moved(&s->screen, &s->list, selected, key);
 }
 
 /* The terminal shows something else, or may have another size: draw all of it. */
@@ -99,10 +78,19 @@ static void look_again(struct session *s)
     list_forget(&s->list);
 }
 
-enum act { STAY, BOOT };
+enum act { STAY, BOOT, DONE };
+
+/* A tool of the menu has ended. When the terminal is gone the selected entry boots. */
+static enum act after(struct session *s, enum console_end end)
+{
+    if (end != CONSOLE_BACK)
+        return end == CONSOLE_DONE ? DONE : BOOT;
+    look_again(s);
+    return STAY;
+}
 
 /* What a key does beside moving. Here each key of the menu has its one place. */
-static enum act act_on(struct session *s, int key)
+static enum act act_on(struct session *s, uint32_t selected, int key)
 {
     switch (key) {
     case '\r':
@@ -111,6 +99,12 @@ static enum act act_on(struct session *s, int key)
     case KEY_CTRL('F'):
     case 'b':
         return BOOT;
+    case 'e':
+        return s->list.locked ? STAY : after(s, entry_edit(s, selected));
+    case 'a':
+        return s->list.locked ? STAY : after(s, entry_edit_arguments(s, selected));
+    case 'c':
+        return s->list.locked ? STAY : after(s, cmdline_run(s));
     case KEY_CTRL('L'):
         look_again(s);
         return STAY;
@@ -135,11 +129,12 @@ static void open_list(struct session *s)
 uint32_t choose_by_hand(struct session *s, uint32_t selected, int key)
 {
     uint32_t number = 0;
+    enum act act;
 
     if (!s->screen.somebody)
         return selected;
     open_list(s);
-    while (act_on(s, key) == STAY) {
+    while ((act = act_on(s, selected, key)) == STAY) {
         selected = moved(s, selected, key, &number);
         list_show(&s->screen, &s->list, selected);
         do
@@ -149,7 +144,7 @@ uint32_t choose_by_hand(struct session *s, uint32_t selected, int key)
             break;
     }
     screen_leave(&s->screen);
-    return selected;
+    return act == DONE ? CHOSE_NOTHING : selected;
 }
 
 /* The menu with its timeout where somebody has typed already: the countdown stands in its place. */

@@ -119,20 +119,6 @@ static size_t out_text(struct editor *ed, size_t width)
     return width;
 }
 
-static void out_cursor_to(struct editor *ed, size_t col)
-{
-    char buf[32];
-    struct text t = text_on(buf, sizeof(buf));
-
-    out_str(ed, "\r");
-    if (col == 0)
-        return;
-    text_str(&t, "\033[");
-    text_u64(&t, col);
-    text_str(&t, "C");
-    out(ed, buf, t.len);
-}
-
 void edit_show(struct editor *ed)
 {
     size_t width = room(ed), cursor = cols_before(ed, ed->at), end;
@@ -142,8 +128,8 @@ void edit_show(struct editor *ed)
     out_str(ed, ed->opt->prompt);
     end = out_text(ed, width);
     out_str(ed, "\033[K");
-    if (end != cursor - ed->left)
-        out_cursor_to(ed, strlen(ed->opt->prompt) + cursor - ed->left);
+    for (; end > cursor - ed->left; end--)
+        out_str(ed, "\b");
     flush(ed);
 }
 

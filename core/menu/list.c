@@ -38,19 +38,21 @@ static uint32_t nr_digits(uint32_t v)
     return n;
 }
 
-/* " > 12  title", as wide as cols at most. Returns its columns. */
+/* " > 12  title", as wide as cols at most; unnumbered: " > title". Returns its columns. */
 static uint32_t entry_text(struct text *t, const struct menu *m, uint32_t i, bool selected,
-                           uint32_t cols)
+                           bool unnumbered, uint32_t cols)
 {
     const char *title = m->entries[i].title;
     uint32_t pad = nr_digits(m->nr_entries - 1) - nr_digits(i);
     uint32_t used;
 
     text_str(t, selected ? " > " : "   ");
-    for (; pad > 0; pad--)
-        text_char(t, ' ');
-    text_u64(t, i);
-    text_str(t, "  ");
+    if (!unnumbered) {
+        for (; pad > 0; pad--)
+            text_char(t, ' ');
+        text_u64(t, i);
+        text_str(t, "  ");
+    }
     used = (uint32_t)t->len;
     return used + columns_name(t, title, strlen(title), cols > used ? cols - used : 0);
 }
@@ -77,7 +79,7 @@ void list_lines(struct screen *sc, const struct menu *m, uint32_t selected)
         char buf[ROW_BYTES];
         struct text t = text_on(buf, sizeof(buf));
 
-        entry_text(&t, m, i, i == selected, PLAIN_COLS);
+        entry_text(&t, m, i, i == selected, false, PLAIN_COLS);
         screen_line(sc, buf);
     }
     hidden_line(sc, m->nr_entries - (first + nr), " entries below");
@@ -141,15 +143,16 @@ static struct layout lay_out(const struct screen *sc, const struct list *l)
     uint32_t rows = screen_rows(sc), wanted = l->menu->nr_entries;
     struct layout lay = {.gap = rows >= ROOMY_ROWS ? 1 : 0};
     uint32_t room = rows - 4 - 2 * lay.gap; /* less heading, borders, countdown */
-    uint32_t nr_long = nr_broken_lines(sc, help_long[l->locked]);
-    uint32_t nr_short = nr_broken_lines(sc, help_short[l->locked]);
+    const char *in_long = l->help_long != NULL ? l->help_long : help_long[l->locked];
+    const char *in_short = l->help_short != NULL ? l->help_short : help_short[l->locked];
+    uint32_t nr_long = nr_broken_lines(sc, in_long), nr_short = nr_broken_lines(sc, in_short);
 
     lay.help = "";
     if (room >= nr_long + ENTRIES_LONG) {
-        lay.help = help_long[l->locked];
+        lay.help = in_long;
         lay.nr_help = nr_long;
     } else if (room >= nr_short + ENTRIES_SHORT) {
-        lay.help = help_short[l->locked];
+        lay.help = in_short;
         lay.nr_help = nr_short;
     }
     if (wanted < BOX_ROWS)
@@ -163,6 +166,33 @@ static struct layout lay_out(const struct screen *sc, const struct list *l)
 uint32_t list_page(const struct screen *sc, const struct list *l)
 {
     return lay_out(sc, l).nr_entries;
+}
+
+uint32_t list_moved(const struct screen *sc, const struct list *l, uint32_t selected, int key)
+{
+    uint32_t last = l->menu->nr_entries > 0 ? l->menu->nr_entries - 1 : 0;
+    uint32_t page = list_page(sc, l);
+
+    switch (key) {
+    case KEY_UP:
+    case KEY_CTRL('P'):
+        return selected > 0 ? selected - 1 : 0;
+    case KEY_DOWN:
+    case KEY_CTRL('N'):
+        return selected < last ? selected + 1 : last;
+    case KEY_HOME:
+    case KEY_CTRL('A'):
+        return 0;
+    case KEY_END:
+    case KEY_CTRL('E'):
+        return last;
+    case KEY_PAGE_UP:
+        return selected > page ? selected - page : 0;
+    case KEY_PAGE_DOWN:
+        return last - selected > page ? selected + page : last;
+    default:
+        return selected;
+    }
 }
 
 /* ---- drawing --------------------------------------------------------------------------------- */
@@ -233,7 +263,7 @@ static void draw_entry(struct screen *sc, const struct list *l, const struct lay
     struct text t = text_on(buf, sizeof(buf));
 
     if (entry < l->menu->nr_entries)
-        used = entry_text(&t, l->menu, entry, selected, cols);
+        used = entry_text(&t, l->menu, entry, selected, l->unnumbered, cols);
     screen_str(sc, " ");
     pen_on(sc, l, false);
     screen_str(sc, "|");

@@ -28,6 +28,9 @@ struct list {
     const struct menu *menu;
     const char *heading;
     const struct menu_settings *settings; /* for the colours; without `color`: reverse video */
+    /* NULL: what the menu's keys do. The short one is for small terminals. */
+    const char *help_long, *help_short;
+    bool unnumbered; /* the entries are lines that have no numbers */
     bool locked;     /* a password stands before everything but selecting and booting */
     bool counting;   /* left_s is shown */
     uint32_t left_s; /* until the selected entry boots */
@@ -50,6 +53,9 @@ void list_forget(struct list *l);
 
 /* Show the seconds that are left, or take them away, where the box stands. */
 void list_countdown(struct screen *sc, struct list *l, bool counting, uint32_t left_s);
+
+/* The entry that a key moves to; `selected` for a key that does not move. */
+uint32_t list_moved(const struct screen *sc, const struct list *l, uint32_t selected, int key);
 
 /* How many entries the box shows at once. */
 uint32_t list_page(const struct screen *sc, const struct list *l);

@@ -4,6 +4,7 @@
 #define PVBOOT_MENU_PARTS_H
 
 #include "core/menu/commands.h"
+#include "core/menu/edit.h"
 #include "core/menu/list.h"
 #include "core/menu/locate.h"
 #include "core/menu/menu.h"
@@ -11,6 +12,7 @@
 
 #define SUBJECT_MAX 512
 #define IDLE_MS     60000 /* how long one wait lasts while somebody chooses */
+#define PENDING_MAX 256   /* keys that may lie on the console before we look: more are not read */
 #define MENUS_MAX   16    /* one after the other, by configfile: more are a loop */
 
 /* For the last line of a session in which nothing could be booted. */
@@ -34,17 +36,21 @@ struct session {
     bool new_menu;      /* configfile has put another menu into file, menu and settings */
     uint32_t nr_menus;
     struct failure failure; /* the last one */
+    struct edit_memory edit_memory;
 };
 
 /* The error as one line on the terminal. */
 void show_error(struct session *s, struct err e, const char *subject);
 
-/* choose.c. The first choice: by timeout, unless somebody interferes. */
+/* What was chosen is done already: something boots, or s->new_menu is set. */
+#define CHOSE_NOTHING UINT32_MAX
+
+/* choose.c. The first choice: by timeout, unless somebody interferes. Or CHOSE_NOTHING. */
 uint32_t choose(struct session *s);
 
 /*
  * Somebody chooses; `key` is the first key they pressed, or KEY_NONE. Ends with Enter, or when the
- * terminal is gone: then `selected` boots.
+ * terminal is gone: then `selected` boots; or with CHOSE_NOTHING.
  */
 uint32_t choose_by_hand(struct session *s, uint32_t selected, int key);
 

@@ -5,6 +5,7 @@
 
 #include "core/base/text.h"
 #include "core/menu/chain.h"
+#include "core/menu/cmdline.h"
 #include "core/menu/parts.h"
 #include "core/menu/saved.h"
 
@@ -110,6 +111,8 @@ static struct err run_menu(struct session *s)
     struct err e;
 
     for (;;) {
+        if (entry == CHOSE_NOTHING)
+            return OK;
         e = boot_with_fallbacks(s, entry);
         if (!failed(e))
             return e;
@@ -120,7 +123,7 @@ static struct err run_menu(struct session *s)
         if (!s->screen.somebody)
             break;
         entry = choose_by_hand(s, entry, KEY_NONE);
-        if (!s->screen.somebody)
+        if (entry != CHOSE_NOTHING && !s->screen.somebody)
             break;
     }
     screen_str(&s->screen, "No entry of ");
@@ -231,10 +234,22 @@ static struct err first_menu(struct session *s)
     return e.code == ERR_NO_MENU ? without_menu(s, e) : e;
 }
 
+/* Nothing was found to boot. Who has typed already gets a command line; nobody is waited for. */
+static bool rescue(struct session *s)
+{
+    uint32_t i = 0;
+
+    while (i < PENDING_MAX && screen_key(&s->screen, 0) != KEY_NONE)
+        i++;
+    return s->screen.somebody && cmdline_run(s) == CONSOLE_DONE;
+}
+
 static struct err run(struct session *s)
 {
     struct err e = first_menu(s);
 
+    if (failed(e))
+        e = rescue(s) ? OK : s->failure.err;
     while (!failed(e) && s->menu.nr_entries > 0) {
         s->new_menu = false;
         e = run_menu(s);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Entries changed before they boot, in whole sessions: the keys e, a and what they lead to. */
+#include <stdlib.h>
+
+#include "core/menu/entry_edit.h"
+#include "tests/unit/term.h"
+#include "tests/unit/test.h"
+#include "tests/unit/tree.h"
+
+static struct term term;
+static struct grid grid;
+
+#define PARTS_MAX 8
+
+/* Somebody types what stands between the bars, two seconds each after the other. */
+static struct err run_typed(const char *menu, const char *typed, const char *works)
+{
+    const struct tree_file files[] = {{"/boot/grub/menu.lst", menu},
+                                      {"/boot/a", "kernel a"},
+                                      {"/boot/b", "kernel b"},
+                                      {"/boot/other.lst", "timeout 0\ntitle O\nkernel /boot/b o\n"},
+                                      {"/boot/i", "initrd"},
+                                      {NULL, NULL}};
+    struct key keys[PARTS_MAX + 1] = {{0, NULL}};
+    char *copy = strdup(typed), *rest = copy, *part;
+    uint32_t nr = 0;
+    struct mem_disk disk, *disks[] = {&disk, NULL};
+    struct err e;
+
+    while ((part = strsep(&rest, "|")) != NULL && nr < PARTS_MAX) {
+        keys[nr] = (struct key){2000 * nr, part};
+        nr++;
+    }
+    tree_disk(&disk, files);
+    e = term_session(&term, disks, keys, works, NULL, false);
+    CHECK_U64(term.nr_held, 0);
+    tree_free(&disk);
+    free(copy);
+    return e;
+}
+
+#define MENU                                                                                       \
+    "timeout 5\ntitle Alpha\nroot (hd0)\nkernel /boot/a root=/dev/xvda ro\ninitrd /boot/i\n"       \
+    "title Beta\nkernel /boot/b\n"
+
+static void check_booted(const char *typed, const char *booted)
+{
+    CHECK_OK(run_typed(MENU, typed, NULL));
+    CHECK_STR(term.booted, booted);
+}
+
+/* ---- e ----------------------------------------------------------------------------------------
+ */
+
+static void a_line_is_changed(void)
+{
+    check_booted("e|\016e single\rb", "(hd0)/boot/a [root=/dev/xvda ro single] (hd0)/boot/i\n");
+    CHECK(term_said(&term, "pvboot edit> kernel /boot/a root=/dev/xvda ro\033[K single\r\n"));
+    CHECK(term_said(&term, "  Booting 'Alpha'"));
+    check_booted("e|\033[B\r single\rb", "(hd0)/boot/a [root=/dev/xvda ro single] (hd0)/boot/i\n");
+    check_booted("e|\016e\025kernel /bo\tb\t\rb", "(hd0)/boot/b [] (hd0)/boot/i\n");
+    /* ESC in the line leaves it as it was. */
+    check_booted("e|\016e single\033|b", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+    check_booted("\016|ee x\rb", "(hd0)/boot/b [x]\n");
+}
+
+static void lines_are_added_and_removed(void)
+{
+    check_booted("e|\033[Fdb", "(hd0)/boot/a [root=/dev/xvda ro]\n");
+    check_booted("e|\033[Foeinitrd /boot/i\rb",
+                 "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i (hd0)/boot/i\n");
+    check_booted("e|\016Oekernel /gone\rdb", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+    check_booted("e|ddddddoe  kernel /boot/b y  \rb", "(hd0)/boot/b [y]\n");
+    check_booted("e|oooe# a comment\rb", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+}
+
+static void escape_gives_up_the_changes(void)
+{
+    check_booted("e|ddd\033|\r", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+    check_booted("e|ddd\033|e\016e x\rb", "(hd0)/boot/a [root=/dev/xvda ro x] (hd0)/boot/i\n");
+}
+
+static void a_failed_boot_leads_back_to_the_lines(void)
+{
+    CHECK_OK(run_typed(MENU, "e|\016e x\rb e\025kernel /boot/b\rb", "kernel b"));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro x] (hd0)/boot/i\n"
+                           "(hd0)/boot/b [] (hd0)/boot/i\n");
+    CHECK(term_said(&term, "Press any key to continue..."));
+    run_typed(MENU, "e|\016e\025nonsense\rb ", NULL);
+    CHECK(term_said(&term, "Error 27: Unrecognized command: nonsense (line 4 of the menu)"));
+}
+
+static void other_tools_are_at_hand(void)
+{
+    check_booted("e|ckernel /boot/b\rboot\r", "(hd0)/boot/b []\n");
+    check_booted("e|c\033|\016e z\rb", "(hd0)/boot/a [root=/dev/xvda ro z] (hd0)/boot/i\n");
+    check_booted("e|cconfigfile /boot/other.lst\r", "(hd0)/boot/b [o]\n");
+    check_booted("e|ddde\rd\025oeconfigfile /boot/other.lst\rb", "(hd0)/boot/b [o]\n");
+}
+
+static void the_lines_are_shown_in_the_box(void)
+{
+    grid_init(&grid, 24, 80);
+    term.grid = &grid;
+    run_typed(MENU, "e|\016", NULL);
+    CHECK_STR(grid.bad, "");
+    term.grid = NULL;
+    CHECK(term_said(&term, " > kernel /boot/a root=/dev/xvda ro    "));
+    CHECK(term_said(&term, "'e' to edit the selected command in the boot sequence, 'c'\r\n"));
+}
+
+static void entries_of_any_size(void)
+{
+    static char menu[600 * 16];
+    int len = sprintf(menu, "timeout 5\ntitle Many\n");
+
+    for (int i = 0; i < 511; i++)
+        len += sprintf(menu + len, "quiet\n");
+    sprintf(menu + len, "kernel /boot/a\n");
+    CHECK_OK(run_typed(menu, "e|\033[Fo \r q\rb", NULL)); /* no room for a line more */
+    CHECK(term_said(&term, "An entry of more than 512 lines cannot be edited."));
+    CHECK_STR(term.booted, "(hd0)/boot/a [q]\n");
+    sprintf(menu + len, "quiet\nkernel /boot/a\n");
+    CHECK_OK(run_typed(menu, "e|\r\r", NULL));
+    CHECK(term_said(&term, "An entry of more than 512 lines cannot be edited."));
+    CHECK_STR(term.booted, "(hd0)/boot/a []\n");
+}
+
+static void lines_that_are_too_long_are_not_cut(void)
+{
+    char *menu = malloc(16384);
+    size_t len = (size_t)sprintf(menu, "timeout 5\ntitle Long\nkernel /boot/a ");
+
+    memset(menu + len, 'x', 8180);
+    strcpy(menu + len + 8180, "\nkernel /boot/b\n");
+    run_typed(menu, "e|e\rb", NULL);
+    CHECK(term_said(&term, "This line is too long to be edited here: at most 8191 bytes"));
+    CHECK(term_said(&term, "Error 28"));
+    free(menu);
+}
+
+/* ---- a ----------------------------------------------------------------------------------------
+ */
+
+static void the_arguments_are_changed(void)
+{
+    check_booted("a| single\r", "(hd0)/boot/a [root=/dev/xvda ro single] (hd0)/boot/i\n");
+    CHECK(term_said(&term, "pvboot append> root=/dev/xvda ro\033[K single"));
+    check_booted("a|\025x\r", "(hd0)/boot/a [x] (hd0)/boot/i\n");
+    check_booted("a|\025\r", "(hd0)/boot/a [] (hd0)/boot/i\n");
+    check_booted("\016|ay z \r", "(hd0)/boot/b [y z]\n");
+    check_booted("a| single\033|\r", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+}
+
+static void the_line_with_the_arguments_is_found(void)
+{
+    CHECK_OK(run_typed("timeout 5\ntitle x\nkernel /boot/b n\n"
+                       "kernel --type=linux  /boot/a  o\ninitrd /boot/i\n",
+                       "a| p\r", NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/a [o p] (hd0)/boot/i\n");
+    /* Behind Xen the first module is the kernel. */
+    run_typed("timeout 5\ntitle x\nkernel /boot/xen-4.17.gz dom0_mem=1G\nmodule /boot/a ro\n"
+              "module /boot/i\n",
+              "a| quiet", NULL);
+    CHECK(term_said(&term, "pvboot append> ro\033[K quiet"));
+    run_typed("timeout 5\ntitle x\nkernel /boot/a ro\nmodule /boot/i\n", "a| quiet", NULL);
+    CHECK(term_said(&term, "pvboot append> ro\033[K quiet"));
+    run_typed("timeout 5\ntitle x\nquiet\n", "a| ", NULL);
+    CHECK(term_said(&term, "The entry has no `kernel' line."));
+}
+
+int main(void)
+{
+    RUN(a_line_is_changed);
+    RUN(lines_are_added_and_removed);
+    RUN(escape_gives_up_the_changes);
+    RUN(a_failed_boot_leads_back_to_the_lines);
+    RUN(other_tools_are_at_hand);
+    RUN(the_lines_are_shown_in_the_box);
+    RUN(entries_of_any_size);
+    RUN(lines_that_are_too_long_are_not_cut);
+    RUN(the_arguments_are_changed);
+    RUN(the_line_with_the_arguments_is_found);
+    return test_done();
+}
