@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which entry: by timeout, or by somebody's keys. */
+#include <string.h>
+
+#include "core/base/text.h"
+#include "core/menu/ask.h"
 #include "core/menu/cmdline.h"
 #include "core/menu/entry_edit.h"
 #include "core/menu/parts.h"
@@ -89,6 +93,45 @@ static enum act after(struct session *s, enum console_end end)
     return STAY;
 }
 
+/* The error on a cleared terminal, until somebody has read it. */
+static void show_failure(struct session *s, struct err e, const char *subject)
+{
+    screen_leave(&s->screen);
+    show_error(s, e, subject);
+    screen_line(&s->screen, "Press any key to continue...");
+    wait_for_key(s);
+}
+
+/* Ask for the menu's password, which may lead to another menu. */
+static enum act unlock(struct session *s)
+{
+    const char *menu = s->settings.password_menu;
+    char subject[SUBJECT_MAX] = "";
+    struct err e;
+
+    screen_leave(&s->screen);
+    e = ask_password(&s->screen, &s->settings.password);
+    if (!failed(e)) {
+        s->authenticated = true;
+        if (menu != NULL && menu[0] != '\0') {
+            struct text t = text_on(subject, sizeof(subject));
+
+            text_name(&t, menu, strlen(menu)); /* of an error that knows no better */
+            e = load_menu(s, menu, subject, sizeof(subject));
+            s->new_menu = !failed(e);
+        }
+    }
+    if (s->new_menu)
+        return DONE;
+    if (failed(e) && s->screen.somebody)
+        show_failure(s, e, subject[0] != '\0' ? subject : NULL);
+    if (!s->screen.somebody)
+        return BOOT;
+    s->list.locked = session_locked(s);
+    look_again(s);
+    return STAY;
+}
+
 /* What a key does beside moving. Here each key of the menu has its one place. */
 static enum act act_on(struct session *s, uint32_t selected, int key)
 {
@@ -100,11 +143,13 @@ static enum act act_on(struct session *s, uint32_t selected, int key)
     case 'b':
         return BOOT;
     case 'e':
-        return s->list.locked ? STAY : after(s, entry_edit(s, selected));
+        return session_locked(s) ? STAY : after(s, entry_edit(s, selected));
     case 'a':
-        return s->list.locked ? STAY : after(s, entry_edit_arguments(s, selected));
+        return session_locked(s) ? STAY : after(s, entry_edit_arguments(s, selected));
     case 'c':
-        return s->list.locked ? STAY : after(s, cmdline_run(s));
+        return session_locked(s) ? STAY : after(s, cmdline_run(s));
+    case 'p':
+        return session_locked(s) ? unlock(s) : STAY;
     case KEY_CTRL('L'):
         look_again(s);
         return STAY;
@@ -122,6 +167,7 @@ static void open_list(struct session *s)
     s->list.menu = &s->menu;
     s->list.settings = &s->settings;
     s->list.heading = s->env->heading != NULL ? s->env->heading : "pvboot";
+    s->list.locked = session_locked(s);
     s->list.counting = false;
     look_again(s);
 }

@@ -99,14 +99,10 @@ static const char *without_blanks(const char *s, size_t *len)
 
 static void say_and_wait(struct session *s, const char *what)
 {
-    int key;
-
     screen_leave(&s->screen);
     screen_line(&s->screen, what);
     screen_line(&s->screen, "Press any key to continue...");
-    do
-        key = screen_key(&s->screen, IDLE_MS);
-    while ((key == KEY_NONE && s->screen.somebody) || key == KEY_SIZE);
+    wait_for_key(s);
 }
 
 static enum console_end boot_changed(struct session *s, const struct menu_entry *entry)

@@ -39,8 +39,17 @@ struct session {
     struct edit_memory edit_memory;
 };
 
+/* The menu has a password, and nobody has given it: entries can be booted, and that is all. */
+static inline bool session_locked(const struct session *s)
+{
+    return s->settings.has_password && !s->authenticated;
+}
+
 /* The error as one line on the terminal. */
 void show_error(struct session *s, struct err e, const char *subject);
+
+/* Until somebody types or is gone. That a terminal tells its size late is not a key. */
+void wait_for_key(struct session *s);
 
 /* What was chosen is done already: something boots, or s->new_menu is set. */
 #define CHOSE_NOTHING UINT32_MAX

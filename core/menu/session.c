@@ -94,8 +94,7 @@ struct err load_menu(struct session *s, const char *name, char *subject, size_t 
     return e;
 }
 
-/* Until somebody types or is gone. That a terminal tells its size late is not a key. */
-static void wait_for_key(struct session *s)
+void wait_for_key(struct session *s)
 {
     int key;
 

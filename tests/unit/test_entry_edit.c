@@ -169,8 +169,39 @@ static void the_line_with_the_arguments_is_found(void)
     CHECK(term_said(&term, "The entry has no `kernel' line."));
 }
 
+/* ---- p ----------------------------------------------------------------------------------------
+ */
+
+static void a_password_stands_before_all_of_it(void)
+{
+    CHECK_OK(run_typed("password secret\n" MENU, "x|eac\r", NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+    CHECK(strstr(term.out, "pvboot>") == NULL && strstr(term.out, "pvboot append>") == NULL &&
+          strstr(term.out, "pvboot edit>") == NULL);
+    CHECK(term_said(&term, "'p' to enter a password"));
+    CHECK_OK(run_typed("password secret\n" MENU, "p|secret\r|a x\r", NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro x] (hd0)/boot/i\n");
+    CHECK(strstr(term.out, "secret") == NULL && strstr(term.out, "Password: \033[K******") != NULL);
+    CHECK_OK(run_typed("password secret\n" MENU, "p|Secret\r|xcea\r", NULL));
+    CHECK(term_said(&term, "Error 32: Must be authenticated"));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+    CHECK_OK(run_typed("password\n" MENU, "p|\r|xcea\r", NULL)); /* nobody knows it */
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
+}
+
+static void a_password_may_lead_to_another_menu(void)
+{
+    CHECK_OK(run_typed("password secret /boot/other.lst\n" MENU, "p|secret\r", NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/b [o]\n");
+    CHECK_OK(run_typed("password secret /gone\n" MENU, "p|secret\r|xa y\r", NULL));
+    CHECK(term_said(&term, "the menu that was named is on no disk"));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro y] (hd0)/boot/i\n");
+}
+
 int main(void)
 {
+    RUN(a_password_stands_before_all_of_it);
+    RUN(a_password_may_lead_to_another_menu);
     RUN(a_line_is_changed);
     RUN(lines_are_added_and_removed);
     RUN(escape_gives_up_the_changes);
