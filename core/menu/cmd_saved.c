@@ -28,6 +28,17 @@ static bool next_fallback(const struct shell *sh, uint32_t *out)
     return true;
 }
 
+static struct err not_saved(const struct shell *sh, const char *why)
+{
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    text_str(&t, "savedefault: nothing is saved: ");
+    text_str(&t, why);
+    log_line(sh->say, line);
+    return OK;
+}
+
 /* Nowhere to write to: say what a guest would do. */
 static struct err only_look(struct shell *sh, uint32_t entry)
 {
@@ -50,15 +61,12 @@ struct err cmd_save_default(struct shell *sh, const uint32_t *number, bool fallb
     struct text t = text_on(line, sizeof(line));
     struct err e;
 
-    if (number == NULL && fallback && !next_fallback(sh, &entry)) {
-        log_line(sh->say, "savedefault: no entry comes after this one in the list of `fallback'; "
-                          "nothing is saved");
-        return OK;
-    }
-    if (entry == SHELL_NO_ENTRY)
-        return ERR(ERR_BAD_ARGUMENT, "no entry runs: name the number that is to be saved");
+    if (number == NULL && fallback && !next_fallback(sh, &entry))
+        return not_saved(sh, "no entry comes after this one in the list of `fallback'");
+    if (entry == SHELL_NO_ENTRY) /* lines that were edited boot all the same */
+        return not_saved(sh, "which entry these lines are is not known; name its number");
     if (sh->file == NULL)
-        return ERR(ERR_BAD_ARGUMENT, "no menu was read, beside which a default could be saved");
+        return not_saved(sh, "no menu was read, beside which the default could lie");
     if (sh->env == NULL)
         e = only_look(sh, entry);
     else

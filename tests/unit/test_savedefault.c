@@ -44,7 +44,8 @@ static void falls_back_from_start_to_start(void)
     boots("b");
     CHECK(term_said(&term, "saved default: entry 2, was 1, in (hd0)/boot/grub/default"));
     boots("c");
-    CHECK(term_said(&term, "savedefault: no entry comes after this one in the list of `fallback'"));
+    CHECK(term_said(&term,
+                    "savedefault: nothing is saved: no entry comes after this one in the list"));
     boots("c");
     tree_free(&disk);
 }
@@ -60,8 +61,8 @@ static void what_is_saved(void)
         {"savedefault --wait=5 --stage2=/boot/grub/stage2 1", "b", "entry 1, was 0"},
         {"savedefault --default=1 --once", "b", "--once means nothing"},
         {"savedefault 0", "a", NULL},
-        {"savedefault fallback", "a", "nothing is saved"}, /* there is no list */
-        {"savedefault 7", "a", "entry 7, was 0"},          /* which there is not, the next time */
+        {"savedefault fallback", "a", "nothing is saved: "}, /* there is no list */
+        {"savedefault 7", "a", "entry 7, was 0"},            /* which there is not, the next time */
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
