@@ -22,7 +22,7 @@ check: deps
 	$(MAKE) --no-print-directory -j2 check-build
 	tests/check.sh $(BUILD)/check $(SUITES)
 
-check-build: all unit64 unit32 fuzz-build $(HOSTILE)
+check-build: all unit64 unit32 fuzz-build $(HOSTILE) $(OVERWRITE)
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
 
 ## make lint         format, static analysis, sizes

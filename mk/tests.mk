@@ -74,10 +74,18 @@ fuzz-build: $(FUZZ_BIN)
          $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(UNIT)) \
          $(patsubst %.c,$(BUILD)/unit32/obj/%.d,$(UNIT)) $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(FUZZ))
 
+# Writes into images where the guest would.
+OVERWRITE := $(BUILD)/unit64/tests/images/overwrite
+
+$(OVERWRITE): $(BUILD)/unit64/obj/tests/images/overwrite.o $(UNIT_OBJ64)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS)
+
 .PHONY: check-images
 ## make check-images [NAMES="xfs-*"] file systems as pvboot reads them, compared with Linux (in QEMU)
-check-images: $(BUILD)/pvboot
-	status=0; tests/images/run.py $(BUILD)/pvboot $(BUILD)/images-test $(NAMES) || status=1; \
+check-images: $(BUILD)/pvboot $(OVERWRITE)
+	status=0; tests/images/run.py --overwrite $(OVERWRITE) $(BUILD)/pvboot $(BUILD)/images-test $(NAMES) || status=1; \
 	tests/images/commands.sh $(BUILD)/pvboot $(BUILD)/images-test/commands || status=1; \
 	tests/images/partitions.py $(BUILD)/pvboot $(BUILD)/images-test/partitions || status=1; \
 	[ -n "$(NAMES)" ] || tests/images/volumes.py $(BUILD)/pvboot $(BUILD)/images-test/volumes || status=1; \

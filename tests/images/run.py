@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""run.py PVBOOT WORKFOLDER [NAME]... - file systems read by pvboot, compared with Linux.
+"""run.py [--overwrite PROGRAM] PVBOOT WORKFOLDER [NAME]... - file systems read by pvboot, compared
+with Linux.
 
 The images stand in the lists ext.list, xfs.list, reiserfs.list (README.md says what the columns
 mean). Each is made by its own mkfs, written or only read by a Linux guest, and its listing (type,
@@ -44,7 +45,8 @@ class Image:
         self.size = SIZES[family]
         self.env = {}
         self.job = None
-        self.skip = None
+        self.skip = self.wrong = None
+        self.in_place = ""
 
     def weight(self):
         return 3 if self.mode() in "wd" else 1
@@ -122,8 +124,8 @@ def chunks(images):
 
 
 class Run:
-    def __init__(self, pvboot, work):
-        self.pvboot, self.work = pvboot, work
+    def __init__(self, pvboot, work, overwrite=None):
+        self.pvboot, self.work, self.overwrite = pvboot, work, overwrite
         self.passed = self.failed = self.skipped = 0
         self.lock = threading.Lock()
         self.guests = {}
@@ -192,6 +194,7 @@ class Run:
         again = []
         for image in images:
             if image.mode() == "d" and not image.job.trouble:
+                write_in_place(self, image)
                 copy = self.work / (image.name + ".linux.img")
                 command("cp", "--sparse=always", image.path, copy)
                 image.job = Job(copy, "rw", MOUNT_AS[image.family], image.mount, 0, image.sector)
@@ -248,9 +251,42 @@ def compare(run, image):
     same(run, image, image.job.lines, run.listing(image, image.path).splitlines())
     if not image.job.lines:
         raise Failed("nothing was compared")
+    if image.wrong:
+        raise Failed(image.wrong)
+    if image.in_place:
+        fsck(run, image)
     if image.kind == "w":
         look_up(run, image)
-    run.say(image, note="%d files" % len(image.job.lines))
+    run.say(image, note="%d files%s" % (len(image.job.lines), image.in_place))
+
+
+def write_in_place(run, image):
+    """Changes some files of a dirty image as pvboot would. Linux must come to the same after its
+    recovery, and fsck must find nothing."""
+    if not run.overwrite:
+        return
+    r = subprocess.run([str(run.overwrite), str(image.path), str(image.sector)],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = r.stdout.decode("utf-8", "replace").splitlines()
+    written = [s for s in lines if s.startswith("written ")]
+    image.in_place = ", %d overwritten, %d not" % (len(written), len(lines) - len(written))
+    journalled = "data=journal" in image.mount
+    if r.returncode or not (written or journalled):
+        image.wrong = "overwriting files: status %d: %s" % (
+            r.returncode, " / ".join([s for s in lines if not s.startswith(("written", "refused"))][:3]))
+    elif journalled and not any("the journal holds" in s for s in lines):
+        image.wrong = "no file was refused because of the journal"
+
+
+def fsck(run, image):
+    recovered = run.work / (image.name + ".linux.img")
+    try:
+        command(*FSCK[image.family], recovered)
+    except Failed as reason:
+        raise Failed("after Linux's recovery: %s" % reason) from None
+
+
+FSCK = {"ext": ("e2fsck", "-fn"), "xfs": ("xfs_repair", "-n"), "reiserfs": ("reiserfsck", "-y", "-q")}
 
 
 def refused(run, image):
@@ -289,12 +325,14 @@ COMPARE = {"x": refused, "g": debugfs}
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--overwrite", type=Path, help="writes into dirty images, in place")
     parser.add_argument("pvboot", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    run = Run(args.pvboot.resolve(), args.work.resolve())
+    run = Run(args.pvboot.resolve(), args.work.resolve(),
+              args.overwrite.resolve() if args.overwrite else None)
     images = read_lists(args.names)
     for old in run.work.glob("*.img"):
         old.unlink()
