@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/fs/fs.h"
+#include "core/fs/inplace.h"
 #include "tests/fuzz/must.h"
 #include "tests/unit/support.h"
 
@@ -56,6 +56,12 @@ static void visit_file(struct visit *v, struct node *n)
 
     (void)!failed(file_read(&f, 0, buf + (n->ino & 1), len));
     (void)!failed(file_read(&f, n->size_bytes - len, buf, len));
+    /* What is there already is not written, but everything before that is gone through. */
+    if (n->size_bytes > 0 && !failed(file_read(&f, n->size_bytes / 2, buf, 1))) {
+        struct err e = file_overwrite(&f, n->size_bytes / 2, buf, 1);
+
+        must(!failed(e) || e.msg != NULL, "a reason not to write");
+    }
 }
 
 static void visit_node(struct visit *v, uint64_t ino)
