@@ -51,10 +51,13 @@ $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
 
 # What harnesses of the host command's readers need besides core/.
 FUZZ_INITRD := inspect_initrd.c inspect_look.c inspect_kernel.c inspect_doubts.c
-FUZZ_HOST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,qcow2.c $(FUZZ_INITRD))
+FUZZ_MENU   := $(FUZZ_INITRD) inspect_menu.c inspect_text.c inspect_json.c json.c builtin.c
+FUZZ_HOST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,qcow2.c $(FUZZ_MENU))
 
 $(BUILD)/fuzz/tests/fuzz/fuzz_qcow2: $(BUILD)/fuzz/obj/host/qcow2.o
 $(BUILD)/fuzz/tests/fuzz/fuzz_initrd: $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,$(FUZZ_INITRD))
+$(BUILD)/fuzz/obj/host/inspect_text.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'
+$(BUILD)/fuzz/tests/fuzz/fuzz_menu: $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,$(FUZZ_MENU))
 
 .PRECIOUS: $(BUILD)/unit64/obj/%.o $(BUILD)/unit32/obj/%.o $(BUILD)/fuzz/obj/%.o
 
