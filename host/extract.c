@@ -255,7 +255,10 @@ static void print_json(const struct people *p, const struct extract_job *job)
 
     json_init(&j, stdout);
     json_object(&j, NULL);
-    json_u64(&j, "entry", r->entry);
+    if (r->entry == EXTRACT_NO_ENTRY)
+        json_null(&j, "entry");
+    else
+        json_u64(&j, "entry", r->entry);
     json_str(&j, "title", r->title);
     json_object(&j, "kernel");
     put_file(&j, p, job, EXTRACT_KERNEL);
@@ -304,7 +307,8 @@ static void print_text(const struct people *p, const struct extract_job *job)
 {
     const struct extract_result *r = job->result;
 
-    printf("entry %u: ", r->entry);
+    if (r->entry != EXTRACT_NO_ENTRY)
+        printf("entry %u: ", r->entry);
     print_name(r->title);
     putchar('\n');
     print_line(p, job, EXTRACT_KERNEL);

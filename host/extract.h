@@ -5,7 +5,8 @@
  *   extract.c         arguments for people, and what they are told at the end
  *   extract_pygrub.c  arguments and answer of a toolstack's boot loader program
  *   extract_files.c   the output: temporary names, then all of it or nothing
- *   extract_work.c    behind the fence: choose the entry as the guest does, check it, write it out
+ *   extract_work.c    behind the fence: choose the entry as the guest does
+ *   extract_take.c    behind the fence: check its files, and write them out
  */
 #ifndef PVBOOT_HOST_EXTRACT_H
 #define PVBOOT_HOST_EXTRACT_H
@@ -24,6 +25,8 @@ enum extract_status {
 #define EXTRACT_CPU_S      600
 #define EXTRACT_TITLE_MAX  512
 #define EXTRACT_NO_ENTRY   UINT32_MAX
+#define EXTRACT_SUBJECT    (FS_PATH_MAX + 1024) /* a name, and what vols_open tells of it */
+#define EXTRACT_LINE       16384                /* a sentence about names of menu and files */
 
 enum extract_file { EXTRACT_KERNEL, EXTRACT_INITRD, EXTRACT_CMDLINE, EXTRACT_FILES };
 
@@ -64,6 +67,19 @@ struct extract_job {
 
 /* Behind the fence, for fence_run: an extract_status; an error has been said. */
 int extract_work(void *job);
+
+/*
+ * Check that the kernel can be started, and write out all that the request names; job->result gets
+ * the names. On failure nothing has been said, and subject (EXTRACT_SUBJECT bytes) is what it is
+ * about; ERR_WRITE is about the output, `a` is the errno.
+ */
+struct err extract_take(struct extract_job *job, struct boot_request *req, char *subject);
+
+/* One line on standard error, control bytes escaped; fits struct log. */
+void extract_say(void *ctx, const char *text);
+
+/* Where lines go that only --verbose shows. */
+struct log extract_chatter(const struct extract_job *job);
 
 /*
  * Open the images, run the work behind the fence, check its result. The outputs are open; what is

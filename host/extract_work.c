@@ -6,230 +6,20 @@
  */
 #include "host/extract.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "core/menu/chain.h"
 #include "core/menu/commands.h"
 #include "core/menu/locate.h"
 #include "core/menu/menu.h"
-#include "core/unpack/unpack.h"
-#include "host/inspect.h"
+#include "core/menu/saved.h"
 
 #define CACHE_BLOCKS 1024
-#define INITRD_ALIGN 4096 /* where the guest puts the next one, with zeros before it */
-#define PIECE_BYTES  ((size_t)1 << 20)
-#define SUBJECT_MAX  1024
-#define LINE_BYTES   2048
+#define MENUS_MAX    16u
 
-/* ---- words ----------------------------------------------------------------------------------- */
-
-static void say_line(void *ctx, const char *text)
-{
-    char shown[4 * LINE_BYTES];
-    struct text t = text_on(shown, sizeof(shown));
-
-    (void)ctx;
-    text_name(&t, text, strlen(text));
-    fprintf(stderr, "pvboot: %s\n", shown);
-}
-
-/* For what only --verbose tells. */
-static struct log chatter(const struct extract_job *job)
-{
-    return (struct log){.line = job->o.verbose ? say_line : NULL};
-}
-
-/* ---- writing --------------------------------------------------------------------------------- */
-
-struct sink {
-    struct extract_output *out;
-    uint64_t nr_bytes, max_bytes;
-};
-
-/* From the start: an entry that failed may have left something. */
-static struct err sink_open(struct sink *s, struct extract_job *job, enum extract_file which,
-                            uint64_t max_bytes)
-{
-    *s = (struct sink){.out = &job->out[which], .max_bytes = max_bytes};
-    job->result->file_bytes[which] = 0;
-    if (s->out->fd >= 0 && lseek(s->out->fd, 0, SEEK_SET) != 0)
-        return ERR1(ERR_WRITE, "errno %a", errno);
-    return OK;
-}
-
-static struct err sink_put(struct sink *s, const void *data, uint64_t len)
-{
-    const uint8_t *p = data;
-
-    if (len > s->max_bytes - s->nr_bytes)
-        return ERR1(ERR_WONT_FIT, "more than %a bytes", s->max_bytes);
-    s->nr_bytes += len;
-    while (len > 0 && s->out->fd >= 0) {
-        ssize_t n = write(s->out->fd, p, (size_t)len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return ERR1(ERR_WRITE, "errno %a", n < 0 ? errno : EIO);
-        p += n;
-        len -= (uint64_t)n;
-    }
-    return OK;
-}
-
-static struct err put_zeros(struct sink *s, uint64_t len)
-{
-    static const uint8_t zeros[INITRD_ALIGN];
-
-    return sink_put(s, zeros, len);
-}
-
-/* The file as it stands. */
-static struct err put_file(struct sink *s, struct file *f, struct arena *a)
-{
-    struct file_stream *stream = NULL;
-    const uint8_t *data;
-    size_t len;
-
-    /* Said before much has been written. */
-    if (f->node.size_bytes > s->max_bytes - s->nr_bytes)
-        return ERR2(ERR_WONT_FIT, "a file of %a bytes, with others at most %b are taken",
-                    f->node.size_bytes, s->max_bytes);
-    struct err e = file_stream_open(&stream, f, a, 0, f->node.size_bytes);
-
-    while (!failed(e)) {
-        e = file_stream_next(stream, &data, &len);
-        if (failed(e) || len == 0)
-            break;
-        e = sink_put(s, data, len);
-    }
-    file_stream_close(stream);
-    return e;
-}
-
-static struct err next_chunk(void *ctx, const uint8_t **data, size_t *len)
-{
-    return file_stream_next(ctx, data, len);
-}
-
-/* What is packed in it: the ELF file. */
-static struct err put_unpacked(struct sink *s, struct file *f, const struct image *img,
-                               struct arena *a)
-{
-    struct unpack_source source = {.next = next_chunk};
-    struct file_stream *stream = NULL;
-    struct unpack *u = NULL;
-    uint8_t *piece = arena_pages(a, PIECE_BYTES);
-    size_t got = PIECE_BYTES;
-
-    if (piece == NULL)
-        return arena_exhausted("no memory to unpack the kernel (%a bytes)", PIECE_BYTES);
-    struct err e = file_stream_open(&stream, f, a, img->payload_off_bytes, img->payload_bytes);
-
-    source.ctx = stream;
-    if (!failed(e))
-        e = unpack_open(&u, a, img->compression, &source);
-    if (!failed(e) && img->container == IMAGE_BZIMAGE)
-        unpack_expect(u, img->unpacked_bytes);
-    while (!failed(e) && got == PIECE_BYTES) {
-        e = unpack_read(u, piece, PIECE_BYTES, &got);
-        if (!failed(e))
-            e = sink_put(s, piece, got);
-    }
-    unpack_close(u);
-    file_stream_close(stream);
-    return e;
-}
-
-/* ---- one entry ------------------------------------------------------------------------------- */
-
-static void set_subject(char *subject, const char *name)
-{
-    struct text t = text_on(subject, SUBJECT_MAX);
-
-    text_str(&t, name);
-}
-
-static struct err take_kernel(struct extract_job *job, struct boot_request *req)
-{
-    struct report *r = calloc(1, sizeof(*r)); /* for its log */
-    const struct log log = chatter(job);
-    struct sink s;
-
-    if (r == NULL)
-        return ERR(ERR_NO_MEMORY, "a kernel's report");
-    r->arena = r->log.arena = req->arena;
-    const struct kernel_report *k = inspect_kernel(r, req->kernel_name, &req->kernel);
-
-    for (size_t i = 0; i < r->log.nr; i++)
-        log_line(&log, r->log.text[i]);
-    free(r);
-    TRY(k->error);
-    TRY(sink_open(&s, job, EXTRACT_KERNEL, EXTRACT_KERNEL_MAX));
-    if (job->o.vmlinux && k->img.compression != UNPACK_NONE)
-        TRY(put_unpacked(&s, &req->kernel, &k->img, req->arena));
-    else
-        TRY(put_file(&s, &req->kernel, req->arena));
-    job->result->file_bytes[EXTRACT_KERNEL] = s.nr_bytes;
-    return OK;
-}
-
-static struct err take_initrds(struct extract_job *job, struct boot_request *req, char *subject)
-{
-    struct sink s;
-
-    TRY(sink_open(&s, job, EXTRACT_INITRD, EXTRACT_INITRD_MAX));
-    for (uint32_t i = 0; i < req->nr_initrds; i++) {
-        set_subject(subject, req->initrd_names[i]);
-        TRY(put_zeros(&s, align_up(s.nr_bytes, INITRD_ALIGN) - s.nr_bytes));
-        TRY(put_file(&s, &req->initrds[i], req->arena));
-    }
-    job->result->file_bytes[EXTRACT_INITRD] = s.nr_bytes;
-    return OK;
-}
-
-/* The command line, with what the caller puts behind it. */
-static struct err take_cmdline(struct extract_job *job, struct boot_request *req)
-{
-    struct extract_result *res = job->result;
-    const char *more = job->o.args != NULL ? job->o.args : "";
-    struct text t = text_on(res->cmdline, sizeof(res->cmdline));
-    struct sink s;
-
-    text_str(&t, req->cmdline);
-    if (req->cmdline[0] != '\0' && more[0] != '\0')
-        text_char(&t, ' ');
-    text_str(&t, more);
-    if (t.cut)
-        return ERR2(ERR_WONT_FIT, "a kernel command line of %a bytes; Xen passes at most %b",
-                    strlen(req->cmdline) + strlen(more) + 1, SESSION_CMDLINE_MAX - 1);
-    TRY(sink_open(&s, job, EXTRACT_CMDLINE, SESSION_CMDLINE_MAX));
-    TRY(sink_put(&s, res->cmdline, strlen(res->cmdline)));
-    TRY(sink_put(&s, "\n", 1));
-    res->file_bytes[EXTRACT_CMDLINE] = s.nr_bytes;
-    return OK;
-}
-
-/* Everything that the request names, and its names for the parent. */
-static struct err take(struct extract_job *job, struct boot_request *req, char *subject)
-{
-    struct extract_result *res = job->result;
-
-    set_subject(subject, req->kernel_name);
-    TRY(take_kernel(job, req));
-    TRY(take_cmdline(job, req));
-    TRY(take_initrds(job, req, subject));
-    snprintf(res->kernel_name, sizeof(res->kernel_name), "%s", req->kernel_name);
-    res->nr_initrds = req->nr_initrds;
-    for (uint32_t i = 0; i < req->nr_initrds; i++)
-        snprintf(res->initrd_names[i], FS_PATH_MAX, "%s", req->initrd_names[i]);
-    return OK;
-}
+/* ---- outcomes -------------------------------------------------------------------------------- */
 
 /* ERR_WRITE comes from the sinks alone, which are no matter of the image. */
 static int status_of(struct err e)
@@ -249,54 +39,79 @@ struct choice {
     struct menu_file file;
     struct menu menu;
     struct menu_settings settings;
+    const char *next_menu; /* an entry goes on with another menu; else NULL */
 };
 
-/* One attempt, with memory of its own. An error has been said. */
-static struct err try_entry(struct choice *c, uint32_t n)
+/* An attempt's commands, and what they come to. */
+static struct err run_entry(struct choice *c, struct shell *shell, uint32_t n, struct arena *arena)
 {
     struct extract_job *job = c->job;
-    char subject[SUBJECT_MAX] = "", line[LINE_BYTES], where[LINE_BYTES];
-    const struct log log = chatter(job);
+
+    shell->req = arena_alloc(arena, sizeof(*shell->req));
+    if (shell->req == NULL)
+        return arena_exhausted("no memory for an entry (%a bytes)", sizeof(*shell->req));
+    shell->req->arena = arena;
+    TRY(shell_run_entry(shell, &c->menu.entries[n]));
+    if (shell->next == SHELL_MENU) {
+        c->next_menu =
+            arena_strndup(&job->machine.arena, shell->menu_name, strlen(shell->menu_name));
+        return c->next_menu != NULL ? OK : ERR(ERR_NO_MEMORY, "a menu's name");
+    }
+    if (shell_does(shell) != NULL)
+        return OK;
+    if (!shell->has_kernel)
+        return ERR(ERR_BOOT_COMMAND, "there was no `kernel' line");
+    return extract_take(job, shell->req, shell->subject);
+}
+
+/* One attempt, with memory of its own; an error has been said. *does: what it does, not a boot. */
+static struct err try_entry(struct choice *c, uint32_t n, const char **does)
+{
+    struct extract_job *job = c->job;
+    char subject[EXTRACT_SUBJECT] = "", line[2 * EXTRACT_SUBJECT], where[EXTRACT_LINE];
+    const struct log log = extract_chatter(job);
     struct arena arena;
     struct shell shell = {.vols = job->machine.vols,
                           .say = &log,
+                          .said = &c->settings.said,
                           .file = &c->file,
                           .settings = &c->settings,
                           .root = c->file.vol,
                           .entry = n,
                           .subject = subject,
                           .subject_cap = sizeof(subject)};
-    struct err e;
 
     arena_init(&arena, &host_memory);
-    shell.req = arena_alloc(&arena, sizeof(*shell.req));
-    if (shell.req == NULL) {
-        e = arena_exhausted("no memory for an entry (%a bytes)", sizeof(*shell.req));
-    } else {
-        shell.req->arena = &arena;
-        e = shell_run_entry(&shell, &c->menu.entries[n]);
-        if (!failed(e) && shell_does(&shell) != NULL)
-            e = ERR(ERR_BOOT_COMMAND, shell_does(&shell));
-        if (!failed(e))
-            e = take(job, shell.req, subject);
-    }
+    struct err e = run_entry(c, &shell, n, &arena);
+
     arena_reset(&arena);
+    *does = failed(e) ? NULL : shell_does(&shell);
     if (failed(e) && e.code != ERR_WRITE) {
         err_format(e, subject, line, sizeof(line));
-        snprintf(where, sizeof(where), "entry %u, line %u of %.512s: %.1400s", n, shell.line_nr,
+        snprintf(where, sizeof(where), "entry %u, line %u of %s: %s", n, shell.line_nr,
                  c->file.name, line);
-        say_line(NULL, where);
+        extract_say(NULL, where);
     }
     job->result->entry = n;
     snprintf(job->result->title, sizeof(job->result->title), "%s", c->menu.entries[n].title);
     return e;
 }
 
+static int choice_status(struct choice *c, struct err e, const char *does)
+{
+    if (c->next_menu == NULL && does != NULL) {
+        fprintf(stderr, "pvboot: entry %u %s; it boots nothing\n", c->job->result->entry, does);
+        return EXTRACT_NOTHING_BOOTS;
+    }
+    return status_of(e);
+}
+
 /* With nobody at the console: the default, then the fallback list, each entry once. */
 static int by_itself(struct choice *c)
 {
     const struct menu_settings *s = &c->settings;
-    struct err e = try_entry(c, s->default_entry);
+    const char *does;
+    struct err e = try_entry(c, s->default_entry, &does);
 
     for (uint32_t i = 0; failed(e) && e.code != ERR_WRITE && i < s->nr_fallbacks; i++) {
         uint32_t n = s->fallbacks[i];
@@ -307,24 +122,25 @@ static int by_itself(struct choice *c)
         if (tried || n >= c->menu.nr_entries)
             continue;
         fprintf(stderr, "pvboot: falling back to entry %u\n", n);
-        e = try_entry(c, n);
+        e = try_entry(c, n, &does);
     }
     if (failed(e) && e.code != ERR_WRITE) {
-        char line[LINE_BYTES];
+        char line[EXTRACT_LINE];
 
         snprintf(line, sizeof(line),
-                 "no entry of %.512s that is tried could be booted; pvboot "
-                 "inspect tells all about each, --entry chooses one",
+                 "no entry of %s that is tried could be booted; pvboot inspect tells all about "
+                 "each, --entry chooses one",
                  c->file.name);
-        say_line(NULL, line);
+        extract_say(NULL, line);
     }
-    return status_of(e);
+    return choice_status(c, e, does);
 }
 
 /* --entry: a number, or a title. */
 static int by_name(struct choice *c)
 {
-    const char *want = c->job->o.entry;
+    const char *want = c->job->o.entry, *does;
+    char line[EXTRACT_LINE];
     uint64_t n;
 
     if (!text_parse_u64(want, strlen(want), &n)) {
@@ -333,12 +149,10 @@ static int by_name(struct choice *c)
                 break;
         }
         if (n == c->menu.nr_entries) {
-            char line[LINE_BYTES];
-
             snprintf(line, sizeof(line),
-                     "%.512s has no entry with the title \"%.512s\"; pvboot inspect lists them",
+                     "%s has no entry with the title \"%s\"; pvboot inspect lists them",
                      c->file.name, want);
-            say_line(NULL, line);
+            extract_say(NULL, line);
             return EXTRACT_FAILED;
         }
     }
@@ -347,30 +161,83 @@ static int by_name(struct choice *c)
                 c->menu.nr_entries - 1);
         return EXTRACT_FAILED;
     }
-    return status_of(try_entry(c, (uint32_t)n));
+    struct err e = try_entry(c, (uint32_t)n, &does);
+
+    return choice_status(c, e, does);
 }
 
-static int from_menu(struct extract_job *job)
+static struct err load_menu(struct choice *c, const char *name, char *subject)
 {
-    struct choice c = {.job = job};
-    struct machine *m = &job->machine;
-    const struct log log = chatter(job);
-    char subject[SUBJECT_MAX] = "";
-    struct err e =
-        menu_locate(&c.file, m->vols, NULL, job->o.hd00, &m->arena, &log, subject, sizeof(subject));
+    struct machine *m = &c->job->machine;
+    const struct log log = extract_chatter(c->job);
 
-    if (!failed(e)) {
-        set_subject(subject, c.file.name);
-        e = menu_parse(&c.menu, c.file.text, c.file.len, &m->arena, &log);
+    TRY(menu_locate(&c->file, m->vols, name, c->job->o.hd00, &m->arena, &log, subject,
+                    EXTRACT_SUBJECT));
+    snprintf(subject, EXTRACT_SUBJECT, "%s", c->file.name);
+    TRY(menu_parse(&c->menu, c->file.text, c->file.len, &m->arena, &log));
+    if (c->menu.nr_entries == 0)
+        return ERR(ERR_NO_MENU, "the file has no `title' line; write an entry");
+    menu_settings(&c->menu, &c->settings, &log);
+    if (c->settings.default_saved)
+        (void)saved_default_choose(m->vols, &c->file, c->menu.nr_entries, &m->arena, &log,
+                                   &c->settings.default_entry);
+    return OK;
+}
+
+/* No menu is on any disk. A guest starts a boot loader of its own then, if there is one. */
+static int without_menu(struct extract_job *job, struct err e, char *subject)
+{
+    struct machine *m = &job->machine;
+    struct boot_request *req = arena_alloc(&m->arena, sizeof(*req));
+
+    if (req != NULL) {
+        req->arena = &m->arena;
+        snprintf(req->cmdline, sizeof(req->cmdline), "%s", CHAIN_MARK);
     }
-    if (!failed(e) && c.menu.nr_entries == 0)
-        e = ERR(ERR_NO_MENU, "the file has no `title' line; write an entry");
-    if (failed(e)) {
+    if (req == NULL || e.code != ERR_NO_MENU ||
+        !chain_find(m->vols, "x86_64", &m->arena, &req->kernel, req->kernel_name,
+                    sizeof(req->kernel_name))) {
         say_error(e, subject);
         return EXTRACT_NOTHING_BOOTS;
     }
-    menu_settings(&c.menu, &c.settings, &log);
-    return job->o.entry != NULL ? by_name(&c) : by_itself(&c);
+    snprintf(job->result->title, sizeof(job->result->title),
+             "no menu: the guest's own boot loader");
+    job->result->entry = EXTRACT_NO_ENTRY;
+    e = extract_take(job, req, subject);
+    if (failed(e) && e.code != ERR_WRITE)
+        say_error(e, subject);
+    return status_of(e);
+}
+
+/* The menu, and those that entries go on with. */
+static int from_menu(struct extract_job *job)
+{
+    const char *name = NULL;
+
+    for (uint32_t i = 0; i < MENUS_MAX; i++) {
+        struct choice c = {.job = job};
+        char subject[EXTRACT_SUBJECT] = "";
+        struct err e = load_menu(&c, name, subject);
+
+        if (failed(e) && name == NULL && job->o.entry == NULL)
+            return without_menu(job, e, subject);
+        if (failed(e)) {
+            say_error(e, subject);
+            return EXTRACT_NOTHING_BOOTS;
+        }
+        int status = i == 0 && job->o.entry != NULL ? by_name(&c) : by_itself(&c);
+
+        if (c.next_menu == NULL)
+            return status;
+        name = c.next_menu;
+        char line[EXTRACT_LINE];
+
+        snprintf(line, sizeof(line), "entry %u goes on with the menu %s", job->result->entry, name);
+        extract_say(NULL, line);
+    }
+    fprintf(stderr, "pvboot: %u menus, one after the other: they seem to name each other\n",
+            MENUS_MAX);
+    return EXTRACT_NOTHING_BOOTS;
 }
 
 /* ---- files that were named ------------------------------------------------------------------- */
@@ -379,7 +246,7 @@ static int from_names(struct extract_job *job)
 {
     struct machine *m = &job->machine;
     struct boot_request *req = arena_alloc(&m->arena, sizeof(*req));
-    char device[VOL_NAME_MAX], subject[SUBJECT_MAX] = "";
+    char device[VOL_NAME_MAX], subject[EXTRACT_SUBJECT] = "";
     struct vol_id vol;
     struct err e;
 
@@ -393,7 +260,7 @@ static int from_names(struct extract_job *job)
         return EXTRACT_NOTHING_BOOTS;
     vol_format(m->vols, vol, device, sizeof(device));
     snprintf(req->kernel_name, sizeof(req->kernel_name), "%s%s", device, req->kernel.path);
-    set_subject(subject, req->kernel_name);
+    snprintf(subject, sizeof(subject), "%s", req->kernel_name);
     e = req->kernel.node.type == NODE_FILE ? OK : ERR(ERR_BAD_FILETYPE, "not a regular file");
     if (!failed(e) && job->o.ramdisk != NULL) {
         req->nr_initrds = 1;
@@ -403,7 +270,7 @@ static int from_names(struct extract_job *job)
                                                      &req->initrds[0], subject, sizeof(subject));
     }
     if (!failed(e))
-        e = take(job, req, subject);
+        e = extract_take(job, req, subject);
     job->result->entry = EXTRACT_NO_ENTRY;
     if (failed(e) && e.code != ERR_WRITE)
         say_error(e, subject);

@@ -97,6 +97,29 @@ def an_entry_can_be_named(box):
         check((entry, got, want in out + err, folder.exists()), (entry, status, True, status == 0))
 
 
+def menus_and_saved_defaults_are_followed(box):
+    more = {"sub.lst": "title s\nkernel /boot/k sub\n", "default": "1\n" + "#\n" * 20}
+    menus = (("default saved\ntitle a\nkernel /boot/k a\ntitle b\nkernel /boot/k b\n", 0, b"b\n"),
+             ("title a\nconfigfile /boot/grub/sub.lst\n", 0, b"sub\n"),
+             ("title a\nconfigfile /boot/grub/menu.lst\n", 1, b"they seem to name each other"),
+             ("title a\nhalt\ntitle b\nkernel /boot/k b\n", 1, b"entry 0 powers the guest off"))
+    for n, (menu, want, text) in enumerate(menus):
+        files = {"boot/k": kernel(), "boot/grub/menu.lst": menu}
+        files.update({"boot/grub/" + name: content for name, content in more.items()})
+        status, _, err = extract(box.image(files, "%d.img" % n), "-o", box.path / str(n))
+        check((menu, status), (menu, want))
+        if want:
+            check_said([err], text.decode())
+        else:
+            check(read(box.path / str(n))["cmdline"], text)
+    # Without a menu a guest starts its own boot loader.
+    image = box.image({"boot/xen/pvboot-x86_64.elf": kernel()}, "chain.img")
+    status, out, _ = extract("--json", image, "-o", box.path / "chain")
+    r = json.loads(out)
+    check((status, r["entry"], r["kernel"]["from"], r["command_line"]["text"]),
+          (0, None, "(hd0)/boot/xen/pvboot-x86_64.elf", "pvboot.chained"))
+
+
 def nothing_is_made_when_nothing_boots(box):
     for n, (menu, want) in enumerate((
             ("title a\nkernel /boot/gone\n", "no entry of (hd0)/boot/grub/menu.lst"),
