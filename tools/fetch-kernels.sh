@@ -13,13 +13,13 @@
 # unpacked), modules/order (in which they load), version and SHA256SUMS.
 #
 # Packages come from the machine's own sources, those of other releases as
-# tools/suites.sh says. Nothing is installed.
+# host/xenhost/suites.sh says. Nothing is installed.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=host/xenhost/debs.sh
 . "$here/host/xenhost/debs.sh"
-# shellcheck source=tools/suites.sh
-. "$here/tools/suites.sh"
+# shellcheck source=host/xenhost/suites.sh
+. "$here/host/xenhost/suites.sh"
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
 export PATH LC_ALL

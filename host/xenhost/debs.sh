@@ -7,6 +7,17 @@
 # caller has set PVBOOT_CACHE_DIR (debs_cache does it). A package that is
 # installed is read in place; one that is not is downloaded by apt from the
 # machine's configured sources, unpacked once below the cache and read there.
+#
+# deb_suite SUITE: from then on packages are those of another release of Debian,
+# and what is installed does not count. $deb_apt: options of apt.
+deb_apt=
+deb_foreign=
+
+deb_suite() {
+	suite_apt "$1" || die "no packages of $1: $why"
+	deb_apt=$apt
+	[ -z "$apt" ] || deb_foreign=$1
+}
 
 die() {
 	printf 'pvboot: %s\n' "$*" >&2
@@ -28,19 +39,50 @@ need() {
 
 # deb_installed PACKAGE: prints the installed version, fails if there is none.
 deb_installed() {
+	[ -z "$deb_foreign" ] || return 1
 	dpkg-query -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null |
 		sed -n 's/^installed //p' | grep .
 }
 
 # deb_candidate PACKAGE: prints the version that apt would download.
 deb_candidate() {
-	apt-cache policy "$1" 2>/dev/null |
+	# shellcheck disable=SC2086 # options
+	apt-cache $deb_apt policy "$1" 2>/dev/null |
 		sed -n 's/^  Candidate: //p' | grep -v '(none)'
 }
 
+# deb_folder PACKAGE VERSION: where it is unpacked.
+deb_folder() {
+	printf '%s/debs/%s_%s\n' "$PVBOOT_CACHE_DIR" "$1" "$(printf '%s' "$2" | tr ':/' '__')"
+}
+
+# deb_fetch_all PACKAGE...: those that are neither installed nor there already, with one run of apt.
+# deb_fetch does it one by one, so what goes wrong here is said there.
+deb_fetch_all() (
+	mkdir -p "$PVBOOT_CACHE_DIR/debs"
+	_tmp=$(mktemp -d "$PVBOOT_CACHE_DIR/debs/.new.XXXXXX")
+	trap 'rm -rf "$_tmp"' EXIT
+	trap 'exit 1' INT TERM HUP
+	# shellcheck disable=SC2086 # options
+	apt-cache $deb_apt policy "$@" 2>/dev/null |
+		sed -n 's/^\([^ ]*\):$/\1/p; s/^  Candidate: //p' | paste - - >"$_tmp/list"
+	while read -r _p _v; do
+		[ "$_v" = "(none)" ] || deb_installed "$_p" >/dev/null ||
+			[ -d "$(deb_folder "$_p" "$_v")" ] || printf '%s=%s\n' "$_p" "$_v"
+	done <"$_tmp/list" >"$_tmp/wanted"
+	[ -s "$_tmp/wanted" ] || exit 0
+	printf 'pvboot: downloading %s packages\n' "$(wc -l <"$_tmp/wanted")" >&2
+	# shellcheck disable=SC2086 # options
+	(cd "$_tmp" && xargs apt-get -q $deb_apt -o APT::Sandbox::User=root download <wanted >log 2>&1) || exit 0
+	for _deb in "$_tmp"/*.deb; do
+		_dir=$(deb_folder "$(dpkg-deb -f "$_deb" Package)" "$(dpkg-deb -f "$_deb" Version)")
+		dpkg-deb -x "$_deb" "$_tmp/tree" && mv -T "$_tmp/tree" "$_dir" || rm -rf "$_tmp/tree"
+	done
+)
+
 # deb_fetch PACKAGE VERSION: downloads and unpacks; prints the folder.
 deb_fetch() (
-	_dir=$PVBOOT_CACHE_DIR/debs/$1_$(printf '%s' "$2" | tr ':/' '__')
+	_dir=$(deb_folder "$1" "$2")
 	if [ ! -d "$_dir" ]; then
 		need dpkg-deb dpkg
 		mkdir -p "$PVBOOT_CACHE_DIR/debs"
@@ -48,7 +90,8 @@ deb_fetch() (
 		trap 'rm -rf "$_tmp"' EXIT
 		trap 'exit 1' INT TERM HUP
 		printf 'pvboot: downloading the package %s %s\n' "$1" "$2" >&2
-		(cd "$_tmp" && apt-get -q -o APT::Sandbox::User=root download "$1=$2" >log 2>&1) || {
+		# shellcheck disable=SC2086 # options
+		(cd "$_tmp" && apt-get -q $deb_apt -o APT::Sandbox::User=root download "$1=$2" >log 2>&1) || {
 			tail -n 2 "$_tmp/log" >&2
 			die "the package $1 $2 cannot be downloaded; run apt-get update, or install it (apt-get install $1)"
 		}

@@ -12,25 +12,41 @@
 # name made of a hash over its inputs: versions of the packages, the shared
 # libraries that are copied, and the scripts of this folder. It is built in a temporary folder and renamed,
 # so that it is there completely or not at all. Needs no root.
+#
+# PVBOOT_XEN_SUITE=trixie: Xen and its tools are those of that release of Debian, with the libraries
+# that they need; dom0's kernel stays this machine's.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=host/xenhost/debs.sh
 . "$here/debs.sh"
+# shellcheck source=host/xenhost/suites.sh
+. "$here/suites.sh"
 PATH=$PATH:/usr/sbin:/sbin
 LC_ALL=C
 export PATH LC_ALL
 debs_cache
 need dpkg-query dpkg
 
+linux_installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9]*-amd64' 2>/dev/null |
+	sed -n 's/^installed //p' | grep -v -e -cloud- -e -rt- -e -dbg -e unsigned | sort -Vr)
+[ -z "${PVBOOT_XEN_SUITE:-}" ] || deb_suite "$PVBOOT_XEN_SUITE"
+
 newest() { # newest PATTERN: the installed packages that match, the newest name last
+	[ -z "$deb_foreign" ] || return 1
 	dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$1" 2>/dev/null |
 		sed -n 's/^installed //p' | sort -V | tail -n 1 | grep .
 }
 
+own() ( # own COMMAND...: with this machine's packages, not another release's
+	deb_apt='' deb_foreign=''
+	"$@"
+)
+
 # 1. Which packages, and which of them are installed.
 hyper=$(newest 'xen-hypervisor-[0-9]*-amd64') || hyper=
 if [ -z "$hyper" ]; then
-	hyper=$(apt-cache search --names-only '^xen-hypervisor-[0-9.]+-amd64$' 2>/dev/null |
+	# shellcheck disable=SC2086 # options
+	hyper=$(apt-cache $deb_apt search --names-only '^xen-hypervisor-[0-9.]+-amd64$' 2>/dev/null |
 		sed 's/ .*//' | sort -V | tail -n 1)
 	[ -n "$hyper" ] ||
 		die "Xen itself is missing; install the package xen-hypervisor-4.17-amd64 (or run apt-get update, then it is downloaded)"
@@ -40,8 +56,7 @@ xenver=${xenver%-amd64}
 utils=xen-utils-$xenver
 packages="$hyper $utils xenstore-utils busybox-static"
 linux=
-for p in $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-image-[0-9]*-amd64' 2>/dev/null |
-	sed -n 's/^installed //p' | grep -v -e -cloud- -e -rt- -e -dbg -e unsigned | sort -Vr); do
+for p in $linux_installed; do
 	v=${p#linux-image-}
 	if [ -r "/boot/vmlinuz-$v" ] && [ -d "/lib/modules/$v/kernel" ]; then
 		linux=$p
@@ -54,19 +69,30 @@ utils_programs="xl xenstored xenconsoled libxl-save-helper xen-init-dom0 xenctx"
 store_programs="xenstore-read xenstore-write xenstore-list xenstore-ls xenstore-watch xenstore-rm xenstore-exists xenstore-chmod"
 
 lib_packages() { # the packages of libraries that the programs may need
-	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts \
+	# shellcheck disable=SC2086 # options
+	apt-cache $deb_apt depends --recurse --no-recommends --no-suggests --no-conflicts \
 		--no-breaks --no-replaces --no-enhances "$utils" xenstore-utils |
 		grep '^lib' | grep -v -e '^lib.*perl' -e '^lib.*python' | sort -u
 }
 
+libpath=  # where the libraries of packages that are not installed lie
+ld_so=    # the loader of another release, which alone finds that release's libraries
 extra_libs() { # libgcc_s, which xl opens by itself
-	for f in /lib/x86_64-linux-gnu/libgcc_s.so.1 /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
-		[ ! -e "$f" ] || printf '%s\n' "$f"
+	for d in $(printf '%s' "$libpath" | tr ':' ' ') /lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu; do
+		if [ -e "$d/libgcc_s.so.1" ]; then
+			printf '%s\n' "$d/libgcc_s.so.1"
+			return
+		fi
 	done
 }
 
-ldd_paths() { # ldd_paths PROGRAM...: what ldd finds, and "missing NAME"
-	ldd "$@" | sed -n 's/^[^/]*\(\/[^ ]*\) (0x.*/\1/p; s/^\t\([^ ]*\) => not found/missing \1/p' | sort -u
+ldd_paths() { # ldd_paths PROGRAM...: the libraries, and "missing NAME"
+	if [ -z "$ld_so" ]; then
+		ldd "$@"
+	else
+		printf '\t%s (0x)\n' "$ld_so"
+		for f; do "$ld_so" --library-path "$libpath" --list "$f"; done
+	fi | sed -n 's/^\(.*=> \)*[^/]*\(\/[^ ]*\) (0x.*/\2/p; s/^\t\([^ ]*\) => not found/missing \1/p' | sort -u
 }
 
 all_installed() { # all_installed PACKAGE...
@@ -81,10 +107,10 @@ all_installed() { # all_installed PACKAGE...
 # sources or the installed packages have changed.
 apt_says() {
 	state=$({
-		echo "$packages $linux"
-		ls -lR --full-time /etc/apt /var/lib/apt/lists /var/lib/dpkg/status 2>/dev/null || :
+		echo "$packages $linux $deb_apt"
+		ls -lR --full-time "$PVBOOT_CACHE_DIR/apt-$deb_foreign/lists" /etc/apt /var/lib/apt/lists /var/lib/dpkg/status 2>/dev/null || :
 	} | sha256sum)
-	memo=$PVBOOT_CACHE_DIR/apt-says
+	memo=$PVBOOT_CACHE_DIR/apt-says${deb_foreign:+-$deb_foreign}
 	if [ ! -r "$memo" ] || [ "$(head -n 1 "$memo")" != "$state" ]; then
 		new=$(mktemp "$PVBOOT_CACHE_DIR/.apt.XXXXXX")
 		trap 'rm -f "$new"' EXIT # of the subshell that this runs in
@@ -92,14 +118,15 @@ apt_says() {
 		{
 			printf '%s\n' "$state"
 			meta=$linux
-			[ -n "$linux" ] || meta=$(deb_real_kernel linux-image-amd64) || meta=
+			[ -n "$linux" ] || meta=$(own deb_real_kernel linux-image-amd64) || meta=
 			printf 'kernel %s\n' "$meta"
-			for p in $packages $meta; do
+			for p in $packages; do
 				deb_installed "$p" >/dev/null || printf '%s %s\n' "$p" "$(deb_candidate "$p")"
 			done
+			[ -z "$meta" ] || own deb_installed "$meta" >/dev/null || printf '%s %s\n' "$meta" "$(own deb_candidate "$meta")"
 			# shellcheck disable=SC2046 # one word a package
 			all_installed "$utils" xenstore-utils ||
-				apt-cache policy $(lib_packages) | grep -e '^lib' -e Installed: -e Candidate:
+				apt-cache $deb_apt policy $(lib_packages) | grep -e '^lib' -e Installed: -e Candidate:
 		} >"$new"
 		mv "$new" "$memo"
 	fi
@@ -126,12 +153,13 @@ libraries() { # hashes of the libraries of programs that are installed
 
 # 2. The key.
 key=$({
-	for p in $packages $linux; do
+	for p in $packages; do
 		deb_installed "$p" || :
 	done
+	own deb_installed "$linux" || :
 	printf '%s %s\n%s\n' "$packages" "$linux" "$apt"
 	! all_installed "$utils" xenstore-utils || libraries
-	for f in mkhost.sh debs.sh dom0-init.sh dom0-agent.sh dom0-block.sh; do
+	for f in mkhost.sh debs.sh suites.sh dom0-init.sh dom0-agent.sh dom0-block.sh; do
 		sha256sum <"$here/$f"
 	done
 } | sha256sum | cut -c 1-16)
@@ -156,20 +184,23 @@ t_hyper=$(deb_tree "$hyper")
 t_utils=$(deb_tree "$utils")
 t_store=$(deb_tree xenstore-utils)
 t_busy=$(deb_tree busybox-static)
-t_linux=$(deb_tree "$linux")
+t_linux=$(own deb_tree "$linux")
 trees="$t_hyper $t_utils $t_store $t_busy"
 
 # Libraries of packages that are not installed: their own packages, too.
 if [ -n "$t_utils" ] || [ -n "$t_store" ]; then
+	# shellcheck disable=SC2046 # one word a package
+	deb_fetch_all $(lib_packages)
 	for p in $(lib_packages); do
 		deb_installed "$p" >/dev/null || trees="$trees $(deb_tree "$p")"
 	done
 fi
-libpath=
 for t in $trees; do
 	for d in "$t/lib/x86_64-linux-gnu" "$t/usr/lib/x86_64-linux-gnu"; do
 		[ ! -d "$d" ] || libpath=$libpath${libpath:+:}$d
 	done
+	loader=$t/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+	[ -z "$deb_foreign" ] || [ ! -x "$loader" ] || ld_so=$loader
 done
 
 # 3. Xen and dom0's kernel, both unpacked.
@@ -229,8 +260,8 @@ done
 # Shared libraries.
 while read -r f; do
 	(
-		LD_LIBRARY_PATH=$libpath
-		export LD_LIBRARY_PATH
+		# the loader of another release is told; this machine's own programs must not see its libraries
+		[ -n "$ld_so" ] || export LD_LIBRARY_PATH="$libpath"
 		ldd_paths "$f"
 	)
 done <"$tmp/programs" | sort -u >"$tmp/libs"
@@ -280,9 +311,10 @@ printf 'PATH=%s:/bin:/sbin:/usr/bin:/usr/sbin\n' "$bin" >etc/path
 
 find . | sort | cpio --quiet -o -H newc -R 0:0 >"$tmp/new/initramfs"
 {
-	for p in $packages "$linux"; do
+	for p in $packages; do
 		printf '%s %s\n' "$p" "$(deb_installed "$p" || deb_candidate "$p")"
 	done
+	printf '%s %s\n' "$linux" "$(own deb_installed "$linux" || own deb_candidate "$linux")"
 } >"$tmp/new/manifest"
 cd "$tmp"
 mv -T "$tmp/new" "$out" 2>/dev/null || [ -f "$out/manifest" ] || die "cannot write $out"

@@ -10,8 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 # shellcheck source=host/xenhost/debs.sh
 . "$top/host/xenhost/debs.sh"
-# shellcheck source=tools/suites.sh
-. "$top/tools/suites.sh"
+# shellcheck source=host/xenhost/suites.sh
+. "$top/host/xenhost/suites.sh"
 PATH=$PATH:/usr/sbin:/sbin
 out=$1 kernel=$2
 file_systems='ext4 xfs reiserfs'

@@ -8,8 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 # shellcheck source=host/xenhost/debs.sh
 . "$top/host/xenhost/debs.sh"
-# shellcheck source=tools/suites.sh
-. "$top/tools/suites.sh"
+# shellcheck source=host/xenhost/suites.sh
+. "$top/host/xenhost/suites.sh"
 debs_cache
 tree=$PVBOOT_CACHE_DIR/debs/newer-tools_sid
 suite_tree sid "$tree" xfsprogs e2fsprogs libc6 libblkid1 libuuid1 libext2fs2t64 libcom-err2 libss2 \
