@@ -56,7 +56,7 @@ GUEST_MAIN := print.c panic.c
 GUEST_XEN  := ledger.c events.c clock.c console.c grants.c xenstore.c xenstore_ring.c vdev.c \
               blkfront.c blkfront_store.c blkfront_ring.c blkfront_part.c blkfront_io.c
 GUEST_PV   := pv.c mm.c pool.c traps.c platform.c boot.c handover.c
-GUEST_LIBC := mem.c str.c unreachable.c leftout.c
+GUEST_LIBC := mem.c str.c unreachable.c leftout.c constructors.c
 
 # main.c is compiled once for each layout, see mk/guest.mk.
 GUEST := $(addprefix guest/,$(GUEST_MAIN)) $(addprefix guest/xen/,$(GUEST_XEN)) \

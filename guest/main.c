@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/menu/chain.h"
+#include "guest/libc/constructors.h"
 #include "guest/platform.h"
 #include "guest/print.h"
 
@@ -142,6 +143,7 @@ _Noreturn void guest_start(const void *start)
     struct err e;
 
     platform_init(start);
+    run_constructors();
     banner();
     arena_init(&arena, platform_memory());
 
