@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import cases_extract  # noqa: E402,F401
+import cases_formats  # noqa: E402,F401
 import cases_fs  # noqa: E402,F401
 import cases_lang  # noqa: E402,F401
 import cases_menu  # noqa: E402,F401
