@@ -172,8 +172,10 @@ void put_menu(struct json *j, const struct report *r)
     json_str(j, "file", r->file.name);
     json_u64(j, "size", r->file.len);
     json_u64(j, "default", s->default_entry);
+    json_bool(j, "default_saved", s->default_saved);
     json_u64(j, "timeout", s->timeout_s);
     json_bool(j, "hidden", s->hidden);
+    json_bool(j, "password", s->has_password);
     json_list(j, "fallback");
     for (uint32_t i = 0; i < s->nr_fallbacks; i++)
         json_u64(j, NULL, s->fallbacks[i]);

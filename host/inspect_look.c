@@ -448,7 +448,7 @@ bool inspect_read_menu(struct report *r)
         return false;
     }
     menu_settings(&r->menu, &r->settings, &settings);
-    if (r->settings.default_saved)
+    if (r->settings.default_saved && r->vols != NULL) /* a menu on no disk has none */
         (void)saved_default_choose(r->vols, &r->file, r->menu.nr_entries, r->arena, &settings,
                                    &r->settings.default_entry);
     for (size_t i = 0; i < complaints.nr; i++)

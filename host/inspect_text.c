@@ -159,13 +159,14 @@ void print_menu(struct report *r)
         print_row(i == 0 ? "search" : "", name_text(r, r->search.text[i]));
     if (!r->has_menu)
         return;
-    printf("%-10s%s, %s: %u %s, default %u, ", "menu", name_text(r, r->file.name),
+    printf("%-10s%s, %s: %u %s, default %s%u, ", "menu", name_text(r, r->file.name),
            size_text(r, r->file.len), r->menu.nr_entries,
-           r->menu.nr_entries == 1 ? "entry" : "entries", s->default_entry);
+           r->menu.nr_entries == 1 ? "entry" : "entries", s->default_saved ? "saved, now " : "",
+           s->default_entry);
     for (uint32_t i = 0; i < s->nr_fallbacks; i++)
         printf(i == 0 ? "fallback %u" : " %u", s->fallbacks[i]);
-    printf("%stimeout %u%s\n", s->nr_fallbacks > 0 ? ", " : "", s->timeout_s,
-           s->hidden ? ", hidden" : "");
+    printf("%stimeout %u%s%s\n", s->nr_fallbacks > 0 ? ", " : "", s->timeout_s,
+           s->hidden ? ", hidden" : "", s->has_password ? ", password" : "");
 }
 
 static void print_notes(struct report *r, const struct image *img)

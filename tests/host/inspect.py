@@ -329,6 +329,19 @@ def the_menu_alone_is_its_lines(box):
           [r[k] for k in ("settings", "entries", "problems")])
 
 
+def a_menu_on_no_disk_has_no_saved_default(box):
+    (box.path / "(hd0)").mkdir()
+    (box.path / "(hd0)/menu.lst").write_text("default saved\npassword x\ntitle a\nkernel /k\n")
+    r = subprocess.run([PVBOOT, "inspect", "--menu", "--json", "(hd0)/menu.lst"], cwd=box.path,
+                       stdout=subprocess.PIPE)
+    menu = json.loads(r.stdout)["menu"]
+    check((r.returncode, menu["default"], menu["default_saved"], menu["password"]),
+          (0, 0, True, True))
+    text = subprocess.run([PVBOOT, "inspect", "--menu", "(hd0)/menu.lst"], cwd=box.path,
+                          stdout=subprocess.PIPE).stdout.decode()
+    check_said(text.splitlines(), "1 entry, default saved, now 0, timeout 5, password")
+
+
 def a_menu_file_is_told_from_a_disk(box):
     image = box.image({"boot/grub/menu.lst": "title disk\nkernel /k\n"})
     part = box.partitioned(image, "part.img")

@@ -39,8 +39,7 @@ def readable(status, report):
     """The report as lines for people to check."""
     menu = report["menu"]
     lines = ["status %d" % status, "default %d" % menu["default"], "timeout %d" % menu["timeout"]]
-    if menu["hidden"]:
-        lines.append("hidden")
+    lines += [key for key in ("default_saved", "hidden", "password") if menu[key]]
     if menu["fallback"]:
         lines.append("fallback " + " ".join(map(str, menu["fallback"])))
     lines += ["%s %s" % (s["status"], s["command"]) for s in report["settings"]
