@@ -56,7 +56,8 @@ static void submit(struct disk *d, struct disk_req *req)
         if (m->one_sector) {
             n = pread(m->fd, m->old, (size_t)req->len_bytes, (off_t)req->off_bytes);
             memcpy(m->new, req->buf, (size_t)req->len_bytes);
-            n = pwrite(m->fd, req->buf, (size_t)req->len_bytes, (off_t)req->off_bytes);
+            if (n == (ssize_t)req->len_bytes)
+                n = pwrite(m->fd, req->buf, (size_t)req->len_bytes, (off_t)req->off_bytes);
         }
     } else {
         m->nr_flushes++;
