@@ -11,6 +11,9 @@
 #define LINE_BYTES 64 /* of the first line: a number and blanks */
 #define TEXT_BYTES 16 /* "4294967295\n" */
 
+/* GRUB 2's grub-set-default makes another file, so it is not named. */
+#define HOW_TO_MAKE "make it with: printf '0\\n#\\n#\\n#\\n#\\n#\\n#\\n#\\n' >default"
+
 #define SUBJECT_BYTES 512
 #define LOG_BYTES     1024
 
@@ -74,7 +77,7 @@ static struct err open_default(struct vols *v, const struct menu_file *menu, str
     TRY(saved_default_path(menu, *path, FS_PATH_MAX));
     e = vols_open(v, menu->vol, *path, a, f, subject, subject_cap);
     if (e.code == ERR_FILE_NOT_FOUND)
-        e.msg = "nothing was saved yet; `grub-set-default 0' makes the file";
+        e.msg = "nothing was saved yet; " HOW_TO_MAKE;
     TRY(e);
     t = text_on(subject, subject_cap);
     text_name(&t, *path, strlen(*path));
@@ -90,7 +93,7 @@ static struct err read_entry(struct file *f, uint32_t *entry)
     size_t len = (size_t)min_u64(f->node.size_bytes, sizeof(line));
 
     if (len == 0)
-        return ERR(ERR_NUMBER_PARSING, "the file is empty; `grub-set-default 0' makes it anew");
+        return ERR(ERR_NUMBER_PARSING, "the file is empty; " HOW_TO_MAKE);
     TRY(file_read(f, 0, line, len));
     return parse(line, len, entry);
 }
@@ -157,7 +160,7 @@ static struct err prepare(struct vols *v, const struct menu_file *menu, struct a
     if (t.len > c->file.node.size_bytes)
         return ERR2(ERR_FILELENGTH,
                     "%a bytes have no room for a number of %b and a newline, and it cannot grow "
-                    "here; `grub-set-default 0' makes it anew",
+                    "here; " HOW_TO_MAKE,
                     c->file.node.size_bytes, t.len - 1);
     return OK;
 }

@@ -2,8 +2,8 @@
 /*
  * The saved default: the file `default` in the menu's own folder, in GRUB 0.97's format. Its first
  * line is the number of an entry; what follows is filler ("#" lines) that only makes room, so that
- * a longer number can be written without the file growing. grub-set-default of the distributions
- * makes and changes the same file.
+ * a longer number can be written without the file growing. grub-set-default of GRUB 0.97
+ * makes and changes the same file; that of GRUB 2 has another one, grubenv.
  */
 #ifndef PVBOOT_MENU_SAVED_H
 #define PVBOOT_MENU_SAVED_H

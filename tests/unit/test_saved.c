@@ -184,7 +184,7 @@ static void says_why_not(void)
         enum err_code code;
         const char *part;
     } cases[] = {
-        {NULL, 1, ERR_FILE_NOT_FOUND, "grub-set-default 0"},
+        {NULL, 1, ERR_FILE_NOT_FOUND, "make it with: printf '0\\n#"},
         {"", 1, ERR_NUMBER_PARSING, "the file is empty"},
         {"0\n", 10, ERR_FILELENGTH, "2 bytes have no room for a number of 2 and a newline"},
         {"0", 1, ERR_FILELENGTH, "1 bytes have no room"},

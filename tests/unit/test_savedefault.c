@@ -101,10 +101,12 @@ static void nothing_keeps_the_entry_from_booting(void)
 
     begin(menu, NULL);
     boots("a");
-    CHECK(term_logged(&term, "menu: `default saved': Error 15: File not found: "
-                             "(hd0)/boot/grub/default (ext4); /boot/grub holds: menu.lst (nothing "
-                             "was saved yet; `grub-set-default 0' makes the file); entry 0 is the "
-                             "default"));
+    CHECK(term_logged(&term,
+                      "menu: `default saved': Error 15: File not found: "
+                      "(hd0)/boot/grub/default (ext4); /boot/grub holds: menu.lst (nothing "
+                      "was saved yet; make it with: printf '0\\n#\\n#\\n#\\n#\\n#\\n#\\n#\\n' "
+                      ">default); entry 0 is the "
+                      "default"));
     CHECK(term_said(&term, "savedefault: not saved, and the entry goes on: Error 15: "));
     tree_free(&disk);
     begin(menu, "rubbish\n");
