@@ -107,6 +107,7 @@ FUZZ := $(addprefix tests/fuzz/,fuzz_part.c fuzz_lvm.c fuzz_md.c \
 FUZZ += tests/fuzz/fuzz_session.c
 FUZZ += tests/fuzz/fuzz_xfs.c tests/fuzz/fuzz_xfs_log.c
 FUZZ += tests/fuzz/fuzz_reiserfs.c
+FUZZ += tests/fuzz/fuzz_edit.c
 FUZZ += tests/fuzz/fuzz_password.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
