@@ -46,6 +46,7 @@ struct err entry_help(struct shell *sh, const char *args);
 struct err entry_lock(struct shell *sh, const char *args);
 struct err entry_md5crypt(struct shell *sh, const char *args);
 struct err entry_password(struct shell *sh, const char *args);
+struct err entry_pager(struct shell *sh, const char *args);
 struct err entry_pause(struct shell *sh, const char *args);
 struct err entry_reboot(struct shell *sh, const char *args);
 struct err entry_savedefault(struct shell *sh, const char *args);

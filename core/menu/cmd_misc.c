@@ -5,6 +5,7 @@
 #include "core/menu/ask.h"
 #include "core/menu/cmd.h"
 #include "core/menu/lex.h"
+#include "core/menu/pager.h"
 #include "core/menu/screen.h"
 
 #define KEY_WAIT_MS   60000 /* how long one wait lasts while somebody is there */
@@ -58,6 +59,26 @@ struct err entry_pause(struct shell *sh, const char *args)
         log_line(sh->say, "Press any key to continue...");
     while (somebody(sh) && (key == KEY_NONE || key == KEY_SIZE))
         key = screen_key(sh->screen, KEY_WAIT_MS);
+    return OK;
+}
+
+/* Without an argument it is switched over, as in GRUB. */
+struct err entry_pager(struct shell *sh, const char *args)
+{
+    const char *word;
+    size_t len;
+
+    if (sh->pager == NULL) {
+        shell_say_once(sh, "pager", "pager: no effect here: output stops only on the command line");
+        return OK;
+    }
+    if (!lex_word(&args, &word, &len))
+        sh->pager->off = !sh->pager->off;
+    else if (lex_is(word, len, "on") || lex_is(word, len, "off"))
+        sh->pager->off = len == 3;
+    else
+        return ERR(ERR_BAD_ARGUMENT, "`pager' takes on or off, or nothing to switch over");
+    log_line(sh->say, sh->pager->off ? "Internal pager is now off" : "Internal pager is now on");
     return OK;
 }
 

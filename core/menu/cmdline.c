@@ -31,6 +31,7 @@ static bool begin(struct cmdline *c, struct vol_id root)
     if (!shell_init(c->s, &c->shell, &c->attempt, SHELL_NO_ENTRY, c->subject, sizeof(c->subject)))
         return false;
     c->shell.say = &c->pager.log;
+    c->shell.pager = &c->pager;
     c->shell.root = root;
     return true;
 }
@@ -57,6 +58,11 @@ static char *trimmed(char *line)
     return line;
 }
 
+static bool tells_password(const struct menu_command *c)
+{
+    return lex_is(c->line, c->name_len, "password") || lex_is(c->line, c->name_len, "md5crypt");
+}
+
 /* True: it is done; something boots. */
 static bool run_line(struct cmdline *c)
 {
@@ -65,8 +71,9 @@ static bool run_line(struct cmdline *c)
 
     if (command.line[0] == '\0' || command.line[0] == '#')
         return false;
-    edit_remember(&c->s->edit_memory, command.line);
     lex_split(command.line, &command.name_len, &command.args);
+    if (!tells_password(&command))
+        edit_remember(&c->s->edit_memory, command.line);
     pager_begin(&c->pager);
     e = shell_run(&c->shell, &command);
     if (!failed(e) && c->shell.next == SHELL_GO_ON)

@@ -13,6 +13,7 @@
 #include "core/menu/session.h"
 
 struct menu_file;
+struct pager;
 struct screen;
 
 #define MENU_FALLBACK_MAX 32
@@ -77,6 +78,7 @@ struct shell {
     const struct session_env *env; /* the machine; NULL: there is none (`pvboot inspect`) */
     const struct log *say;         /* commands are echoed here as they run, and write here */
     struct screen *screen;  /* where somebody can be asked; NULL: nowhere (`pvboot inspect`) */
+    struct pager *pager;    /* of the command line; NULL: output does not stop */
     struct menu_said *said; /* NULL: say each time why a command is without effect */
     const struct menu_file *file; /* the menu's; NULL: there is none */
     const struct menu_settings *settings;

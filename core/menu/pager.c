@@ -35,7 +35,8 @@ static void pager_line(void *ctx, const char *text)
     size_t cols = text_cols(text, strlen(text));
     uint32_t rows = cols == 0 ? 1 : (uint32_t)((cols - 1) / screen_cols(p->sc) + 1);
 
-    if (p->sc->somebody && !p->quit && p->nr_rows > 0 && p->nr_rows + rows > screen_rows(p->sc) - 1)
+    if (p->sc->somebody && !p->off && !p->quit && p->nr_rows > 0 &&
+        p->nr_rows + rows > screen_rows(p->sc) - 1)
         more(p);
     if (p->quit)
         return;

@@ -11,6 +11,7 @@
 struct pager {
     struct screen *sc;
     uint32_t nr_rows; /* written since the page began */
+    bool off;         /* somebody does not want it to stop */
     bool quit;        /* somebody has seen enough: lines are dropped until pager_begin */
     struct log log;   /* write here */
 };

@@ -114,6 +114,18 @@ static void long_output_stops(void)
     run_typed(MENU, "ccat /boot/text\rqhelp help\r", NULL);
     CHECK(term_said(&term, "--More--\r\033[K"));
     CHECK(term_said(&term, "help [COMMAND]"));
+    run_typed(MENU, "cpager\rcat /boot/text\rpager on\rpager x\r", NULL);
+    CHECK(term_said(&term, "Internal pager is now off\r\n"));
+    CHECK(term_said(&term, "Internal pager is now on\r\n"));
+    CHECK(term_said(&term, "Error 30: Invalid argument"));
+    CHECK(strstr(term.out, "--More--") == NULL);
+}
+
+static void passwords_are_not_remembered(void)
+{
+    run_typed(MENU, "c#x\rhelp help\rmd5crypt secret\r\020\020", NULL);
+    CHECK(term_said(&term, "md5crypt secret\r\n"));
+    CHECK(strstr(strstr(term.out, "md5crypt secret") + 1, "md5crypt secret") == NULL);
 }
 
 static void comments_and_blanks_do_nothing(void)
@@ -150,6 +162,7 @@ int main(void)
     RUN(escape_leads_back_to_the_menu);
     RUN(another_menu_is_gone_on_with);
     RUN(long_output_stops);
+    RUN(passwords_are_not_remembered);
     RUN(comments_and_blanks_do_nothing);
     RUN(without_a_menu_who_has_typed_gets_a_command_line);
     return test_done();
