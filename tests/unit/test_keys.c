@@ -166,14 +166,16 @@ static void a_sequence_without_end_ends(void)
     size_t n;
 
     memset(bytes, ';', sizeof(bytes));
-    memcpy(bytes, "\033[", 2);
+    bytes[0] = '\033';
+    bytes[1] = '[';
     keys = keys_of_mem(bytes, 2 + 256 + 1, 0);
     CHECK(keys[0] == KEY_OTHER && keys[1] == ';' && keys[2] == KEY_NONE);
     memset(bytes + 2, '9', sizeof(bytes) - 2); /* no number overflows */
-    memcpy(bytes + 200, "~x", 2);
+    bytes[200] = '~';
+    bytes[201] = 'x';
     keys = keys_of_mem(bytes, 202, 0);
     CHECK(keys[0] == KEY_OTHER && keys[1] == 'x' && keys[2] == KEY_NONE);
-    memcpy(bytes, "\033]", 2);
+    bytes[1] = ']';
     keys = keys_of_mem(bytes, sizeof(bytes), 99);
     for (n = 0; keys[n] != KEY_NONE; n++)
         ;
@@ -239,7 +241,7 @@ static void no_key_of_a_paste_is_lost(void)
     struct screen sc;
 
     memset(paste, 'x', 90);
-    memcpy(paste + 90, "\033[30;90R", 8);
+    strcpy(paste + 90, "\033[30;90R");
     sc = ask(paste, 0);
     CHECK(sc.asked);
     for (int i = 0; i < 90; i++)
