@@ -18,6 +18,7 @@
 #include "core/base/bytes.h"
 #include "core/menu/session.h"
 #include "tests/fuzz/must.h"
+#include "tests/fuzz/seeds.h"
 #include "tests/unit/grid.h"
 #include "tests/unit/tree.h"
 
@@ -39,7 +40,7 @@ static const char *const typed[32] = {"\033[A",     "\033[B",
                                       "o",          "kernel /boot/a x\r",
                                       "boot\r",     "root (hd0)\r",
                                       "cat /boot/", "help\r",
-                                      "secret\r",   "configfile (hd0)/m1\r"};
+                                      "secret\r",   "configfile (hd0)/m0\r"};
 
 static const struct tree_file files[] = {
     {"/m0", "timeout 2\ndefault 1\nfallback 0 2\ntitle A\nroot (hd0)\nkernel /boot/a x\n"
@@ -79,13 +80,38 @@ static struct console console;
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Where each part of a session is reached; \xd9 passes half a second, as if somebody looked. */
+static const struct {
+    const char *options, *keys;
+} seeds[] = {
+    {"\x82\x01\x20\x50", "\xd9\033[B\033[B\033[A\014\r"},
+    {"\x82\x02\x20\x50", "\xd9"
+                         "ckernel /boot/a x\rroot (hd0)\rinitrd /bo\t/i\rboot\r"},
+    {"\x82\x03\x20\x50", "\xd9"
+                         "chelp\r  cat /m0\rdisplaymem\rfind /m1\r\033[A\r\033"},
+    {"\x00\x03\x20\x50", "\xd9"
+                         "cboot\rconfigfile (hd0)/m0\r\xdb\xdbx\033[6~\r"},
+    {"\x82\x02\x20\x50", "\xd9"
+                         "e\033[Be\025kernel /boot/a y\ro\rOquiet\rdb"},
+    {"\x82\x03\x20\x50", "\xd9\033[Ha single\033b\004\027\031\r"},
+    {"\x80\x01\x20\x50", "\xd9"
+                         "epwrong\rxpsecret\re\033a\r"},
+    {"\x80\x00\x09\x14", "\xd9\r\rother\r\xd9\033[B\rother\r\xd9x\033[F\r\r"},
+    {"\x02\x01\x20\x50", "\033\xd9\033[B\r\xd9 \xd9\r"},
+    {"\x01\x00\x00\x00", "\033OS\xd9"
+                         "1b"},
+    {"\x04\x00\x00\x00", "\xd9\033[6~\033[6~\033[F\033[5~\r"},
+};
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     static char many[8192] = "timeout 1\n";
     struct tree_file with_many[ARRAY_LEN(files)];
 
-    (void)argc;
-    (void)argv;
+    for (unsigned i = 0; i < ARRAY_LEN(seeds); i++)
+        seed(seed_folder(*argc, *argv), i,
+             (struct bytes){(uint8_t *)(uintptr_t)seeds[i].options, 4},
+             (struct bytes){(uint8_t *)(uintptr_t)seeds[i].keys, strlen(seeds[i].keys)});
     for (size_t len = strlen(many), i = 0; i < 150; i++)
         len +=
             (size_t)snprintf(many + len, sizeof(many) - len, "title entry %zu\nkernel /none\n", i);
