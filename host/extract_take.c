@@ -10,7 +10,6 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
-#include "core/unpack/unpack.h"
 #include "host/inspect.h"
 
 #define INITRD_ALIGN 4096 /* where the guest puts the next one, with zeros before it */
@@ -108,37 +107,27 @@ static struct err put_file(struct sink *s, struct file *f, struct arena *a)
     return e;
 }
 
-static struct err next_chunk(void *ctx, const uint8_t **data, size_t *len)
-{
-    return file_stream_next(ctx, data, len);
-}
-
-/* What is packed in it: the ELF file. */
-static struct err put_unpacked(struct sink *s, struct file *f, const struct image *img,
+/* What is packed in it: the ELF file. `seen`: the same image after it was loaded. */
+static struct err put_unpacked(struct sink *s, struct file *f, const struct image *seen,
                                struct arena *a)
 {
-    struct unpack_source source = {.next = next_chunk};
-    struct file_stream *stream = NULL;
-    struct unpack *u = NULL;
+    const struct log log = {0};
     uint8_t *piece = arena_pages(a, PIECE_BYTES);
     size_t got = PIECE_BYTES;
+    struct image img;
 
     if (piece == NULL)
         return arena_exhausted("no memory to unpack the kernel (%a bytes)", PIECE_BYTES);
-    struct err e = file_stream_open(&stream, f, a, img->payload_off_bytes, img->payload_bytes);
+    TRY(image_open(&img, f, a, seen->width, &log));
+    img.unpacked_bytes = seen->unpacked_bytes; /* loading has found out whether it is right */
+    struct err e = image_rewind(&img);
 
-    source.ctx = stream;
-    if (!failed(e))
-        e = unpack_open(&u, a, img->compression, &source);
-    if (!failed(e) && img->container == IMAGE_BZIMAGE)
-        unpack_expect(u, img->unpacked_bytes);
     while (!failed(e) && got == PIECE_BYTES) {
-        e = unpack_read(u, piece, PIECE_BYTES, &got);
+        e = image_read(&img, piece, PIECE_BYTES, &got);
         if (!failed(e))
             e = sink_put(s, piece, got);
     }
-    unpack_close(u);
-    file_stream_close(stream);
+    image_close(&img);
     return e;
 }
 
@@ -160,7 +149,7 @@ static struct err take_kernel(struct extract_job *job, struct boot_request *req)
     free(r);
     TRY(k->error);
     TRY(sink_open(&s, job, EXTRACT_KERNEL, EXTRACT_KERNEL_MAX));
-    if (job->o.vmlinux && k->img.compression != UNPACK_NONE)
+    if (job->o.vmlinux)
         TRY(put_unpacked(&s, &req->kernel, &k->img, req->arena));
     else
         TRY(put_file(&s, &req->kernel, req->arena));

@@ -169,6 +169,16 @@ struct err image_open(struct image *img, struct file *f, struct arena *a, enum i
     return e;
 }
 
+struct err image_rewind(struct image *img)
+{
+    return stream_start(img);
+}
+
+struct err image_read(struct image *img, void *buf, size_t len, size_t *got)
+{
+    return stream_read(img, buf, len, got);
+}
+
 void image_close(struct image *img)
 {
     struct image_stream *s = img->stream;

@@ -125,6 +125,13 @@ struct err image_load(struct image *img, void *dst, uint32_t offered_features);
  */
 struct err image_load_symtab(struct image *img, void *dst);
 
+/*
+ * The ELF file itself, unpacked, instead of image_load: begin at its first byte, then the next len
+ * bytes; *got < len only at the end.
+ */
+struct err image_rewind(struct image *img);
+struct err image_read(struct image *img, void *buf, size_t len, size_t *got);
+
 /* Ends the stream of an image that will not be loaded (or was). More than once is allowed. */
 void image_close(struct image *img);
 

@@ -51,6 +51,44 @@ static void loads_compressed_bzimages(void)
     bytes_free(&elf);
 }
 
+/* The ELF file as it was packed, whatever lies around it. */
+static void gives_the_elf_file(void)
+{
+    static const char *const outer[] = {"cat", "gzip -9c", "cat"};
+    static const char *const inner[] = {"xz -c --check=crc32", "zstd -qc", "cat"};
+    struct gen_elf g = gen_default(true);
+    struct bytes elf = gen_file(&g);
+
+    for (size_t i = 0; i < ARRAY_LEN(outer); i++) {
+        struct bytes packed = through_command(inner[i], elf);
+        struct bytes bz = gen_bzimage(packed, 0x20f, i == 2 ? 0 : (uint32_t)elf.len);
+        struct bytes file = through_command(outer[i], bz);
+        uint8_t *back = malloc(elf.len + 1);
+        struct mem_file m;
+        struct image img;
+        struct arena a;
+        size_t got = 0, rest = 0;
+
+        arena_init(&a, &test_memory);
+        mem_file_init(&m, file.data, file.len);
+        CHECK_OK(image_open(&img, &m.file, &a, IMAGE_64, NULL));
+        CHECK_OK(image_rewind(&img));
+        CHECK_OK(image_read(&img, back, 100, &got));
+        CHECK_U64(got, 100);
+        CHECK_OK(image_read(&img, back + 100, elf.len + 1 - 100, &rest));
+        CHECK_U64(rest, elf.len - 100);
+        CHECK(memcmp(back, elf.data, elf.len) == 0);
+        image_close(&img);
+        mem_file_free(&m);
+        arena_reset(&a);
+        free(back);
+        bytes_free(&file);
+        bytes_free(&bz);
+        bytes_free(&packed);
+    }
+    bytes_free(&elf);
+}
+
 /* Read by its sections, so unpacked from its start twice and more, both layers of it. */
 static void starts_again_in_a_compressed_bzimage(void)
 {
@@ -287,6 +325,7 @@ static void loads_a_large_kernel(void)
 int main(void)
 {
     RUN(loads_compressed_bzimages);
+    RUN(gives_the_elf_file);
     RUN(starts_again_in_a_compressed_bzimage);
     RUN(refuses_bad_compressed_bzimages);
     RUN(knows_boot_protocols);
