@@ -141,6 +141,8 @@ struct loaded {
 struct outline {
     const struct menu_command *root; /* the last one before the kernel; NULL: where the menu lies */
     struct loaded kernel;            /* file NULL: there is none */
+    struct err options;              /* of the kernel, and which one it is about */
+    const char *bad_option;
     size_t nr_initrds, nr_modules;
     const char **initrds;
     struct loaded *modules;
@@ -165,10 +167,8 @@ static struct loaded split_file(struct report *r, const char *args)
     const char *word;
     size_t len;
 
-    do { /* options: --type=linux */
-        if (!lex_word(&args, &word, &len))
-            return (struct loaded){"", ""};
-    } while (len > 2 && memcmp(word, "--", 2) == 0);
+    if (!lex_word(&args, &word, &len))
+        return (struct loaded){"", ""};
     while (*args == ' ')
         args++;
     return (struct loaded){report_printf(r, "%.*s", (int)len, word), args};
@@ -214,7 +214,12 @@ static struct outline outline_of(struct report *r, const struct menu_entry *entr
         if (names(c, root_words) && o.kernel.file == NULL) {
             o.root = c;
         } else if (names(c, kernel_words)) {
-            o.kernel = split_file(r, c->args);
+            const char *args = c->args, *word;
+            size_t len;
+
+            o.options = kernel_options(&args, &word, &len);
+            o.bad_option = failed(o.options) ? report_printf(r, "%.*s", (int)len, word) : NULL;
+            o.kernel = split_file(r, args);
             o.nr_initrds = o.nr_modules = 0; /* another kernel begins anew */
         } else if (names(c, initrd_words)) {
             add_initrds(r, &o, c->args);
@@ -249,6 +254,10 @@ static void look_at_syntax(struct report *r, uint32_t n, const struct outline *o
                                          c->line, s.word, s.reason != NULL ? ": " : " command",
                                          s.reason != NULL ? s.reason : ""));
     }
+    if (failed(o->options))
+        report_problem(
+            r, PROBLEM_STOPS, n,
+            report_printf(r, "entry %u: %s", n, report_error(r, o->options, o->bad_option)));
     if (o->kernel.file != NULL && o->kernel.file[0] == '\0')
         report_problem(r, PROBLEM_STOPS, n,
                        report_printf(r, "entry %u: `kernel' names no file", n));

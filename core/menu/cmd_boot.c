@@ -7,29 +7,22 @@
 #include "core/menu/lex.h"
 #include "core/unpack/unpack.h"
 
-/*
- * Skip the options before the name. What kind of kernel it is its own headers say, so a type is
- * only looked at for mistakes.
- */
-static struct err skip_options(struct shell *sh, const char **args)
+struct err kernel_options(const char **args, const char **word, size_t *len)
 {
     static const char *const known[] = {"--no-mem-option", "--type=linux",   "--type=biglinux",
                                         "--type=netbsd",   "--type=freebsd", "--type=openbsd",
                                         "--type=multiboot"};
-    const char *rest = *args, *word;
-    size_t len;
+    const char *rest = *args;
 
-    while (lex_word(&rest, &word, &len) && len > 2 && memcmp(word, "--", 2) == 0) {
+    while (lex_word(&rest, word, len) && *len > 2 && memcmp(*word, "--", 2) == 0) {
         bool found = false;
 
         for (size_t i = 0; i < ARRAY_LEN(known); i++)
-            found = found || lex_is(word, len, known[i]);
-        if (!found) {
-            shell_about(sh, word, len);
+            found = found || lex_is(*word, *len, known[i]);
+        if (!found)
             return ERR(ERR_BAD_ARGUMENT,
                        "`kernel' knows --no-mem-option and --type=linux, biglinux, netbsd, "
                        "freebsd, openbsd, multiboot");
-        }
         *args = rest;
     }
     return OK;
@@ -62,9 +55,16 @@ static struct err take_kernel(struct shell *sh, const char *args, const char *wa
 
 struct err entry_kernel(struct shell *sh, const char *args)
 {
+    const char *word;
+    size_t len;
+    struct err e = kernel_options(&args, &word, &len);
+
     sh->req->nr_initrds = 0;
     sh->below_xen = false;
-    TRY(skip_options(sh, &args));
+    if (failed(e)) {
+        shell_about(sh, word, len);
+        return e;
+    }
     return take_kernel(sh, args, "`kernel' wants a file name: kernel /boot/vmlinuz root=...");
 }
 

@@ -114,6 +114,13 @@ struct err shell_run_entry(struct shell *sh, const struct menu_entry *entry);
 /* "powers the guest off": what commands came to that is no boot; NULL: a boot, or nothing yet. */
 const char *shell_does(const struct shell *sh);
 
+/*
+ * Step over the options of `kernel`: "--type=linux /boot/vmlinuz ro" to "/boot/vmlinuz ro". What
+ * kind of kernel it is its own headers say, so a type is only looked at for mistakes: then *word is
+ * the option that the error is about.
+ */
+struct err kernel_options(const char **args, const char **word, size_t *len);
+
 struct command;
 const struct command *command_find(const char *name, size_t len);
 

@@ -291,7 +291,8 @@ def the_menu_alone_is_its_lines(box):
             "title A\n root (hd7)\n kernel --type=linux /boot/gone  a=b  c\n initrd /i1 /i2\n"
             " initrd /i3\n quiet\n kernle /x\n timeout 1\n boot\n initrd /late\n"
             "title B\nkernel /xen.gz dom0_mem=1\nmodule /k  root=/dev/a\nmodule /i\n"
-            "title C\nkernel /first\ninitrd /lost\nkernel /k %s\n" % ("x" * 4096))
+            "title C\nkernel /first\ninitrd /lost\nkernel /k %s\n"
+            "title D\nkernel --no-mem-option --turbo /k\n" % ("x" * 4096))
     (box.path / "menu.lst").write_text(menu)
     status, r, err = inspect("--menu", box.path / "menu.lst")
     check((status, err, r["menu"]["file"], r["menu"]["timeout"], r["menu"]["fallback"]),
@@ -300,7 +301,7 @@ def the_menu_alone_is_its_lines(box):
           [(1, "timeout", "used"), (2, "fallback", "wrong"), (3, "splashimage", "ignored"),
            (4, "kernel", "misplaced")])
     check_said([r["settings"][1]["reason"]], "a list of entry numbers is wanted")
-    a, b, c = r["entries"]
+    a, b, c, _ = r["entries"]
     check([a[k] for k in ("number", "title", "line", "root", "kernel", "arguments", "initrds")],
           [0, "A", 5, "(hd7)", "/boot/gone", "a=b  c", ["/i1", "/i2", "/i3"]])
     check([(x["line"], x["command"], x["status"]) for x in a["commands"]],
@@ -314,6 +315,8 @@ def the_menu_alone_is_its_lines(box):
     check_said(problems(r, "stops"), "entry 0, line 11: `kernle': unknown command; the entry fails")
     check_said(problems(r, "stops"), "entry 2: a kernel command line of 4096 bytes; Xen passes at "
                                      "most 4095")
+    check_said(problems(r, "stops"), "entry 3: Error 30")
+    check_said(problems(r, "stops"), "--turbo (`kernel' knows --no-mem-option")
     check_said(problems(r, "doubt"), "menu line 2: `fallback': Error")
     # The same, for people, and as the menu of a disk.
     text = subprocess.run([PVBOOT, "inspect", "--menu", str(box.path / "menu.lst")],
