@@ -82,7 +82,7 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_ext.c test_ext_htree.c test_ext_casefold.c test_ext_features.c test_ext_reads.c test_walk.c \
           test_xfs.c test_xfs_damage.c \
           test_lzo.c test_unpack.c test_image.c test_image_refuse.c \
-          test_menu.c test_docs.c test_commands.c test_commands_file.c \
+          test_menu.c test_docs.c test_errors.c test_commands.c test_commands_file.c \
           test_menu_locate.c test_keys.c test_session.c test_edit.c test_complete.c test_cmdline.c test_entry_edit.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c menurun.c

@@ -118,12 +118,38 @@ static void the_reasons_are_the_same(void)
     }
 }
 
+static void the_manual_page_has_every_command(void)
+{
+    char *page = read_docs("man/pvboot-menu.lst.5");
+
+    for (const struct command *c = menu_commands; c->name != NULL; c++) {
+        size_t len = strlen(c->name);
+        const char *p = page;
+        bool found = false;
+
+        while (!found && (p = strstr(p, c->name)) != NULL) {
+            const char *line = p;
+
+            while (line > page && line[-1] != '\n')
+                line--;
+            found = p[-1] == ' ' && strchr(" \n", p[len]) != NULL &&
+                    (strncmp(line, ".It Cm ", 7) == 0 || strncmp(line, ".Cm ", 4) == 0);
+            p += len;
+        }
+        if (!found)
+            printf("not in the manual page: %s\n", c->name);
+        CHECK(found);
+    }
+    free(page);
+}
+
 int main(void)
 {
     docs = read_docs("docs/menu.lst.md");
     RUN(the_docs_have_every_command);
     RUN(the_table_has_every_command_of_the_docs);
     RUN(the_reasons_are_the_same);
+    RUN(the_manual_page_has_every_command);
     free(docs);
     return test_done();
 }
