@@ -111,7 +111,9 @@ static enum act unlock(struct session *s)
 
     screen_leave(&s->screen);
     e = ask_password(&s->screen, &s->settings.password);
-    if (!failed(e)) {
+    if (failed(e)) {
+        screen_line(&s->screen, "Failed!"); /* GRUB's word */
+    } else {
         s->authenticated = true;
         if (menu != NULL && menu[0] != '\0') {
             struct text t = text_on(subject, sizeof(subject));

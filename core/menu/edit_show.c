@@ -7,10 +7,12 @@
  */
 #include <string.h>
 
+#include "core/base/bytes.h"
 #include "core/base/text.h"
 #include "core/menu/edit_parts.h"
 
 #define ROOM_MIN 10 /* columns for text, however narrow the terminal */
+STATIC_ASSERT(SCREEN_COLS_MIN >= 3 + ROOM_MIN, "there is room behind two columns of prompt");
 
 static void flush(struct editor *ed)
 {
@@ -67,12 +69,19 @@ static size_t cols_before(const struct editor *ed, size_t at)
     return cols;
 }
 
-/* The columns for text. */
+/* On a narrow terminal only the prompt's end. */
+static const char *prompt(const struct editor *ed)
+{
+    size_t len = strlen(ed->opt->prompt);
+
+    return len > 2 && len + 1 + ROOM_MIN > screen_cols(ed->sc) ? ed->opt->prompt + len - 2
+                                                               : ed->opt->prompt;
+}
+
+/* The columns for text; the terminal has at least SCREEN_COLS_MIN. */
 static size_t room(const struct editor *ed)
 {
-    size_t taken = strlen(ed->opt->prompt) + 1;
-
-    return screen_cols(ed->sc) > taken + ROOM_MIN ? screen_cols(ed->sc) - taken : ROOM_MIN;
+    return screen_cols(ed->sc) - strlen(prompt(ed)) - 1;
 }
 
 /* Scroll so that column `cursor` of the line is neither under a mark nor outside. */
@@ -125,7 +134,7 @@ void edit_show(struct editor *ed)
 
     scroll(ed, cursor, width);
     out_str(ed, "\r");
-    out_str(ed, ed->opt->prompt);
+    out_str(ed, prompt(ed));
     end = out_text(ed, width);
     out_str(ed, "\033[K");
     for (; end > cursor - ed->left; end--)

@@ -366,6 +366,20 @@ static void the_cursor_is_always_in_the_row(void)
     }
 }
 
+static void a_narrow_terminal_shows_the_end_of_the_prompt(void)
+{
+    const struct edit_options opt = {.prompt = "pvboot append> "};
+    const struct key keys[] = {{0, "abcdefghijklmnopqrs"}, {0, NULL}};
+    struct session_env env = term_env(&term, keys);
+    struct screen sc = {.env = &env, .somebody = true, .cols = 20};
+    size_t at;
+
+    line[0] = '\0';
+    CHECK_U64(edit_line(&sc, &opt, line, sizeof(line)), EDIT_GONE);
+    CHECK_STR(last_row(&at), "> <jklmnopqrs");
+    CHECK(at < 19);
+}
+
 static void typing_writes_no_more_than_it_must(void)
 {
     CHECK_U64(edit_with(&plain, "", "root"), EDIT_GONE);
@@ -497,6 +511,7 @@ int main(void)
     RUN(the_row_shows_the_line);
     RUN(a_long_line_scrolls);
     RUN(the_cursor_is_always_in_the_row);
+    RUN(a_narrow_terminal_shows_the_end_of_the_prompt);
     RUN(typing_writes_no_more_than_it_must);
     RUN(older_lines_come_back);
     RUN(memory_is_bounded);
