@@ -239,31 +239,38 @@ static mfn_t level2_for(uint64_t va)
     return mm.l2[l3_index];
 }
 
+/* Read through the slot: a table in use may be mapped read-only. */
+static uint64_t get_entry(mfn_t table, unsigned index)
+{
+    uint64_t entry;
+
+    set_slot(table << PAGE_SHIFT | PTE_RO_FLAGS);
+    entry = ((const volatile uint64_t *)slot_page)[index];
+    set_slot(0);
+    return entry;
+}
+
+/* One page at any address that is not Xen's: builds the tables that are missing. */
 void pv_map_one(uint64_t va, mfn_t frame)
 {
-    /* One page at any address that is not Xen's: builds what is missing. The tables of the initial
-     * mapping are followed through the domain builder's mapping of them. */
-    const uint64_t *table = pv_boot_top();
-    mfn_t table_mfn = mm_virt_to_mfn(table);
+    mfn_t table = mm_virt_to_mfn(pv_boot_top());
 
     for (unsigned level = ARCH_LEVELS; level > 1; level--) {
         unsigned index = (unsigned)(va >> (12 + 9 * (level - 1))) & 511;
-        uint64_t entry = table != NULL ? table[index] : 0;
+        uint64_t entry = get_entry(table, index);
+        mfn_t next = (entry & PTE_ADDRESS) >> PAGE_SHIFT;
 
-        if (entry & PTE_PRESENT) {
-            table_mfn = (entry & PTE_ADDRESS) >> PAGE_SHIFT;
-            table = pv_boot_frame(table_mfn);
-            if (table == NULL)
-                guest_panic("an address of the hand-over page is in use", va, level);
-        } else {
-            mfn_t next = new_empty_table();
-
-            pv_set_entry(table_mfn, index, next << PAGE_SHIFT | PTE_TABLE_FLAGS);
-            table_mfn = next;
-            table = NULL;
+        if (!(entry & PTE_PRESENT)) {
+            next = new_empty_table();
+            pv_set_entry(table, index, next << PAGE_SHIFT | PTE_TABLE_FLAGS);
         }
+        table = next;
     }
-    pv_set_entry(table_mfn, (unsigned)(va >> 12) & 511, frame << PAGE_SHIFT | PTE_RW_FLAGS);
+    unsigned index = (unsigned)(va >> 12) & 511;
+
+    if (get_entry(table, index) & PTE_PRESENT)
+        guest_panic("the address of the page of passage is in use", va, frame);
+    pv_set_entry(table, index, frame << PAGE_SHIFT | PTE_RW_FLAGS);
 }
 
 /* ---- regions ------------------------------------------------------------------------------------
@@ -386,12 +393,8 @@ static void unmap_region(const struct region *r)
     for (uint64_t off = 0; off < (uint64_t)r->nr_pages * PAGE_BYTES; off += CHUNK_BYTES) {
         mfn_t l2 = level2_for(r->va + off);
         unsigned index = (unsigned)((r->va + off) >> 21) & 511;
-        /* Read the entry through the slot: tables may be mapped read-only. */
-        uint64_t entry;
+        uint64_t entry = get_entry(l2, index);
 
-        set_slot(l2 << PAGE_SHIFT | PTE_RO_FLAGS);
-        entry = ((const volatile uint64_t *)slot_page)[index];
-        set_slot(0);
         pv_set_entry(l2, index, 0);
         give_back_table_page((entry & PTE_ADDRESS) >> PAGE_SHIFT);
     }
