@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the files of guest cases (cases*.py) share.
 
-A case is a function with the decorator @case; its docstring is what it shows.
+A case is a function with the decorator @case or @case32; its docstring is what it shows.
 It gets a Trial: `disk()` makes an image, `boot()` runs a guest to its end and
 returns it, `check*()` compare. Raise Missing to skip.
 """
@@ -20,6 +20,14 @@ CASES = []
 
 
 def case(fn):
+    fn.xen32 = False
+    CASES.append(fn)
+    return fn
+
+
+def case32(fn):
+    """A case with 32-bit guests: it runs on a Xen that has them."""
+    fn.xen32 = True
     CASES.append(fn)
     return fn
 

@@ -63,7 +63,7 @@ class Guest:
 
 
 class Host:
-    def __init__(self, pvboot, memory_mib, verbose=False):
+    def __init__(self, pvboot, memory_mib, verbose=False, xen=None):
         self.verbose = verbose
         self.guests = {}
         self.log = []
@@ -71,7 +71,8 @@ class Host:
         self.next_id = 0
         self.drives = set()
         self.files = {}
-        self.proc = subprocess.Popen([str(pvboot), "host", "--log", "--memory", str(memory_mib)],
+        other = ["--xen", str(xen)] if xen else []
+        self.proc = subprocess.Popen([str(pvboot), "host", "--log", "--memory", str(memory_mib), *other],
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()
         self.accel = self._wait(lambda e: e["event"] == "ready", 240)["accel"]

@@ -10,6 +10,7 @@ Output is TAP with a last line "N passed, N failed, N skipped".
 """
 
 import argparse
+import subprocess
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import cases_extract  # noqa: E402,F401
 import cases_formats  # noqa: E402,F401
 import cases_fs  # noqa: E402,F401
+import cases_handover  # noqa: E402,F401
 import cases_lang  # noqa: E402,F401
 import cases_menu  # noqa: E402,F401
 import cases_saved  # noqa: E402,F401
@@ -29,10 +31,44 @@ from images import ROOT, Images, Missing  # noqa: E402
 from rig import Host, NoAnswer, Refused  # noqa: E402
 
 HOST_MEMORY_MIB = 8192 + 512  # the largest case, and what is being given back
+HOST32_MEMORY_MIB = 1024
 
 
 class Wrong(AssertionError):
     pass
+
+
+class Hosts:
+    """The Xen host that a case needs: one runs at a time."""
+
+    def __init__(self, pvboot, verbose):
+        self.pvboot = pvboot
+        self.verbose = verbose
+        self.host = None
+        self.is_32 = False
+
+    def get(self, xen32):
+        if self.host and self.is_32 != xen32:
+            self.stop()
+        if not self.host:
+            xen = self.xen32() if xen32 else None
+            self.host = Host(self.pvboot, HOST32_MEMORY_MIB if xen32 else HOST_MEMORY_MIB,
+                             self.verbose, xen)
+            self.is_32 = xen32
+        return self.host
+
+    @staticmethod
+    def xen32():
+        r = subprocess.run([str(ROOT / "tools/fetch-xen32.sh")], stdout=subprocess.PIPE)
+        text = r.stdout.decode().strip()
+        if r.returncode or not text.startswith("/"):
+            raise Missing("no Xen for 32-bit guests: %s" % (text.lstrip("- ") or "fetch-xen32.sh failed"))
+        return text
+
+    def stop(self):
+        if self.host:
+            self.host.stop()
+        self.host = None
 
 
 class Trial:
@@ -71,7 +107,7 @@ class Trial:
             self.disk_words.append("%s,%s%s" % (name, vdev, ",r" if "r" in options else ""))
 
     def start(self, disks, memory=256, vcpus=1, extra=None, maxmem=None, kernel=None,
-              ramdisk=None, name="guest", prefix="d"):
+              ramdisk=None, image=None, name="guest", prefix="d"):
         if disks is not None:
             self.add_disks(disks, prefix)
         kernel_name = "pvboot"
@@ -79,7 +115,7 @@ class Trial:
             kernel_name = "kernel"
             self.host.file("kernel", kernel)
         else:
-            self.host.file("pvboot", self.image)
+            self.host.file("pvboot", image or self.image)
         if ramdisk:
             self.host.file("ramdisk", ramdisk)
         g = self.host.create(name, kernel=kernel_name, ramdisk="ramdisk" if ramdisk else None,
@@ -150,6 +186,7 @@ def main():
     p.add_argument("case", nargs="*")
     a = p.parse_args()
     chosen = [c for c in CASES if not a.case or c.__name__ in a.case]
+    chosen.sort(key=lambda c: c.xen32)  # each host starts once
     unknown = set(a.case) - {c.__name__ for c in CASES}
     if unknown:
         p.error("no such case: " + ", ".join(sorted(unknown)))
@@ -163,19 +200,21 @@ def main():
 
     images = Images(a.work)
     counts = {"pass": 0, "skip": 0, "fail": 0}
-    host = None
+    hosts = Hosts(a.pvboot, a.verbose)
     began = time.monotonic()
     print("1..%d" % len(chosen), flush=True)
     for n, fn in enumerate(chosen, 1):
         t0 = time.monotonic()
+        trial = Trial(None, images, a.image, a.slow)
         try:
-            host = host or Host(a.pvboot, HOST_MEMORY_MIB, a.verbose)
+            trial.host = hosts.get(fn.xen32)
+            outcome, text = run_case(fn, trial)
+        except Missing as e:
+            outcome, text = "skip", str(e)
         except NoAnswer as e:
             print("Bail out! the Xen host did not start: %s" % e)
             counts["fail"] += len(chosen) - n + 1
             break
-        trial = Trial(host, images, a.image, a.slow)
-        outcome, text = run_case(fn, trial)
         took = time.monotonic() - t0
         what = "%d - %s: %s" % (n, fn.__name__, fn.__doc__)
         if outcome == "pass":
@@ -187,7 +226,7 @@ def main():
             for line in ["%s: %s" % (outcome, text)] + trial.evidence():
                 print("# " + line)
             if outcome == "no answer":
-                for line in ["---- the host's log"] + host.log[-30:]:
+                for line in ["---- the host's log"] + trial.host.log[-30:]:
                     print("# " + line)
         if a.verbose:
             for g in trial.guests:
@@ -200,13 +239,12 @@ def main():
         try:
             if outcome == "no answer":
                 raise NoAnswer("it may be in any state")
-            host.destroy_all()
+            if trial.host:
+                trial.host.destroy_all()
         except (NoAnswer, Refused, OSError) as e:
             print("# the host is started anew: %s" % e)
-            host.stop()
-            host = None
-    if host:
-        host.stop()
+            hosts.stop()
+    hosts.stop()
     print("# %.0f s in all" % (time.monotonic() - began))
     print("%d passed, %d failed, %d skipped" % (counts["pass"], counts["fail"], counts["skip"]))
     return 1 if counts["fail"] else 0
