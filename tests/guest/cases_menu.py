@@ -116,3 +116,74 @@ def menu_fallback_chain(t):
     errors = [line.split(":")[0] for line in g.console.replace("\r", "").split("\n")
               if line.startswith("Error ")]
     t.equal(errors, ["Error 15", "Error 13", "Error 15"], "the errors, in order")
+
+
+@case
+def menu_edit_an_entry(t):
+    """`e` edits the kernel's line, a line is opened and another deleted, `b` boots the result"""
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 60\n", "one", "two"))
+    term.press("down", "e")
+    term.wait("kernel " + KERNEL)
+    term.press("down", "e")
+    term.wait("entry=two")
+    term.type(" edited=1")
+    term.wait("edited=1")
+    term.press("enter", "down", "d", "o", "e")
+    term.type("initrd /boot/initrd")
+    term.press("enter")
+    term.wait("initrd /boot/initrd")
+    term.press("b")
+    boots(t, g, "entry=two", "edited=1")
+
+
+@case
+def menu_edit_the_arguments(t):
+    """`a` edits the kernel's arguments and boots"""
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 60\n", "one", "two"))
+    term.press("a")
+    term.wait("entry=one")
+    term.type("\x01first=1 \x05 last=1")
+    term.press("enter")
+    boots(t, g, "first=1", "entry=one", "last=1")
+
+
+@case
+def menu_command_line(t):
+    """`c`: a kernel is booted by hand, names completed with Tab"""
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 60\n", "one"))
+    term.press("c")
+    term.wait("> ")
+    term.type("root (hd0)\r")
+    term.wait("Filesystem type is ext4")
+    term.type("kernel /boot/vml\t")
+    term.wait("kernel /boot/vmlinuz")
+    term.type("%s by=hand\r" % ARGS)
+    term.type("initrd /bo\tin\t\r")
+    term.wait("initrd /boot/initrd")
+    term.type("boot\r")
+    boots(t, g, "by=hand")
+
+
+@case
+def menu_password(t):
+    """With a password nothing can be edited before it has been typed"""
+    secret = "$1$abcdefgh$cHJi5PXp/ki/ktXzqlk6I1"
+    g, term = at_menu(t, disk(t, "default 0\ntimeout 60\npassword --md5 %s\n" % secret, "one", "two"))
+    term.press("down")
+    term.wait(lambda term: any("two" in line for line in term.reversed_lines()))
+    term.press("e", "c", "a")
+    still_waiting(t, g, term, 1)
+    t.check("kernel /boot" not in term.text(), "no entry is shown: %s" % term.text())
+    term.press("p")
+    term.wait("assword:")
+    term.type("wrong\r")
+    term.wait("Must be authenticated")
+    term.press(" ")
+    term.press("p")
+    term.wait("assword:")
+    term.type("secret")
+    t.check("secret" not in term.text(), "what is typed is not shown")
+    term.press("enter", "e")
+    term.wait("kernel " + KERNEL)
+    term.press("b")
+    boots(t, g, "entry=two")
