@@ -183,23 +183,50 @@ void put_menu(struct json *j, const struct report *r)
     json_end_object(j);
 }
 
-static void put_notes(struct json *j, const struct xen_notes *n)
+static void put_features(struct json *j, const char *key, uint32_t bits)
 {
+    json_list(j, key);
+    for (unsigned i = 0; i < 32; i++) {
+        const char *name = image_feature_name(i);
+
+        if ((bits & (uint32_t)1 << i) != 0 && name != NULL)
+            json_str(j, NULL, name);
+    }
+    json_end_list(j);
+}
+
+static void put_notes(struct json *j, const struct image *img)
+{
+    const struct xen_notes *n = &img->notes;
+
     json_object(j, "xen");
+    json_str(j, "interface", n->guest_section ? "__xen_guest" : "notes");
     json_str(j, "guest_os", n->guest_os);
     json_str(j, "guest_version", n->guest_version);
     json_str(j, "xen_version", n->xen_version);
     json_str(j, "loader", n->loader);
     json_str(j, "features", n->features);
+    put_features(j, "features_supported", n->features_supported);
+    put_features(j, "features_required", n->features_required);
+    if (n->pae_mode[0] != '\0')
+        json_str(j, "pae_mode", n->pae_mode);
     json_hex(j, "entry", n->entry);
     if (n->has_virt_base)
         json_hex(j, "virt_base", n->virt_base);
+    json_hex(j, "paddr_offset", n->paddr_offset);
     if (n->has_init_p2m)
         json_hex(j, "init_p2m", n->init_p2m);
+    if (n->has_hv_start_low)
+        json_hex(j, "hv_start_low", n->hv_start_low);
     if (n->has_hypercall_page)
         json_hex(j, "hypercall_page", n->hypercall_page);
     json_bool(j, "initrd_by_pfn", n->mod_start_pfn);
+    json_bool(j, "suspend_cancel", n->suspend_cancel);
     json_bool(j, "pvh", n->pvh);
+    if (n->pvh)
+        json_hex(j, "phys32_entry", n->phys32_entry);
+    json_bool(j, "wants_symbols", n->bsd_symtab);
+    json_u64(j, "symbols_size", img->symtab.bytes);
     json_end_object(j);
 }
 
@@ -216,6 +243,7 @@ static void put_kernel(struct json *j, struct report *r, const struct kernel_rep
     if (k->headers) {
         json_str(j, "container", img->container == IMAGE_BZIMAGE ? "bzImage" : "ELF");
         json_str(j, "compression", unpack_name(img->compression));
+        json_str(j, "packed_again_with", unpack_name(img->wrapping));
         json_u64(j, "bits", img->width == IMAGE_64 ? 64 : 32);
         if (img->container == IMAGE_BZIMAGE)
             json_str(
@@ -226,7 +254,7 @@ static void put_kernel(struct json *j, struct report *r, const struct kernel_rep
         json_hex(j, "load_address", img->pstart);
         json_u64(j, "load_size", img->pend - img->pstart);
         if (img->notes.found)
-            put_notes(j, &img->notes);
+            put_notes(j, img);
         else
             json_null(j, "xen");
     }

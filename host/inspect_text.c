@@ -169,6 +169,22 @@ void print_menu(struct report *r)
            s->hidden ? ", hidden" : "", s->has_password ? ", password" : "");
 }
 
+/* Bits that a kernel claims by number, and its FEATURES string does not name. */
+static void print_more_features(struct report *r, const struct xen_notes *n)
+{
+    const char *text = "";
+
+    for (unsigned i = 0; i < 32; i++) {
+        const char *name = image_feature_name(i);
+
+        if ((n->features_supported & (uint32_t)1 << i) != 0 && name != NULL &&
+            strstr(n->features, name) == NULL)
+            text = report_printf(r, "%s%s%s", text, text[0] != '\0' ? ", " : "", name);
+    }
+    if (text[0] != '\0')
+        part("supports", text);
+}
+
 static void print_notes(struct report *r, const struct image *img)
 {
     const struct xen_notes *n = &img->notes;
@@ -180,14 +196,22 @@ static void print_notes(struct report *r, const struct image *img)
                          name_text(r, n->guest_version), name_text(r, n->xen_version), n->entry);
     if (n->has_virt_base)
         text = report_printf(r, "%s, virt_base 0x%" PRIx64, text, n->virt_base);
+    if (n->guest_section)
+        text = report_printf(r, "%s, by a __xen_guest section", text);
     part("Xen PV", text);
     text = report_printf(r, "%s%s", n->mod_start_pfn ? "initrd by pfn" : "initrd mapped",
                          n->pvh ? ", also PVH" : "");
     if (n->has_init_p2m)
         text = report_printf(r, "init_p2m 0x%" PRIx64 ", %s", n->init_p2m, text);
+    if (n->paddr_offset != 0)
+        text = report_printf(r, "%s, paddr_offset 0x%" PRIx64, text, n->paddr_offset);
     part("", text);
+    if (img->symtab.bytes != 0)
+        part("symbols",
+             report_printf(r, "%s behind it, for its debugger", size_text(r, img->symtab.bytes)));
     if (n->features[0] != '\0')
         part("features", name_text(r, n->features));
+    print_more_features(r, n);
 }
 
 static void print_kernel(struct report *r, const struct kernel_report *k)
@@ -204,6 +228,8 @@ static void print_kernel(struct report *r, const struct kernel_report *k)
     text = report_printf(r, "%s, %s, %s", text, img->width == IMAGE_64 ? "64-bit" : "32-bit",
                          img->compression == UNPACK_NONE ? "not compressed"
                                                          : unpack_name(img->compression));
+    if (img->wrapping != UNPACK_NONE)
+        text = report_printf(r, "%s, all of it %s", text, unpack_name(img->wrapping));
     if (img->unpacked_bytes != 0)
         text = report_printf(r, "%s, %s unpacked", text, size_text(r, img->unpacked_bytes));
     part("", report_printf(r, "%s, fills %s from 0x%" PRIx64, text,

@@ -132,6 +132,9 @@ struct err image_load_symtab(struct image *img, void *dst);
 struct err image_rewind(struct image *img);
 struct err image_read(struct image *img, void *buf, size_t len, size_t *got);
 
+/* Xen's name of a feature's bit in submap 0; NULL when it is not known. */
+const char *image_feature_name(unsigned bit);
+
 /* Ends the stream of an image that will not be loaded (or was). More than once is allowed. */
 void image_close(struct image *img);
 

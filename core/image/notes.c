@@ -73,6 +73,15 @@ static const struct {
     {15, false, REQUIRES("linux_rsdp_unrestricted")},
 };
 
+const char *image_feature_name(unsigned bit)
+{
+    for (size_t i = 0; i < ARRAY_LEN(features); i++) {
+        if (features[i].bit == bit)
+            return features[i].name;
+    }
+    return NULL;
+}
+
 static bool name_is(const char *s, size_t len, const char *name)
 {
     return strlen(name) == len && memcmp(s, name, len) == 0;

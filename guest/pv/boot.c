@@ -60,6 +60,10 @@ static void log_kernel(const struct image *img, const struct log *log)
     }
     text_str(&t, ", ");
     text_str(&t, img->compression == UNPACK_NONE ? "uncompressed" : unpack_name(img->compression));
+    if (img->wrapping != UNPACK_NONE) {
+        text_str(&t, ", all of it ");
+        text_str(&t, unpack_name(img->wrapping));
+    }
     text_str(&t, ", ");
     text_size(&t, img->pend - img->pstart);
     text_str(&t, " in memory");

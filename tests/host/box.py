@@ -39,6 +39,29 @@ def kernel(bits=64, notes=True, features="!writable_page_tables"):
     return (head.ljust(off, b"\0") + body).ljust(notes_off, b"\0") + text
 
 
+def with_sections(elf, guest=None, symbols=0):
+    """The same 64-bit ELF file with a __xen_guest section and a symbol table."""
+    names = b"\0__xen_guest\0.symtab\0.strtab\0.shstrtab\0"
+    contents = [(1, 1, (guest or "").encode() + b"\0", 0), (13, 2, bytes(24 * symbols), 3),
+                (21, 3, b"\0name\0", 0), (29, 3, names, 0)]
+    out, table = bytearray(elf), bytes(64)
+    for name, kind, content, link in contents if guest else [(0, 0, b"", 0)] + contents[1:]:
+        table += struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, len(out), len(content), link, 0, 1, 0)
+        out += content
+    struct.pack_into("<Q", out, 40, len(out))
+    struct.pack_into("<HH", out, 60, 5, 4)
+    return bytes(out) + table
+
+
+def bzimage(payload, protocol=0x20F):
+    """A bzImage around any payload."""
+    out = bytearray(1024) + payload
+    out[0x1F1] = 1
+    struct.pack_into("<HH4sH", out, 0x1FE, 0xAA55, 0, b"HdrS", protocol)
+    struct.pack_into("<II", out, 0x248, 0, len(payload))
+    return bytes(out)
+
+
 def cpio(*names):
     """A newc archive of empty files."""
     out = b""

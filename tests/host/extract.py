@@ -11,6 +11,7 @@ tried: giving up root's rights, a full file system.
 
 import gzip
 import json
+import lzma
 import os
 import pty
 import resource
@@ -23,7 +24,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, check, check_said, cpio, kernel  # noqa: E402
+from box import MIB, Box, bzimage, check, check_said, cpio, kernel  # noqa: E402
 
 PVBOOT = str(Path(sys.argv[1]).resolve())
 IS_ROOT = os.getuid() == 0
@@ -83,6 +84,14 @@ def unpacks_the_kernel(box):
         status, _, _ = extract("--vmlinux", "--entry", entry, image, "-o", box.path / entry)
         check((status, read(box.path / entry)),
               (0, {"vmlinux": kernel(), "cmdline": b"\n"}))
+
+
+def unpacks_what_was_packed_twice(box):
+    menu = "title a\nkernel /boot/a\ntitle b\nkernel /boot/b\n"
+    image = disk(box, menu, a=bzimage(kernel()), b=lzma.compress(bzimage(gzip.compress(kernel()))))
+    for entry in ("0", "1"):
+        status, _, _ = extract("--vmlinux", "--entry", entry, image, "-o", box.path / entry)
+        check((status, read(box.path / entry)), (0, {"vmlinux": kernel(), "cmdline": b"\n"}))
 
 
 def an_entry_can_be_named(box):

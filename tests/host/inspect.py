@@ -19,7 +19,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, check, check_said, cpio, kernel  # noqa: E402
+from box import MIB, Box, bzimage, check, check_said, cpio, kernel, with_sections  # noqa: E402
 
 PVBOOT = str(Path(sys.argv[1]).resolve())
 MENU = "timeout 0\nfallback 1\n"
@@ -146,6 +146,32 @@ def commands_do_nothing_here(box):
     check_said([e.get("error", "") for e in r["entries"]], "a password is wanted, and nobody")
     check_said(problems(r, "doubt"), "entry 0, the default, boots nothing: it powers the guest off")
     check(image.read_bytes(), before)
+
+
+def tells_how_a_kernel_introduces_itself(box):
+    """A __xen_guest section, a symbol table, and a bzImage that was compressed once more."""
+    guest = ("GUEST_OS=old,GUEST_VER=2,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,"
+             "ELF_PADDR_OFFSET=0x0,FEATURES=writable_page_tables|dom0,LOADER=generic,BSD_SYMTAB=yes")
+    old = with_sections(kernel(notes=False), guest, symbols=3)
+    image = box.image(boot_files(
+        "timeout 0\ntitle a\nkernel /boot/old root=/dev/a\ntitle b\nkernel /boot/twice root=/dev/a\n"
+        "title c\nkernel /boot/ancient root=/dev/a\n", old=gzip.compress(old),
+        twice=lzma.compress(bzimage(gzip.compress(kernel()))), ancient=bzimage(b"\x1f\x8b", 0x204)))
+    status, r, _ = inspect(image)
+    check((status, [e["boots"] for e in r["entries"]]), (0, [True, True, False]))
+    first, second, third = (e["kernel"] for e in r["entries"])
+    check([first["xen"][k] for k in ("interface", "guest_os", "paddr_offset", "features_supported",
+                                     "features_required", "wants_symbols", "symbols_size")],
+          ["__xen_guest", "old", "0x0", ["writable_page_tables", "dom0"], [], True, 264 + 72 + 8])
+    check([second[k] for k in ("container", "compression", "packed_again_with", "boot_protocol")],
+          ["bzImage", "gzip", "xz", "2.15"])
+    check((second["xen"]["interface"], second["xen"]["features_required"],
+           second["xen"]["symbols_size"]), ("notes", ["writable_page_tables"], 0))
+    check_said([third["error"]], "a bzImage of boot protocol 0x204, too old")
+    text = subprocess.run([PVBOOT, "inspect", str(image)], stdout=subprocess.PIPE).stdout.decode()
+    for want in ("by a __xen_guest section", "344 B behind it, for its debugger",
+                 "bzImage 2.15, 64-bit, gzip, all of it xz"):
+        check_said([text], want)
 
 
 def doubts_are_told(box):
