@@ -419,6 +419,11 @@ static struct err check_addresses(struct image *img)
                     "its INIT_P2M note asks for the page list at %A, which is not the guest's to "
                     "use",
                     n->init_p2m);
+    if (img->width == IMAGE_64 && n->has_init_p2m && n->init_p2m % PAGE_BYTES != 0)
+        return ERR1(ERR_EXEC_FORMAT,
+                    "its INIT_P2M note asks for the page list at %A, which is not on a page "
+                    "boundary",
+                    n->init_p2m);
     /* Xen of a 32-bit guest begins where it begins: public/arch-x86/xen-x86_32.h. */
     if (img->width == IMAGE_32 && n->has_hv_start_low && n->hv_start_low > IMAGE_32_VA_END)
         return ERR2(ERR_EXEC_FORMAT,

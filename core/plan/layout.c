@@ -184,8 +184,10 @@ static struct err check_spans(const struct plan_layout *l)
     if (!image_va_is_guests(l->width, l->virt_base, nr_bytes))
         return ERR2(ERR_EXEC_FORMAT, "its %b MiB from virtual base %A are not a guest's to map",
                     l->virt_base, nr_bytes >> 20);
-    if (l->nr_spans == 2 && (!image_va_is_guests(l->width, l->p2m.va, p2m_bytes) ||
-                             p2m_bytes > l->virt_base - l->p2m.va))
+    bool apart =
+        l->p2m.va < l->virt_base ? p2m_bytes <= l->virt_base - l->p2m.va : l->p2m.va >= l->v_end;
+
+    if (l->nr_spans == 2 && (!image_va_is_guests(l->width, l->p2m.va, p2m_bytes) || !apart))
         return ERR2(ERR_EXEC_FORMAT, "its P2M list of %b bytes cannot lie where it wants it, at %A",
                     l->p2m.va, p2m_bytes);
     return OK;
@@ -199,7 +201,11 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
                             .nr_levels = in->width == IMAGE_64 ? 4 : 3,
                             .virt_base = n->virt_base,
                             .entry = n->entry};
+    bool p2m_outside = in->width == IMAGE_64 && n->has_init_p2m;
 
+    if (p2m_outside && n->init_p2m % PLAN_PAGE_BYTES != 0)
+        return ERR1(ERR_EXEC_FORMAT,
+                    "its P2M list cannot lie at %A, which is not on a page boundary", n->init_p2m);
     if (n->virt_base % PLAN_PAGE_BYTES != 0 || n->paddr_offset % PLAN_PAGE_BYTES != 0 ||
         in->pend <= in->pstart || in->pstart < n->paddr_offset)
         return ERR2(ERR_EXEC_FORMAT, "its addresses make no sense: virtual base %A, loaded at %B",
@@ -212,8 +218,6 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
                     in->nr_pages >> 8, (pages_of(end) + pages_of(in->initrd_bytes)) >> 8);
 
     struct cursor c = {.next = start / PLAN_PAGE_BYTES, .virt_base = n->virt_base};
-    bool p2m_outside = in->width == IMAGE_64 && n->has_init_p2m && n->init_p2m < n->virt_base &&
-                       n->init_p2m % PLAN_PAGE_BYTES == 0;
 
     l.kernel = take(&c, pages_of(end) - start / PLAN_PAGE_BYTES);
     if (in->initrd_bytes != 0 && !n->mod_start_pfn)

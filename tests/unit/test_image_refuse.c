@@ -244,6 +244,20 @@ static void refuses_32_bit_without_pae(void)
     refuse_elf(&g, ERR_EXEC_FORMAT, "not the guest's to use");
 }
 
+/* The other way round is fine: Xen begins higher than the kernel had room for. */
+static void keeps_xen_where_it_is(void)
+{
+    struct gen_elf g = gen_default(false);
+
+    gen_note(&g, 12)->number = 0xf5801000u;
+    refuse_elf(&g, ERR_EXEC_FORMAT, "leaves Xen the addresses from 0xf5801000 on; Xen needs them");
+    gen_note(&g, 12)->number = 0xf0000000u;
+    struct bytes file = gen_file(&g);
+
+    CHECK_OK(load(file, IMAGE_32, 0));
+    bytes_free(&file);
+}
+
 static void names_missing_features(void)
 {
     struct gen_elf g = gen_default(true);
@@ -379,6 +393,7 @@ int main(void)
     RUN(refuses_bad_notes);
     RUN(knows_the_guests_addresses);
     RUN(refuses_32_bit_without_pae);
+    RUN(keeps_xen_where_it_is);
     RUN(names_missing_features);
     RUN(refuses_bad_bzimages);
     RUN(says_what_else_it_is);

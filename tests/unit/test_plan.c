@@ -4,88 +4,7 @@
 #include <stdlib.h>
 
 #include "core/plan/plan.h"
-#include "tests/unit/test.h"
-
-#define MIB(n) ((uint64_t)(n) << 20)
-
-/* Linux 6.1 amd64: base ffffffff80000000, loaded at 16 MiB, P2M at 0x8000000000, initrd by pfn. */
-static struct xen_notes linux_notes(void)
-{
-    return (struct xen_notes){.found = true,
-                              .entry = 0xffffffff82ab31f0,
-                              .virt_base = 0xffffffff80000000,
-                              .has_virt_base = true,
-                              .has_init_p2m = true,
-                              .init_p2m = 0x8000000000,
-                              .mod_start_pfn = true};
-}
-
-static struct plan_input linux_input(const struct xen_notes *n, uint64_t memory_bytes)
-{
-    return (struct plan_input){.width = IMAGE_64,
-                               .nr_pages = memory_bytes / PLAN_PAGE_BYTES,
-                               .pstart = MIB(16),
-                               .pend = MIB(60) + 123,
-                               .notes = n,
-                               .initrd_bytes = MIB(32) + 1,
-                               .avoid = {{0x60000000, 0x60400000}},
-                               .nr_avoid = 1,
-                               .nr_old_tables = 40};
-}
-
-/* The mfn of pfn N in these tests. */
-static uint64_t fake_mfn(void *ctx, plan_pfn pfn)
-{
-    (void)ctx;
-    return pfn + 0x100000;
-}
-
-/* Walk the tables as a processor does; the leaf entry, or 0. */
-static uint64_t walk(const struct plan_layout *l, uint64_t va)
-{
-    uint64_t entries[PLAN_TABLE_ENTRIES];
-    plan_pfn pfn = l->tables.first;
-
-    for (unsigned level = l->nr_levels;; level--) {
-        uint64_t index = UINT64_MAX;
-
-        for (uint64_t i = 0; i < plan_nr_tables(l); i++) {
-            if (plan_table_pfn(l, i) == pfn)
-                index = i;
-        }
-        if (index == UINT64_MAX)
-            return UINT64_MAX; /* an entry that points to no table of ours */
-        plan_table(l, index, fake_mfn, NULL, entries);
-        uint64_t e = entries[(va >> (12 + 9 * (level - 1))) & 511];
-
-        if (level == 1 || e == 0)
-            return e;
-        pfn = ((e & 0x000ffffffffff000) >> 12) - 0x100000;
-    }
-}
-
-static uint64_t leaf_pfn(uint64_t entry)
-{
-    return ((entry & 0x000ffffffffff000) >> 12) - 0x100000;
-}
-
-static bool disjoint(const struct plan_piece *a, const struct plan_piece *b)
-{
-    return a->nr_pages == 0 || b->nr_pages == 0 || a->first + a->nr_pages <= b->first ||
-           b->first + b->nr_pages <= a->first;
-}
-
-static void check_disjoint(const struct plan_layout *l)
-{
-    const struct plan_piece *p[] = {&l->kernel,  &l->initrd,    &l->p2m,    &l->start_info,
-                                    &l->store,   &l->console,   &l->tables, &l->stack,
-                                    &l->passage, &l->p2m_tables};
-
-    for (size_t i = 0; i < sizeof(p) / sizeof(p[0]); i++) {
-        for (size_t j = 0; j < i; j++)
-            CHECK(disjoint(p[i], p[j]));
-    }
-}
+#include "tests/unit/planwalk.h"
 
 static void linux_layout(void)
 {
@@ -331,6 +250,12 @@ static void senseless_addresses(void)
     n.init_p2m = 0x900000000000; /* no address at all */
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
     n.init_p2m = n.virt_base - 4096; /* runs into the mapping */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.init_p2m = n.virt_base; /* and begins in it */
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.init_p2m = n.virt_base + MIB(60);
+    CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
+    n.init_p2m = 0x8000000800;
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
     n = linux_notes();
     n.paddr_offset = 0x800;
