@@ -85,6 +85,16 @@ void shell_show_error(struct session *s, struct shell *sh, struct err e)
     show_error(s, e, sh->subject);
 }
 
+/* 1 + the number of the entry whose lines were edited: its title is where it was. */
+static uint32_t edited_from(const struct session *s, const struct menu_entry *entry)
+{
+    for (uint32_t i = 0; i < s->menu.nr_entries; i++) {
+        if (s->menu.entries[i].line_nr == entry->line_nr)
+            return i + 1;
+    }
+    return 0;
+}
+
 struct err boot_entry(struct session *s, const struct menu_entry *entry, uint32_t number)
 {
     char subject[SUBJECT_MAX] = "";
@@ -97,6 +107,7 @@ struct err boot_entry(struct session *s, const struct menu_entry *entry, uint32_
     if (!shell_init(s, &shell, &arena, number, subject, sizeof(subject))) {
         e = arena_exhausted("no memory for a boot attempt (%a bytes asked)", sizeof(*shell.req));
     } else {
+        shell.edited = number == SHELL_NO_ENTRY ? edited_from(s, entry) : 0;
         e = shell_run_entry(&shell, entry);
         if (!failed(e))
             e = shell_finish(s, &shell);

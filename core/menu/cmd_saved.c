@@ -11,7 +11,7 @@
  * As in GRUB: what comes after this entry in the list, or the first of it. The last one of the list
  * has none.
  */
-static bool next_fallback(const struct shell *sh, uint32_t *out)
+static bool next_fallback(const struct shell *sh, uint32_t self, uint32_t *out)
 {
     const struct menu_settings *set = sh->settings;
     uint32_t next = 0;
@@ -19,7 +19,7 @@ static bool next_fallback(const struct shell *sh, uint32_t *out)
     if (set == NULL)
         return false;
     for (uint32_t i = 0; i < set->nr_fallbacks; i++) {
-        if (set->fallbacks[i] == sh->entry)
+        if (set->fallbacks[i] == self)
             next = i + 1;
     }
     if (next >= set->nr_fallbacks)
@@ -56,15 +56,16 @@ static struct err only_look(struct shell *sh, uint32_t entry)
 
 struct err cmd_save_default(struct shell *sh, const uint32_t *number, bool fallback)
 {
-    uint32_t entry = number != NULL ? *number : sh->entry;
+    uint32_t self = sh->entry == SHELL_NO_ENTRY && sh->edited > 0 ? sh->edited - 1 : sh->entry;
+    uint32_t entry = number != NULL ? *number : self;
     char line[LINE_MAX];
     struct text t = text_on(line, sizeof(line));
     struct err e;
 
-    if (number == NULL && fallback && !next_fallback(sh, &entry))
+    if (number == NULL && fallback && !next_fallback(sh, self, &entry))
         return not_saved(sh, "no entry comes after this one in the list of `fallback'");
-    if (entry == SHELL_NO_ENTRY) /* lines that were edited boot all the same */
-        return not_saved(sh, "which entry these lines are is not known; name its number");
+    if (entry == SHELL_NO_ENTRY)
+        return not_saved(sh, "no entry runs; name the number of one");
     if (sh->file == NULL)
         return not_saved(sh, "no menu was read, beside which the default could lie");
     if (sh->env == NULL)

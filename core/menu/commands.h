@@ -84,6 +84,7 @@ struct shell {
     const struct menu_settings *settings;
     struct vol_id root; /* at first: where the menu was found */
     uint32_t entry;     /* that runs; SHELL_NO_ENTRY: lines that were typed or edited */
+    uint32_t edited;    /* of edited lines: 1 + the entry that they were; else 0 */
     struct boot_request *req;
     bool has_kernel;
     bool below_xen;     /* the kernel was a module of Xen: modules that follow are initrds */

@@ -20,15 +20,20 @@ static void begin(const char *menu, const char *saved)
     tree_disk(&disk, files);
 }
 
-/* A start of the machine: which entry boots. */
-static void boots(const char *entry)
+/* A start of the machine: which entry boots, when somebody types keys. */
+static void boots_typing(const char *entry, const struct key *keys)
 {
     char want[64];
 
     disk.disk.cache = NULL;
-    CHECK_OK(term_session(&term, disks, NULL, NULL, NULL, false));
+    CHECK_OK(term_session(&term, disks, keys, NULL, NULL, false));
     snprintf(want, sizeof(want), "(hd0)/k [%s]\n", entry);
     CHECK_STR(term.booted, want);
+}
+
+static void boots(const char *entry)
+{
+    boots_typing(entry, NULL);
 }
 
 static void falls_back_from_start_to_start(void)
@@ -94,6 +99,33 @@ static void another_entry_can_be_the_default(void)
     tree_free(&disk);
 }
 
+/* Lines that were edited are the entry that they were; typed ones are none. */
+static void edited_and_typed_lines(void)
+{
+    static const struct key edit[] = {{100, "\033[B"}, {1000, "e"}, {2000, "b"}, {0, NULL}},
+                            type[] = {{100, "c"},
+                                      {1000, "savedefault\r"},
+                                      {2000, "savedefault 2\r"},
+                                      {3000, "kernel /k typed\r"},
+                                      {4000, "boot\r"},
+                                      {0, NULL}};
+
+    begin("default saved\ntimeout 9\nfallback 1 2\n"
+          "title a\nkernel /k a\n"
+          "title b\nkernel /k b\nsavedefault\nsavedefault fallback\n"
+          "title c\nkernel /k c\n",
+          "0" FILLER);
+    boots_typing("b", edit);
+    CHECK(term_said(&term, "saved default: entry 1, was 0,"));
+    CHECK(term_said(&term, "saved default: entry 2, was 1,"));
+    tree_free(&disk);
+    begin("default saved\ntimeout 9\ntitle a\nkernel /k a\n", "0" FILLER);
+    boots_typing("typed", type);
+    CHECK(term_said(&term, "savedefault: nothing is saved: no entry runs; name the number of one"));
+    CHECK(term_said(&term, "saved default: entry 2, was 0,"));
+    tree_free(&disk);
+}
+
 static void nothing_keeps_the_entry_from_booting(void)
 {
     static const char menu[] = "default saved\ntimeout 0\n"
@@ -128,6 +160,7 @@ int main(void)
     RUN(falls_back_from_start_to_start);
     RUN(what_is_saved);
     RUN(another_entry_can_be_the_default);
+    RUN(edited_and_typed_lines);
     RUN(nothing_keeps_the_entry_from_booting);
     return test_done();
 }
