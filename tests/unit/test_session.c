@@ -276,6 +276,52 @@ static void escape_is_seen_with_timeout_0(void)
     CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro]\n");
 }
 
+static void f4_opens_the_hidden_menu_too(void)
+{
+    static const struct key with_timeout[] = {{1500, "\033OS"}, {5000, "1\r"}, {0, NULL}};
+    static const struct key at_once[] = {{0, "x\033[[D"}, {5000, "1\r"}, {0, NULL}};
+    static const struct key noise[] = {{0, "\033[?62;22c\033[24;80R\033[A"}, {0, NULL}};
+
+    CHECK_OK(run_menu("timeout 4\nhiddenmenu\n" THREE, with_timeout, NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/b [b]\n");
+    CHECK_OK(run_menu("timeout 0\n" THREE, at_once, NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/b [b]\n");
+    CHECK_OK(run_menu("timeout 0\n" THREE, noise, NULL));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro]\n");
+    CHECK_U64(term.now_ms, 0);
+    CHECK(strchr(term.out, '\033') == NULL);
+}
+
+/* A key that means nothing, and a sequence that nobody knows, stop the countdown for good. */
+static void any_key_stops_the_countdown(void)
+{
+    static const char *const noise[] = {"x", "\033[200~", "\033", "\t", "\033OP", "\xc3\xa4"};
+
+    for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++) {
+        const struct key keys[] = {{1500, noise[i]}, {50000, "\r"}, {0, NULL}};
+
+        CHECK_OK(run_menu("timeout 5\n" THREE, keys, NULL));
+        CHECK_U64(term.now_ms, 50000);
+        CHECK(term_said(&term, "automatically in 5 seconds. 4\r\n"));
+    }
+}
+
+/* "Press any key" is for a person: a terminal that tells its size late is none. */
+static void a_late_size_is_no_key(void)
+{
+    static const struct key keys[] = {
+        {500, "x\r"}, {60000, " "}, {60001, "2\r"}, {99999, "x"}, {0, NULL}};
+    static struct grid grid;
+
+    grid_init(&grid, 24, 80);
+    term = (struct term){.grid = &grid, .answer_ms = 2000};
+    CHECK_OK(run_menu("timeout 5\n" THREE, keys, "kernel c"));
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro]\n(hd0)/boot/c []\n");
+    CHECK_U64(term.now_ms, 60001 + 300);
+    CHECK_STR(grid.bad, "");
+    term = (struct term){.grid = NULL};
+}
+
 static void after_a_failure_somebody_gets_the_menu(void)
 {
     static const struct key keys[] = {{500, "\033[B"}, {600, "\r"},   {30000, " "},
@@ -321,6 +367,9 @@ int main(void)
     RUN(two_digits_choose_among_many);
     RUN(escape_opens_the_hidden_menu);
     RUN(escape_is_seen_with_timeout_0);
+    RUN(f4_opens_the_hidden_menu_too);
+    RUN(any_key_stops_the_countdown);
+    RUN(a_late_size_is_no_key);
     RUN(after_a_failure_somebody_gets_the_menu);
     RUN(a_terminal_that_goes_away_ends_the_session);
     RUN(a_menu_without_titles_is_an_error);
