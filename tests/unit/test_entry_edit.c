@@ -24,7 +24,8 @@ static struct err run_typed(const char *menu, const char *typed, const char *wor
     struct key keys[PARTS_MAX + 1] = {{0, NULL}};
     char *copy = strdup(typed), *rest = copy, *part;
     uint32_t nr = 0;
-    struct mem_disk disk, *disks[] = {&disk, NULL};
+    static const struct tree_file second[] = {{"/only/here", "kernel h"}, {NULL, NULL}};
+    struct mem_disk disk, other, *disks[] = {&disk, &other, NULL};
     struct err e;
 
     while ((part = strsep(&rest, "|")) != NULL && nr < PARTS_MAX) {
@@ -32,9 +33,11 @@ static struct err run_typed(const char *menu, const char *typed, const char *wor
         nr++;
     }
     tree_disk(&disk, files);
+    tree_disk(&other, second);
     e = term_session(&term, disks, keys, works, NULL, false);
     CHECK_U64(term.nr_held, 0);
     tree_free(&disk);
+    tree_free(&other);
     free(copy);
     return e;
 }
@@ -62,6 +65,35 @@ static void a_line_is_changed(void)
     /* ESC in the line leaves it as it was. */
     check_booted("e|\016e single\033|b", "(hd0)/boot/a [root=/dev/xvda ro] (hd0)/boot/i\n");
     check_booted("\016|ee x\rb", "(hd0)/boot/b [x]\n");
+}
+
+static void tab_knows_the_root_of_the_line(void)
+{
+    CHECK_OK(run_typed("timeout 5\ntitle x\nroot (hd1)\nkernel /gone\n", "e|\016e\027/o\th\tx\rb",
+                       NULL));
+    CHECK_STR(term.booted, "(hd1)/only/here [x]\n");
+    CHECK_OK(run_typed("timeout 5\ntitle x\nfind --set-root /only/here\nkernel /gone\n",
+                       "e|\016e\027/o\th\ty\rb", NULL));
+    CHECK_STR(term.booted, "(hd1)/only/here [y]\n");
+    /* On a device that is not there, it says so. */
+    run_typed("timeout 5\ntitle x\nroot (hd7)\nkernel /bo\n", "e|\016e\t", NULL);
+    CHECK(term_said(&term, "kernel /bo\033[K\r\nError 21: Selected disk does not exist: (hd7)"));
+}
+
+static void small_terminals_show_what_fits(void)
+{
+    static const struct {
+        uint32_t rows, cols;
+    } sizes[] = {{10, 40}, {24, 80}, {60, 200}, {5, 20}};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        grid_init(&grid, sizes[i].rows, sizes[i].cols);
+        term.grid = &grid;
+        run_typed(MENU, "e|\016e\001\005 xyz\t\033|c|help\rq|cat /boot/\t\t\033|\033|a y\033",
+                  "none");
+        CHECK_STR(grid.bad, "");
+        term.grid = NULL;
+    }
 }
 
 static void lines_are_added_and_removed(void)
@@ -203,6 +235,8 @@ int main(void)
     RUN(a_password_stands_before_all_of_it);
     RUN(a_password_may_lead_to_another_menu);
     RUN(a_line_is_changed);
+    RUN(tab_knows_the_root_of_the_line);
+    RUN(small_terminals_show_what_fits);
     RUN(lines_are_added_and_removed);
     RUN(escape_gives_up_the_changes);
     RUN(a_failed_boot_leads_back_to_the_lines);
