@@ -69,7 +69,7 @@ HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
 HOST_CMD     := main.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
                 run.c run_options.c run_tty.c hostcmd.c \
                 extract.c extract_pygrub.c extract_files.c extract_work.c extract_take.c \
-                inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c \
+                inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c compat.c inspect_compat.c \
                 inspect_text.c inspect_json.c
 
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
@@ -94,7 +94,7 @@ UNIT_SUPPORT += grid.c
 UNIT         += $(addprefix tests/unit/,test_xfs_log.c test_xfs_log_items.c)
 UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
-UNIT         += tests/unit/test_fence.c
+UNIT         += $(addprefix tests/unit/,test_fence.c test_compat.c)
 UNIT         += tests/unit/test_password.c
 UNIT         += $(addprefix tests/unit/,test_inplace.c test_inplace_fs.c test_saved.c test_savedefault.c test_lvm_place.c)
 UNIT_SUPPORT += writedisk.c

@@ -8,6 +8,7 @@
  *   inspect_initrd.c   one initrd
  *   inspect_doubts.c   what would not stop the loader, but may stop the kernel
  *   inspect_menu.c     --menu: what the menu's lines say, no file of it opened
+ *   inspect_compat.c   how a kernel, its configuration and its initrd get on with Xen
  *   inspect_text.c     the report for people
  *   inspect_json.c     the report as one JSON object
  *
@@ -25,6 +26,7 @@
 #include "core/menu/commands.h"
 #include "core/menu/locate.h"
 #include "core/menu/menu.h"
+#include "host/compat.h"
 #include "host/machine.h"
 
 #define UUID_TEXT 37 /* 36 characters and the terminator */
@@ -70,6 +72,15 @@ struct disk_report {
     struct volume_report *volumes;
 };
 
+/* What a kernel and its configuration tell about how it gets on with Xen. */
+struct kernel_compat {
+    char release[COMPAT_RELEASE_MAX]; /* "" when it does not say */
+    bool pv_ops; /* the interface of mainline Linux, not that of the "classic" Xen kernels */
+    enum compat_cr4 cr4;
+    const char *config_from; /* "itself", "(hd0)/boot/config-6.1"; NULL: not known */
+    enum compat_value xen_pv, block, console;
+};
+
 struct kernel_report {
     const char *name; /* "(hd0)/boot/vmlinuz" */
     uint64_t size_bytes;
@@ -77,6 +88,7 @@ struct kernel_report {
     bool usable;  /* and the notes; the kernel would be started */
     struct image img;
     struct err error;
+    struct kernel_compat compat;
 };
 
 struct initrd_report {
@@ -86,6 +98,9 @@ struct initrd_report {
     uint64_t unpacked_bytes;
     const char *problem; /* or NULL */
     struct err error;    /* when it cannot be read */
+    bool listed;         /* all names in it were seen; then the next two are the truth */
+    bool has_block;      /* Xen's block driver as a module */
+    bool has_image;      /* a file system in a file, which may hold anything */
 };
 
 struct entry_report {
@@ -99,6 +114,7 @@ struct entry_report {
     struct initrd_report *initrds;
     bool boots;
     const char *does; /* instead of a boot: "powers the guest off"; NULL */
+    bool dead_end;    /* pvboot starts the kernel, which then cannot go on: no fallback helps */
 };
 
 struct report {
@@ -154,6 +170,15 @@ bool inspect_menu(struct report *r, bool as_json);
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f);
 struct initrd_report inspect_initrd(struct report *r, const char *name, struct file *f);
 void inspect_doubts(struct report *r, uint32_t entry);
+
+/* inspect_compat.c. Of the loaded kernel, memory[0..span): fill in k->compat. */
+void inspect_compat(struct report *r, struct kernel_report *k, const uint8_t *memory, size_t span);
+
+/* What that means for the entry: doubts, and e->dead_end with the reason. */
+void inspect_findings(struct report *r, uint32_t entry);
+
+/* "y", "m", "n", or NULL for what is not known. */
+const char *compat_value_text(enum compat_value v);
 
 /* "8.2 MiB", in the arena. */
 const char *size_text(struct report *r, uint64_t bytes);

@@ -12,6 +12,7 @@
 
 #define MEMBERS_MAX      65536 /* of a bare cpio archive that are walked */
 #define MEMBER_NAME_MAX  4096
+#define TRAILER          "TRAILER!!!"
 #define CPIO_HEADER      110 /* "newc": magic, 13 numbers of 8 hex digits */
 #define CPIO_FILESIZE_AT 54
 #define CPIO_NAMESIZE_AT 94
@@ -39,13 +40,36 @@ static bool hex8(const uint8_t *p, uint64_t *out)
     return true;
 }
 
+/* By the last part of a name: Xen's block driver in mainline Linux and in SLES. */
+static void note_name(struct initrd_report *in, const char *name, size_t len)
+{
+    static const char *const drivers[] = {"xen-blkfront.ko", "xenblk.ko"};
+    static const char *const images[] = {".squashfs", ".sqsh", ".sfs", ".erofs", ".img", ".cpio"};
+    const char *slash = memrchr(name, '/', len);
+    const char *base = slash != NULL ? slash + 1 : name;
+    size_t base_len = len - (size_t)(base - name);
+
+    for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+        size_t n = strlen(drivers[i]); /* .ko.xz and the like count too */
+
+        in->has_block = in->has_block || (base_len >= n && memcmp(base, drivers[i], n) == 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(images); i++) {
+        size_t n = strlen(images[i]);
+
+        in->has_image =
+            in->has_image || (base_len > n && memcmp(base + base_len - n, images[i], n) == 0);
+    }
+}
+
 /* Walk a bare archive from *off to behind its trailer. NULL, or what is wrong with it. */
-static const char *skip_cpio(struct file *f, uint64_t *off)
+static const char *skip_cpio(struct initrd_report *in, struct file *f, uint64_t *off)
 {
     uint64_t size = f->node.size_bytes, at = *off;
 
     for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
-        uint8_t header[CPIO_HEADER], name[12] = {0};
+        uint8_t header[CPIO_HEADER];
+        char name[MEMBER_NAME_MAX] = "";
         uint64_t file_bytes, name_bytes;
 
         if (!in_range(at, CPIO_HEADER, size))
@@ -61,11 +85,13 @@ static const char *skip_cpio(struct file *f, uint64_t *off)
 
         if (!in_range(data_at, file_bytes, size))
             return "its cpio archive ends early";
-        if (name_bytes == 11 && !failed(file_read(f, at + CPIO_HEADER, name, 11)) &&
-            strcmp((const char *)name, "TRAILER!!!") == 0) {
+        if (failed(file_read(f, at + CPIO_HEADER, name, name_bytes)))
+            return "its cpio archive ends early";
+        if (name_bytes == sizeof(TRAILER) && memcmp(name, TRAILER, sizeof(TRAILER)) == 0) {
             *off = min_u64(next, size);
             return NULL;
         }
+        note_name(in, name, strnlen(name, name_bytes));
         at = next;
         if (at > size)
             return "its cpio archive ends early";
@@ -97,26 +123,97 @@ static struct err next_chunk(void *ctx, const uint8_t **data, size_t *len)
     return file_stream_next(ctx, data, len);
 }
 
+/* What is unpacked, and how far that has got. */
+struct unpacked {
+    struct unpack *u;
+    uint64_t nr_bytes;
+    bool ended; /* the data has come to its end, or to an error */
+    struct err error;
+};
+
+/* The next len bytes into buf (NULL: nowhere). False: there are not that many. */
+static bool take(struct unpacked *p, void *buf, uint64_t len)
+{
+    uint64_t got = 0;
+    size_t nr_read = 0;
+
+    if (p->ended)
+        return false;
+    if (buf == NULL) {
+        p->error = unpack_skip(p->u, len, &got);
+    } else {
+        p->error = unpack_read(p->u, buf, (size_t)len, &nr_read);
+        got = nr_read;
+    }
+    p->nr_bytes += got;
+    p->ended = failed(p->error) || got < len;
+    return !p->ended;
+}
+
+/* One member, of whose header the first `have` bytes are there. False: it is none, or is cut. */
+static bool list_member(struct initrd_report *in, struct unpacked *p, uint8_t header[CPIO_HEADER],
+                        size_t have, bool *is_trailer)
+{
+    char name[MEMBER_NAME_MAX];
+    uint64_t file_bytes, name_bytes;
+
+    if (!take(p, header + have, CPIO_HEADER - have) || !is_newc(header, CPIO_HEADER) ||
+        !hex8(header + CPIO_FILESIZE_AT, &file_bytes) ||
+        !hex8(header + CPIO_NAMESIZE_AT, &name_bytes) || name_bytes > MEMBER_NAME_MAX ||
+        !take(p, name, name_bytes))
+        return false;
+    *is_trailer = name_bytes == sizeof(TRAILER) && memcmp(name, TRAILER, sizeof(TRAILER)) == 0;
+    note_name(in, name, strnlen(name, (size_t)name_bytes));
+    /* Header with name, then data, both padded; behind a trailer there may be nothing. */
+    uint64_t pad = align_up(CPIO_HEADER + name_bytes, 4) - (CPIO_HEADER + name_bytes);
+
+    return take(p, NULL, pad + align_up(file_bytes, 4)) || *is_trailer;
+}
+
+/* Archives, with zeros between them: note their names. True: all of it was understood. */
+static bool list_unpacked(struct initrd_report *in, struct unpacked *p, const uint8_t first[6])
+{
+    bool is_trailer = false;
+
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++) {
+        uint8_t header[CPIO_HEADER] = {0};
+        size_t have = i == 0 ? 6 : 0;
+
+        memcpy(header, first, have);
+        if (is_trailer) {
+            have = 4;
+            do {
+                if (!take(p, header, 4)) /* the end, with or without a rest of zeros */
+                    return !failed(p->error);
+            } while (le32(header) == 0);
+        }
+        if (!list_member(in, p, header, have, &is_trailer))
+            return false;
+    }
+    return false;
+}
+
 /* Unpack everything from off on. The first bytes of it go to `first`. */
-static struct err unpack_rest(struct report *r, struct file *f, uint64_t off,
-                              enum unpack_format format, uint8_t first[6], uint64_t *unpacked)
+static struct err unpack_rest(struct report *r, struct initrd_report *in, struct file *f,
+                              uint64_t off, enum unpack_format format, uint8_t first[6],
+                              uint64_t *unpacked)
 {
     struct unpack_source source = {.next = next_chunk};
     struct file_stream *stream = NULL;
-    struct unpack *u = NULL;
-    uint64_t skipped = 0;
-    size_t got = 0;
+    struct unpacked p = {.error = OK};
     struct err e = file_stream_open(&stream, f, r->arena, off, f->node.size_bytes - off);
 
     source.ctx = stream;
     if (!failed(e))
-        e = unpack_open(&u, r->arena, format, &source);
-    if (!failed(e))
-        e = unpack_read(u, first, 6, &got);
-    if (!failed(e))
-        e = unpack_skip(u, UINT64_MAX, &skipped);
-    *unpacked = got + skipped;
-    unpack_close(u);
+        e = unpack_open(&p.u, r->arena, format, &source);
+    if (!failed(e)) {
+        if (take(&p, first, 6) && is_newc(first, 6))
+            in->listed = list_unpacked(in, &p, first);
+        (void)take(&p, NULL, UINT64_MAX);
+        e = p.error;
+    }
+    *unpacked = p.nr_bytes;
+    unpack_close(p.u);
     file_stream_close(stream);
     return e;
 }
@@ -149,7 +246,7 @@ static void look_at_rest(struct report *r, struct initrd_report *in, struct file
                       "its first file system";
         return;
     }
-    struct err e = unpack_rest(r, f, off, format, first, &unpacked);
+    struct err e = unpack_rest(r, in, f, off, format, first, &unpacked);
 
     in->unpacked_bytes += unpacked;
     in->what = report_printf(r, "%s%s, %s", before, unpack_name(format),
@@ -179,13 +276,14 @@ struct initrd_report inspect_initrd(struct report *r, const char *name, struct f
         if (!is_newc(magic, sizeof(magic)))
             break;
         in.what = report_printf(r, "%scpio archive", before);
-        in.problem = skip_cpio(f, &off);
+        in.problem = skip_cpio(&in, f, &off);
         if (in.problem != NULL)
             return in;
         in.unpacked_bytes += off - start;
         before = report_printf(r, "%scpio archive of %s, then ", before, size_text(r, off - start));
         off = skip_zeros(f, off);
     }
+    in.listed = off >= size;
     if (off < size)
         look_at_rest(r, &in, f, off, before);
     return in;

@@ -230,6 +230,43 @@ static void put_notes(struct json *j, const struct image *img)
     json_end_object(j);
 }
 
+/* "!a|b|!c": the ones that are required. */
+static void put_required(struct json *j, struct report *r, const char *features)
+{
+    json_list(j, "required_features");
+    for (const char *p = features; *p != '\0';) {
+        size_t len = strcspn(p, "|");
+
+        if (*p == '!')
+            json_str(j, NULL, report_printf(r, "%.*s", (int)len - 1, p + 1));
+        p += len + (p[len] != '\0' ? 1 : 0);
+    }
+    json_end_list(j);
+}
+
+static void put_compat(struct json *j, struct report *r, const struct kernel_report *k)
+{
+    static const char *const cr4[] = {NULL, "sets OSXSAVE", "clears OSXSAVE"};
+    const struct kernel_compat *c = &k->compat;
+
+    json_object(j, "compatibility");
+    json_str(j, "release", c->release[0] != '\0' ? c->release : NULL);
+    json_list(j, "guests");
+    if (k->img.notes.found)
+        json_str(j, NULL, k->img.width == IMAGE_64 ? "PV64" : "PV32");
+    if (k->img.notes.pvh)
+        json_str(j, NULL, "PVH");
+    json_end_list(j);
+    json_bool(j, "pv_ops", c->pv_ops);
+    put_required(j, r, k->img.notes.features);
+    json_str(j, "cr4", cr4[c->cr4]);
+    json_str(j, "config", c->config_from);
+    json_str(j, "CONFIG_XEN_PV", compat_value_text(c->xen_pv));
+    json_str(j, "CONFIG_XEN_BLKDEV_FRONTEND", compat_value_text(c->block));
+    json_str(j, "CONFIG_HVC_XEN", compat_value_text(c->console));
+    json_end_object(j);
+}
+
 static void put_kernel(struct json *j, struct report *r, const struct kernel_report *k)
 {
     const struct image *img = &k->img;
@@ -257,6 +294,7 @@ static void put_kernel(struct json *j, struct report *r, const struct kernel_rep
             put_notes(j, img);
         else
             json_null(j, "xen");
+        put_compat(j, r, k);
     }
     json_end_object(j);
 }
@@ -268,6 +306,10 @@ static void put_initrd(struct json *j, const struct initrd_report *in)
     json_u64(j, "size", in->size_bytes);
     json_str(j, "content", in->what);
     json_u64(j, "unpacked_size", in->unpacked_bytes);
+    if (in->listed || in->has_block)
+        json_bool(j, "xen_block_driver", in->has_block);
+    else
+        json_null(j, "xen_block_driver");
     json_end_object(j);
 }
 

@@ -12,8 +12,9 @@
 #define OFFERED_FEATURES (1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 13)
 
 /* All that the guest reads of it. */
-static struct err load(struct kernel_report *k, struct arena *a)
+static struct err load(struct report *r, struct kernel_report *k)
 {
+    struct arena *a = r->arena;
     struct image *img = &k->img;
     uint64_t span = img->pend - img->pstart;
     void *memory = span <= IMAGE_UNPACKED_MAX ? arena_pages(a, (size_t)span) : NULL;
@@ -22,6 +23,9 @@ static struct err load(struct kernel_report *k, struct arena *a)
         return ERR1(ERR_WONT_FIT, "its segments span %a bytes", span);
     struct err e = image_load(img, memory, OFFERED_FEATURES);
 
+    /* What is refused for its notes was loaded all the same. */
+    if (!failed(e) || e.code == ERR_EXEC_FORMAT)
+        inspect_compat(r, k, memory, (size_t)span);
     arena_drop(a, memory);
     if (failed(e) || img->symtab.bytes == 0)
         return e;
@@ -34,6 +38,18 @@ static struct err load(struct kernel_report *k, struct arena *a)
     return e;
 }
 
+/* A 32-bit kernel: nothing for this guest, but what it is can be told. */
+static void look_at_narrow(struct report *r, struct kernel_report *k, struct file *f)
+{
+    const struct log quiet = {0};
+
+    if (failed(image_open(&k->img, f, r->arena, IMAGE_32, &quiet)))
+        return;
+    k->headers = true;
+    (void)load(r, k);
+    image_close(&k->img);
+}
+
 struct kernel_report *inspect_kernel(struct report *r, const char *name, struct file *f)
 {
     struct kernel_report *k = report_alloc(r, 1, sizeof(*k));
@@ -42,10 +58,13 @@ struct kernel_report *inspect_kernel(struct report *r, const char *name, struct 
     k->name = name;
     k->size_bytes = f->node.size_bytes;
     k->error = image_open(&k->img, f, r->arena, IMAGE_64, &log);
-    if (failed(k->error))
+    if (failed(k->error)) {
+        if (k->img.machine != 0 && k->img.width == IMAGE_32)
+            look_at_narrow(r, k, f);
         return k;
+    }
     k->headers = true;
-    k->error = load(k, r->arena);
+    k->error = load(r, k);
     k->usable = !failed(k->error);
     image_close(&k->img);
     return k;

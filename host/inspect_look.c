@@ -352,10 +352,11 @@ static void look_at_entry(struct report *r, uint32_t n, struct looking *l)
         look_at_files(r, n, l);
     arena_reset(&attempt);
     e->boots = !failed(e->error);
-    if (e->boots) {
+    inspect_findings(r, n);
+    if (e->boots)
         inspect_doubts(r, n);
+    if (e->boots || e->dead_end)
         return;
-    }
     what_to_do = advice(e->error.code);
     report_problem(r, PROBLEM_STOPS, n,
                    report_printf(r, "entry %u, line %u of %s: %s%s%s", n, e->line_nr, r->file.name,
@@ -376,6 +377,9 @@ static void find_what_boots(struct report *r)
                                      s->default_entry, r->entries[s->default_entry].does));
         return;
     }
+    /* Once pvboot has started a kernel, nobody falls back any more. */
+    bool ends = r->entries[s->default_entry].dead_end;
+
     for (uint32_t i = 0; i < s->nr_fallbacks; i++) {
         uint32_t n = s->fallbacks[i];
 
@@ -393,8 +397,10 @@ static void find_what_boots(struct report *r)
                                          "fallback %u is the default entry itself; name another "
                                          "one, with another kernel",
                                          n));
-        else if (r->boots == NO_ENTRY && r->entries[n].boots)
+        else if (r->boots == NO_ENTRY && !ends && r->entries[n].boots)
             r->boots = n;
+        else if (r->boots == NO_ENTRY)
+            ends = ends || r->entries[n].dead_end;
     }
 }
 

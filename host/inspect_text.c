@@ -199,8 +199,7 @@ static void print_notes(struct report *r, const struct image *img)
     if (n->guest_section)
         text = report_printf(r, "%s, by a __xen_guest section", text);
     part("Xen PV", text);
-    text = report_printf(r, "%s%s", n->mod_start_pfn ? "initrd by pfn" : "initrd mapped",
-                         n->pvh ? ", also PVH" : "");
+    text = n->mod_start_pfn ? "initrd by pfn" : "initrd mapped";
     if (n->has_init_p2m)
         text = report_printf(r, "init_p2m 0x%" PRIx64 ", %s", n->init_p2m, text);
     if (n->paddr_offset != 0)
@@ -212,6 +211,21 @@ static void print_notes(struct report *r, const struct image *img)
     if (n->features[0] != '\0')
         part("features", name_text(r, n->features));
     print_more_features(r, n);
+}
+
+static void print_compat(struct report *r, const struct kernel_report *k)
+{
+    const struct kernel_compat *c = &k->compat;
+    const struct xen_notes *n = &k->img.notes;
+
+    if (n->found)
+        part("guests",
+             report_printf(r, "%s%s%s", k->img.width == IMAGE_64 ? "64-bit PV" : "32-bit PV",
+                           n->pvh ? ", PVH" : "", c->pv_ops ? ", pv-ops" : ""));
+    if (c->config_from != NULL)
+        part("config", report_printf(r, "XEN_PV=%s, XEN_BLKDEV_FRONTEND=%s, HVC_XEN=%s, from %s",
+                                     compat_value_text(c->xen_pv), compat_value_text(c->block),
+                                     compat_value_text(c->console), name_text(r, c->config_from)));
 }
 
 static void print_kernel(struct report *r, const struct kernel_report *k)
@@ -237,6 +251,7 @@ static void print_kernel(struct report *r, const struct kernel_report *k)
     if (img->version[0] != '\0')
         part("", name_text(r, img->version));
     print_notes(r, img);
+    print_compat(r, k);
 }
 
 static void print_initrd(struct report *r, const struct initrd_report *in)

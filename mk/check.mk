@@ -6,6 +6,7 @@ UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
+         'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \

@@ -39,9 +39,9 @@ $(BUILD)/unit32/tests/unit/%: $(BUILD)/unit32/obj/tests/unit/%.o $(UNIT_OBJ32)
 	$(CC) -m32 $(TEST_CFLAGS) -o $@ $^ -L$(I386_LIBS)/lib $(UNPACK_LIBS)
 
 # What tests of the host command need besides core/.
-HOST_TESTED := $(addprefix host/,fence.c fence_enter.c)
+HOST_TESTED := $(addprefix host/,fence.c fence_enter.c compat.c)
 
-$(foreach b,unit64 unit32,$(eval $(BUILD)/$b/tests/unit/test_fence: \
+$(foreach b,unit64 unit32,$(eval $(BUILD)/$b/tests/unit/test_fence $(BUILD)/$b/tests/unit/test_compat: \
     $(patsubst %.c,$(BUILD)/$b/obj/%.o,$(HOST_TESTED))))
 
 $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
@@ -50,7 +50,7 @@ $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
 	$(CLANG) $(TEST_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(UNPACK_LIBS)
 
 # What harnesses of the host command's readers need besides core/.
-FUZZ_INITRD := inspect_initrd.c inspect_look.c inspect_kernel.c inspect_doubts.c
+FUZZ_INITRD := inspect_initrd.c inspect_look.c inspect_kernel.c inspect_doubts.c inspect_compat.c compat.c
 FUZZ_MENU   := $(FUZZ_INITRD) inspect_menu.c inspect_text.c inspect_json.c json.c builtin.c
 FUZZ_HOST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/host/%.o,qcow2.c $(FUZZ_MENU))
 

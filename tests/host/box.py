@@ -16,10 +16,10 @@ def note(kind, content):
     return struct.pack("<III", 4, len(content), kind) + b"Xen\0" + content + pad
 
 
-def kernel(bits=64, notes=True, features="!writable_page_tables"):
-    """An ELF file with one segment at 16 MiB and Xen's notes."""
+def kernel(bits=64, notes=True, features="!writable_page_tables", content=b""):
+    """An ELF file with one segment at 16 MiB, which holds `content`, and Xen's notes."""
     base, paddr = 0xFFFFFFFF80000000, 16 * MIB
-    body = b"\xf4" * 4096
+    body = content.ljust(4096, b"\xf4")
     text = b""
     if notes:
         text = (note(6, b"test\0") + note(7, b"1.0\0") + note(5, b"xen-3.0\0") +
