@@ -136,6 +136,15 @@ static void show_error(struct err e, const char *subject)
     print_line(line);
 }
 
+static void show_failure(struct err e)
+{
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+
+    session_failure_line(&t, e, UINT32_MAX, 0, "");
+    print_line(line);
+}
+
 _Noreturn void guest_start(const void *start)
 {
     static struct arena arena;
@@ -152,6 +161,7 @@ _Noreturn void guest_start(const void *start)
         e = platform_disks(&arena, &console_log, add_disk, vols);
     if (failed(e)) {
         show_error(e, "the disks");
+        show_failure(e);
     } else {
         struct session_env env = {
             .vols = vols,
@@ -172,8 +182,7 @@ _Noreturn void guest_start(const void *start)
         };
 
         /* Comes back only when nothing can be booted and nobody is there; it has said why. */
-        if (failed(session_run(&env)))
-            print_line("pvboot: the guest stops here, as crashed");
+        (void)session_run(&env);
     }
     platform_give_up();
 }

@@ -61,6 +61,8 @@ struct err shell_finish(struct session *s, struct shell *sh)
         return power(s, SESSION_REBOOT);
     case SHELL_MENU:
         shell_about(sh, sh->menu_name, strlen(sh->menu_name));
+        if (sh->entry == SHELL_NO_ENTRY)
+            s->nr_menus = 0; /* somebody types: that is no loop */
         TRY(load_menu(s, sh->menu_name, sh->subject, sh->subject_cap));
         s->new_menu = true;
         return OK;

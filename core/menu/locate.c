@@ -88,7 +88,7 @@ static struct err try_file(struct search *s, struct vol_id vol, const char *path
         return ERR1(ERR_LIMIT, "the menu's path is longer than %a bytes", sizeof(s->out->name) - 1);
     TRY(vols_open(s->vols, vol, path, s->arena, &f, subject, subject_cap));
     t = text_on(subject, subject_cap);
-    text_str(&t, s->out->name);
+    text_name(&t, s->out->name, strlen(s->out->name));
     TRY(read_whole(s, &f));
     s->found = true;
     return OK;
@@ -257,7 +257,7 @@ struct err menu_locate(struct menu_file *out, struct vols *v, const char *menu_a
         size_t used;
 
         t = text_on(subject, subject_cap);
-        text_str(&t, menu_arg);
+        text_name(&t, menu_arg, strlen(menu_arg));
         TRY(vol_parse(v, menu_arg, &vol, &used));
         TRY(try_file(&s, vol, menu_arg + used, subject, subject_cap));
     } else {

@@ -52,7 +52,7 @@ static struct err read_menu(struct session *s, struct loaded *l, const char *nam
                     subject_cap));
     struct text t = text_on(subject, subject_cap);
 
-    text_str(&t, l->file.name);
+    text_name(&t, l->file.name, strlen(l->file.name));
     TRY(menu_parse(&l->menu, l->file.text, l->file.len, &l->arena, env->log));
     if (l->menu.nr_entries == 0)
         return ERR(ERR_NO_MENU, "the file has no `title' line, so nothing to boot");
@@ -62,6 +62,26 @@ static struct err read_menu(struct session *s, struct loaded *l, const char *nam
                              &l->settings.default_entry))
         say_saved(env->log, l->settings.default_entry);
     return OK;
+}
+
+/* "/x" in a menu is on that menu's volume; before there is one, the search finds where it is. */
+static const char *on_menus_volume(struct session *s, const char *name, struct arena *a)
+{
+    char device[VOL_NAME_MAX], *full;
+    struct text t;
+    size_t cap;
+
+    if (name == NULL || name[0] != '/' || s->menu.nr_entries == 0)
+        return name;
+    cap = strlen(name) + sizeof(device);
+    full = arena_alloc(a, cap);
+    if (full == NULL)
+        return name;
+    vol_format(s->env->vols, s->file.vol, device, sizeof(device));
+    t = text_on(full, cap);
+    text_str(&t, device);
+    text_str(&t, name);
+    return full;
 }
 
 struct err load_menu(struct session *s, const char *name, char *subject, size_t subject_cap)
@@ -79,7 +99,7 @@ struct err load_menu(struct session *s, const char *name, char *subject, size_t 
     if (l == NULL)
         return arena_exhausted("no memory for the menu (%a bytes asked)", sizeof(*l));
     arena_init(&l->arena, s->env->memory);
-    e = read_menu(s, l, name, subject, subject_cap);
+    e = read_menu(s, l, on_menus_volume(s, name, &scratch), subject, subject_cap);
     if (failed(e)) {
         arena_reset(&l->arena);
     } else {
@@ -107,6 +127,8 @@ void wait_for_key(struct session *s)
 static struct err run_menu(struct session *s)
 {
     uint32_t entry = choose(s);
+    char name[SUBJECT_MAX];
+    struct text t = text_on(name, sizeof(name));
     struct err e;
 
     for (;;) {
@@ -126,44 +148,49 @@ static struct err run_menu(struct session *s)
             break;
     }
     screen_str(&s->screen, "No entry of ");
-    screen_str(&s->screen, s->file.name);
-    screen_line(&s->screen, " could be booted.");
+    text_name(&t, s->file.name, strlen(s->file.name));
+    screen_str(&s->screen, name);
+    screen_line(&s->screen, t.cut ? "... could be booted." : " could be booted.");
     return e;
 }
 
-/*
- * One line for programs, the last one: "pvboot-failed: error=15 entry=1 line=12 file="(hd0)/k"".
- * What there is not is `none`, or "".
- */
+static void put_number(struct text *t, uint32_t v, uint32_t none)
+{
+    if (v == none)
+        text_str(t, "none");
+    else
+        text_u64(t, v);
+}
+
+void session_failure_line(struct text *t, struct err e, uint32_t entry, uint32_t line_nr,
+                          const char *object)
+{
+    text_str(t, "pvboot-failed: error=");
+    if (e.code < ERR_NOT_MINE)
+        text_u64(t, e.code);
+    else
+        text_str(t, err_name(e.code));
+    text_str(t, " entry=");
+    put_number(t, entry, SHELL_NO_ENTRY);
+    text_str(t, " line=");
+    put_number(t, line_nr, 0);
+    text_str(t, " file=\"");
+    for (const char *p = object; *p != '\0'; p++) {
+        if (*p == '"')
+            text_str(t, "\\x22");
+        else
+            text_char(t, *p);
+    }
+    text_char(t, '"');
+}
+
 static void say_failure(struct session *s)
 {
     const struct failure *f = &s->failure;
     char buf[SHELL_OBJECT_MAX * 4 + 128]; /* a quote becomes \x22 */
     struct text t = text_on(buf, sizeof(buf));
 
-    text_str(&t, "pvboot-failed: error=");
-    if (f->err.code < ERR_NOT_MINE)
-        text_u64(&t, f->err.code);
-    else
-        text_str(&t, err_name(f->err.code));
-    text_str(&t, " entry=");
-    if (f->entry == SHELL_NO_ENTRY)
-        text_str(&t, "none");
-    else
-        text_u64(&t, f->entry);
-    text_str(&t, " line=");
-    if (f->line_nr == 0)
-        text_str(&t, "none");
-    else
-        text_u64(&t, f->line_nr);
-    text_str(&t, " file=\"");
-    for (const char *p = f->object; *p != '\0'; p++) {
-        if (*p == '"')
-            text_str(&t, "\\x22");
-        else
-            text_char(&t, *p);
-    }
-    text_char(&t, '"');
+    session_failure_line(&t, f->err, f->entry, f->line_nr, f->object);
     screen_line(&s->screen, buf);
 }
 

@@ -11,6 +11,7 @@
 #define PVBOOT_MENU_SESSION_H
 
 #include "core/base/arena.h"
+#include "core/base/text.h"
 #include "core/fs/vols.h"
 
 #define SESSION_INITRD_MAX  32
@@ -65,5 +66,13 @@ struct session_env {
  * but the menu's timeout.
  */
 struct err session_run(struct session_env *env);
+
+/*
+ * The line for programs with which a session ends that failed:
+ *   pvboot-failed: error=15 entry=1 line=12 file="(hd0)/boot/vmlinuz-6.1"
+ * entry UINT32_MAX and line 0 are none; object is the file or device, escaped, "" when it is none.
+ */
+void session_failure_line(struct text *t, struct err e, uint32_t entry, uint32_t line_nr,
+                          const char *object);
 
 #endif

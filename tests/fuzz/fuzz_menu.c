@@ -20,8 +20,9 @@
 #include "tests/fuzz/seeds.h"
 #include "tests/unit/tree.h"
 
-#define ENTRIES_RUN 16
-#define MENUS       "tests/menus" /* from the repository's root */
+#define ENTRIES_RUN   16
+#define COMMAND_SEEDS 1000          /* their first number */
+#define MENUS         "tests/menus" /* from the repository's root */
 
 #define MENU                                                                                       \
     "timeout 2\ndefault 1\nfallback 0 2\ntitle A\nroot (hd0)\nkernel /boot/a x\n"                  \
@@ -66,6 +67,24 @@ static void add_seeds(const char *folder)
         free(names);
 }
 
+/* Each command in an entry of its own, with the arguments that most of them take. */
+static void add_command_seeds(const char *folder)
+{
+    unsigned number = COMMAND_SEEDS;
+
+    for (const struct command *c = menu_commands; c->name != NULL; c++) {
+        char menu[512];
+        uint8_t kind = 0;
+
+        snprintf(menu, sizeof(menu),
+                 "%s saved /boot/a\ntitle x\n%s /boot/a /boot/i\ntitle y\nkernel /boot/a\n"
+                 "%s --set=root (hd0)\ntitle z\nkernel /boot/a\n%s\n",
+                 c->name, c->name, c->name, c->name);
+        seed(folder, number++, (struct bytes){&kind, 1},
+             (struct bytes){(uint8_t *)menu, strlen(menu)});
+    }
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -75,6 +94,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         {"/boot/grub/menu.lst", MENU}, {"/boot/a", "a"}, {"/boot/i", "i"}, {NULL, NULL}};
 
     add_seeds(seed_folder(*argc, *argv));
+    add_command_seeds(seed_folder(*argc, *argv));
     tree_disk(&disk, files);
     arena_init(&vols_arena, &test_memory);
     must(!failed(vols_new(&vols, &vols_arena, NULL)), "vols_new");
@@ -97,12 +117,27 @@ static void check_menu(const struct menu *m)
     must(sum <= MENU_BYTES_MAX, "all text comes from the file");
 }
 
+/* Commands echo, and show files: nothing of it steers a terminal but the tab of `cat`. */
+static void check_said(void *ctx, const char *line)
+{
+    (void)ctx;
+    for (; *line != '\0'; line++) {
+        unsigned char c = (unsigned char)*line;
+
+        must((c >= 0x20 && c != 0x7f) || c == '\t', "no control byte is said");
+    }
+}
+
 static void resolve(const struct menu_entry *entry)
 {
+    const struct log say = {.line = check_said};
     char subject[256];
     struct arena arena;
-    struct shell a = {
-        .vols = vols, .root = {0, VOL_WHOLE}, .subject = subject, .subject_cap = sizeof(subject)};
+    struct shell a = {.vols = vols,
+                      .say = &say,
+                      .root = {0, VOL_WHOLE},
+                      .subject = subject,
+                      .subject_cap = sizeof(subject)};
     struct err e;
 
     arena_init(&arena, &test_memory);

@@ -20,6 +20,7 @@ static const struct tree_file files[] = {{"/boot/a", "kernel a"},
                                          {"/other.lst", "timeout 0\ntitle other\nkernel /boot/a o"},
                                          {"/loop.lst", "timeout 0\ntitle x\nconfigfile /loop.lst"},
                                          {"/empty.lst", "# nothing\n"},
+                                         {"/bad\033[2J.lst", "timeout 0\ntitle x\nroot (hd9)"},
                                          {NULL, NULL}};
 
 static struct err entry(const char *lines)
@@ -286,6 +287,25 @@ static void configfile_goes_on_with_another_menu(void)
     CHECK_U64(term.nr_held, 0);
 }
 
+static void a_menus_name_cannot_steer_the_terminal(void)
+{
+    fails("configfile /bad\033[2J.lst", ERR_NO_DISK, "No entry of (hd0)/bad\\x1b[2J.lst could be");
+    CHECK(strchr(term.out, '\033') == NULL && strchr(term.log, '\033') == NULL);
+    fails("configfile /none\033[2J.lst", ERR_FILE_NOT_FOUND, "(hd0)/none\\x1b[2J.lst (ext4)");
+    CHECK(strchr(term.out, '\033') == NULL && strchr(term.log, '\033') == NULL);
+}
+
+static void a_passwords_menu_is_beside_the_first(void)
+{
+    static const struct key keys[] = {
+        {0, "\033"}, {1000, "p"}, {2000, "secret\r"}, {3000, "x"}, {0, NULL}};
+
+    CHECK_OK(
+        menurun(&term, "timeout 0\npassword secret /other.lst\ntitle x\nkernel /both\n", keys));
+    CHECK_STR(term.booted, "(hd0)/boot/a [o]\n");
+    CHECK(term_logged(&term, "menu: (hd0)/other.lst, "));
+}
+
 static void a_menu_that_cannot_be_read_falls_back(void)
 {
     CHECK_OK(menurun(&term,
@@ -408,6 +428,8 @@ int main(void)
     RUN(savedefault_takes_every_form);
     RUN(help_lists_and_explains);
     RUN(configfile_goes_on_with_another_menu);
+    RUN(a_menus_name_cannot_steer_the_terminal);
+    RUN(a_passwords_menu_is_beside_the_first);
     RUN(a_menu_that_cannot_be_read_falls_back);
     RUN(a_locked_entry_needs_the_menus_password);
     RUN(an_entrys_password_is_asked_for);
