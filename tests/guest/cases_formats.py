@@ -1,59 +1,115 @@
 # SPDX-License-Identifier: MIT
 """Guest cases about what a kernel file may be: formats, notes, other systems."""
 
-import gzip
 import struct
+import zlib
 from pathlib import Path
 
-from common import ARGS, LZ4, MARKER_HASH, XZ, booted, case, menu, system
+from cases_handover import IMAGES_DIR, judged, kernel, line_for
+from common import ARGS, LZ4, MARKER_HASH, XZ, booted, case, case32, menu, system
 from images import KERNELS, Missing, run
 
-# As Linux had it before there were notes; pvboot's own p_paddr are physical.
-GUEST_SECTION = ("GUEST_OS=pvboot,XEN_VER=xen-3.0,VIRT_BASE=0x60000000,ELF_PADDR_OFFSET=0x60000000,"
-                 "VIRT_ENTRY=0x60000000,HYPERCALL_PAGE=0x1,FEATURES=pae_pgdir_above_4gb,PAE=yes,"
-                 "LOADER=generic")
-PT_NOTE, SHT_NOTE = 4, 7
+PT_NOTE, SHT_SYMTAB, SHT_NOTE = 4, 2, 7
+NOTE_ENTRY, NOTE_HYPERCALL_PAGE, NOTE_VIRT_BASE = 1, 2, 3
 
 
-def without_notes(elf):
-    """A 64-bit ELF file whose notes are not told any more."""
-    b = bytearray(elf)
-    phoff, shoff = struct.unpack_from("<QQ", b, 32)
-    phentsize, phnum, shentsize, shnum = struct.unpack_from("<HHHH", b, 54)
-    for at, wanted in ([(phoff + i * phentsize, PT_NOTE) for i in range(phnum)] +
-                       [(shoff + i * shentsize + 4, SHT_NOTE) for i in range(shnum)]):
-        if struct.unpack_from("<I", b, at)[0] == wanted:
-            struct.pack_into("<I", b, at, 0)
-    return bytes(b)
+class Elf:
+    """An ELF file of either width, as far as the cases need it."""
+
+    def __init__(self, data):
+        self.data = bytearray(data)
+        self.wide = data[4] == 2
+        self.align = 8 if self.wide else 4
+        self.header_bytes = 64 if self.wide else 52
+        at, fields = (32, "<QQ6xHHHH") if self.wide else (28, "<II6xHHHH")
+        self.phoff, self.shoff, self.phsize, self.phnum, self.shsize, self.shnum = (
+            struct.unpack_from(fields, self.data, at))
+
+    def section(self, i):
+        """(type, offset, size, link)"""
+        at = self.shoff + i * self.shsize
+        if self.wide:
+            _, kind, off, size, link = struct.unpack_from("<II16xQQI", self.data, at)
+        else:
+            _, kind, off, size, link = struct.unpack_from("<II8xIII", self.data, at)
+        return kind, off, size, link
+
+    def notes(self):
+        """Xen's numbers, by type."""
+        out = {}
+        for i in range(self.shnum):
+            kind, at, size, _ = self.section(i)
+            end = at + size if kind == SHT_NOTE else at
+            while at < end:
+                name, desc, number = struct.unpack_from("<III", self.data, at)
+                at += 12 + (name + 3) // 4 * 4
+                out[number] = int.from_bytes(self.data[at:at + desc], "little")
+                at += (desc + 3) // 4 * 4
+        return out
+
+    def drop_notes(self):
+        for at, wanted in ([(self.phoff + i * self.phsize, PT_NOTE) for i in range(self.phnum)] +
+                           [(self.shoff + i * self.shsize + 4, SHT_NOTE) for i in range(self.shnum)]):
+            if struct.unpack_from("<I", self.data, at)[0] == wanted:
+                struct.pack_into("<I", self.data, at, 0)
+
+    def symbols(self):
+        """What Xen's libelf puts behind a kernel that asks for it: the length without its own
+        four bytes, and the CRC of symbols and strings."""
+        def up(n):
+            return (n + self.align - 1) // self.align * self.align
+
+        for i in range(self.shnum):
+            kind, off, size, link = self.section(i)
+            if kind == SHT_SYMTAB:
+                _, strings_off, strings_size, _ = self.section(link)
+                first = up(4 + 64 + 3 * 64)
+                strings = up(first + size)
+                held = bytes(self.data[off:off + size]).ljust(strings - first, b"\0")
+                held += self.data[strings_off:strings_off + strings_size]
+                return strings + strings_size - 4, zlib.crc32(held)
+        raise ValueError("no symbols")
 
 
-def old_kernel(t, name, section, *options):
-    """pvboot as a kernel of 2006: a __xen_guest section in place of notes."""
-    folder = Path(t.images.work)
-    text, out = folder / (name + ".guest"), folder / (name + ".elf")
-    text.write_bytes(section.encode() + b"\0")
-    run("objcopy", "--add-section", "__xen_guest=%s" % text, *options, t.image, out)
-    return without_notes(out.read_bytes())
+def old_kernel(t, kind, width):
+    """A test kernel as it would have been in 2006, with 300 symbols: the file, and what it is told."""
+    plain = kernel(kind, width)
+    n = Elf(plain.read_bytes()).notes()
+    base = n[NOTE_VIRT_BASE]
+    text, out = t.images.work / ("old-%s.guest" % width), t.images.work / ("old-%s" % width)
+    text.write_bytes(("GUEST_OS=pvboot-test,GUEST_VER=1,XEN_VER=xen-3.0,VIRT_BASE=0x%x,"
+                      "ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0x%x,HYPERCALL_PAGE=0x%x,PAE=yes,"
+                      "LOADER=generic,BSD_SYMTAB=yes" % (base, n[NOTE_ENTRY], n[NOTE_HYPERCALL_PAGE] - base >> 12)
+                      ).encode() + b"\0")
+    run("objcopy", "--add-section", "__xen_guest=%s" % text,
+        *["--add-symbol=symbol_%d=.text:%d,function,global" % (i, 16 * i) for i in range(300)], plain, out)
+    elf = Elf(out.read_bytes())
+    elf.drop_notes()
+    out.write_bytes(elf.data)
+    return out, "symbols=%d,%d" % elf.symbols()
+
+
+def old_interface(t, kind, width):
+    """By xl's builder, which must pass; then by pvboot, which unpacks it more than once."""
+    file, symbols = old_kernel(t, kind, width)
+    line = line_for(64, module=False) + " " + symbols
+    judged(t, t.boot(disks=None, kernel=file, memory=64, extra=line, seconds=60), "by xl")
+    d = t.images.disk({"/boot/kernel.xz": run("xz", "-c", file),
+                       "/boot/grub/menu.lst": menu(("old", "(hd0)", "/boot/kernel.xz " + line, None))})
+    g = t.boot(disks=[(d, "xvda")], image=IMAGES_DIR / ("pvboot-hd0-" + width), memory=64, seconds=60)
+    judged(t, g, "by pvboot")
 
 
 @case
-def guest_sections(t):
-    """Kernels from before there were notes: plain, and gzipped with a symbol table; then Linux"""
-    def one(kernel):
-        return menu(("next", "(hd0)", kernel, None))
+def old_interface_64(t):
+    """A kernel from before there were notes, with its symbols behind it: as xl starts it"""
+    old_interface(t, "plain", "x86_64")
 
-    symbols = ["--add-symbol=name%d=.text:%d,function,global" % (i, 16 * i) for i in range(2000)]
-    d = system(t, LZ4, "pv.read=xvda:etc/marker", files={
-        "/boot/plain": old_kernel(t, "plain", GUEST_SECTION),
-        "/boot/packed.gz": gzip.compress(old_kernel(t, "symbols", GUEST_SECTION + ",BSD_SYMTAB=yes",
-                                                    *symbols), mtime=0),
-        "/boot/first.lst": one("/boot/plain (hd0)/boot/second.lst"),
-        "/boot/second.lst": one("/boot/packed.gz (hd0)/boot/grub/menu.lst")})
-    g = t.boot(disks=[(d, "xvda")], extra="(hd0)/boot/first.lst")
-    before = g.console.split("Linux version")[0]
-    t.equal(before.count("of memory"), 3, "banners")
-    t.check("no Xen notes" not in before and "BSD_SYMTAB" not in before, "both were read")
-    booted(t, g, LZ4)
+
+@case32
+def old_interface_32(t):
+    """The same in 32-bit guests, mapped high"""
+    old_interface(t, "linux", "i386")
 
 
 @case

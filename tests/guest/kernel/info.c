@@ -4,10 +4,20 @@
  * (xen/include/public/xen.h, "start of day"): kernel, initrd, P2M, start_info, store, console,
  * tables, stack, slack; what is not mapped follows.
  */
+#include <elf.h>
+
 #include "core/base/bytes.h"
 #include "core/base/crc32.h"
 #include "core/base/text.h"
 #include "tests/guest/kernel/kernel.h"
+
+#ifdef __x86_64__
+typedef Elf64_Ehdr elf_ehdr;
+typedef Elf64_Shdr elf_shdr;
+#else
+typedef Elf32_Ehdr elf_ehdr;
+typedef Elf32_Shdr elf_shdr;
+#endif
 
 #define FLAG_DIRECTION ((unsigned long)1 << 10)
 #define SLACK_BYTES    ((uint64_t)512 * 1024)
@@ -28,9 +38,19 @@ static uint64_t va_of_pfn(uint64_t pfn)
     return base() + (pfn << PAGE_SHIFT);
 }
 
+/* Where the symbol table begins, when it was asked for. */
+static const uint8_t *symbols(void)
+{
+    return (const uint8_t *)(uintptr_t)align_up((uintptr_t)image_end, sizeof(long));
+}
+
 uint64_t after_image(void)
 {
-    return pages_of((uintptr_t)image_end - base());
+    uint64_t len, sum, end = (uintptr_t)image_end;
+
+    if (argument("symbols=", &len, &sum))
+        end = (uintptr_t)symbols() + 4 + len;
+    return pages_of(end - base());
 }
 
 uint64_t nr_initrd_pages(void)
@@ -196,4 +216,35 @@ void check_initrd(void)
         left -= n;
     }
     expect("the initrd's CRC", ~crc, sum);
+}
+
+/* As a BSD finds its symbols: the length, an ELF header, and in it two sections. */
+void check_symbols(void)
+{
+    const uint8_t *at = symbols(), *elf = at + 4;
+    const elf_ehdr *header = (const void *)elf;
+    uint64_t len, sum;
+
+    if (!argument("symbols=", &len, &sum))
+        return;
+    expect("length of the symbol table", le32(at), len);
+    if (le32(at) != len)
+        return;
+    expect("its ELF magic", le32(elf), 0x464c457f);
+    expect("its program headers", header->e_phoff + header->e_phnum, 0);
+    expect("its section headers", header->e_shnum, 3);
+    expect("their size", header->e_shentsize, sizeof(elf_shdr));
+    const elf_shdr *section = (const void *)(elf + header->e_shoff);
+
+    expect("kind of the symbols", section[1].sh_type, SHT_SYMTAB);
+    expect("where their strings are", section[1].sh_link, 2);
+    expect("kind of the strings", section[2].sh_type, SHT_STRTAB);
+    expect("end of the strings", section[2].sh_offset + section[2].sh_size, len);
+    if (section[1].sh_offset > len || section[2].sh_offset < section[1].sh_offset)
+        wrong("offsets of symbols and strings", section[1].sh_offset, section[2].sh_offset);
+    else
+        expect("the symbols' CRC",
+               ~crc32_ieee(CRC32_START, elf + section[1].sh_offset,
+                           (size_t)(len - section[1].sh_offset)),
+               sum);
 }

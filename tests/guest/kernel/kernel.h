@@ -75,6 +75,7 @@ void check_registers(void);
 void check_start_info(void);
 void check_layout(void); /* after check_tables */
 void check_initrd(void);
+void check_symbols(void);
 uint64_t after_image(void); /* the first pfn behind the kernel's own */
 uint64_t nr_initrd_pages(void);
 uint64_t nr_p2m_pages(void);

@@ -51,6 +51,7 @@ _Noreturn void kernel_main(const struct start_info *start)
     check_tables();
     check_layout();
     check_initrd();
+    check_symbols();
     check_left_over();
     check_pages();
     say("pages", "", si->nr_pages);
