@@ -6,7 +6,7 @@ import gzip
 import re
 from pathlib import Path
 
-from common import ARGS, LZ4, MARKER, MARKER_HASH, OLD, XZ, ZSTD, booted, case, menu, system
+from common import ARGS, LZ4, MARKER, MARKER_HASH, OLD, XZ, ZSTD, also_newest, booted, case, menu, system
 from images import KERNELS, Missing, block_sectors
 
 
@@ -24,6 +24,7 @@ def debian12_xz(t):
     kernel_case(t, XZ)
 
 
+@also_newest
 @case
 def debian12_cloud_lz4(t):
     """Debian 12's cloud kernel (lz4) boots, reads and writes its disk"""
@@ -56,6 +57,7 @@ def memtotal(t):
     t.check(abs(mine - theirs) <= 64, "MemTotal %d kB, direct boot has %d kB" % (mine, theirs))
 
 
+@also_newest
 @case
 def save_restore(t):
     """xl save and xl restore work on the booted guest"""

@@ -4,7 +4,7 @@ and kernels of the other width than the image. 32-bit guests run on a Xen of the
 
 import zlib
 
-from common import LZ4, booted, case, case32, menu, system
+from common import LZ4, also_newest, booted, case, case32, menu, system
 from images import ROOT, random_bytes
 
 KERNELS_DIR = ROOT / "build/test-kernel"
@@ -57,6 +57,7 @@ def handover(t, width):
             "an hd00 image says that it searched on")
 
 
+@also_newest
 @case
 def handover_64(t):
     """A kernel that checks everything it is given finds what xl's builder gives, 64 bit"""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Guest cases with somebody at the console: the menu, the editors, the command line."""
 
-from common import ARGS, LZ4, case, menu
+from common import ARGS, LZ4, also_newest, case, menu
 from images import KERNELS
 from rig import NoAnswer
 from terminal import Terminal
@@ -37,6 +37,7 @@ def at_menu(t, d, columns=80, rows=24, **config):
     return g, term
 
 
+@also_newest
 @case
 def menu_second_entry(t):
     """Somebody moves to the second entry, which stands out, and boots it"""

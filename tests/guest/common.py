@@ -21,13 +21,21 @@ CASES = []
 
 def case(fn):
     fn.xen32 = False
+    fn.also_newest = False
     CASES.append(fn)
+    return fn
+
+
+def also_newest(fn):
+    """Stands above @case: the case also runs on the newest Xen that Debian's releases hold."""
+    fn.also_newest = True
     return fn
 
 
 def case32(fn):
     """A case with 32-bit guests: it runs on a Xen that has them."""
     fn.xen32 = True
+    fn.also_newest = False
     CASES.append(fn)
     return fn
 

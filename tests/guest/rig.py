@@ -6,6 +6,7 @@ never comes in time raises NoAnswer, which is neither a pass nor a failure.
 """
 
 import json
+import os
 import queue
 import re
 import subprocess
@@ -63,7 +64,8 @@ class Guest:
 
 
 class Host:
-    def __init__(self, pvboot, memory_mib, verbose=False, xen=None):
+    def __init__(self, pvboot, memory_mib, verbose=False, xen=None, suite=None):
+        """xen: another Xen's file. suite: Xen and its tools are those of that release of Debian."""
         self.verbose = verbose
         self.guests = {}
         self.log = []
@@ -72,8 +74,9 @@ class Host:
         self.drives = set()
         self.files = {}
         other = ["--xen", str(xen)] if xen else []
+        env = dict(os.environ, PVBOOT_XEN_SUITE=suite) if suite else None
         self.proc = subprocess.Popen([str(pvboot), "host", "--log", "--memory", str(memory_mib), *other],
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                     env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         threading.Thread(target=self._read, daemon=True).start()
         self.accel = self._wait(lambda e: e["event"] == "ready", 240)["accel"]
 

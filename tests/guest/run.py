@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs the guest cases: tests/guest/run.py [--image FILE] [CASE]...
+"""Runs the guest cases: tests/guest/run.py [--image FILE] [--xen-suite SUITE] [CASE]...
 
-Starts the Xen host once and runs every case (or those named) on it. Three
-outcomes are kept apart: a pass; a failure (the guest did the wrong thing);
-no answer (the guest or the host said nothing in time), which counts as a
+Starts the Xen host once and runs every case (or those named) on it. Some run
+again on the newest Xen of Debian's releases, as CASE@SUITE; with --xen-suite
+all that are chosen run on that release's Xen instead. Three outcomes are kept
+apart: a pass; a failure (the guest did the wrong thing); no answer (the guest or the host said nothing in time), which counts as a
 failure, too. A case whose ingredients cannot be had is skipped by name.
 Output is TAP with a last line "N passed, N failed, N skipped".
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Callable, NamedTuple, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -32,10 +35,25 @@ from rig import Host, NoAnswer, Refused  # noqa: E402
 
 HOST_MEMORY_MIB = 8192 + 512  # the largest case, and what is being given back
 HOST32_MEMORY_MIB = 1024
+NEWEST = "trixie"  # the release of Debian with the newest Xen (sid has the same)
 
 
 class Wrong(AssertionError):
     pass
+
+
+class Run(NamedTuple):
+    """A case, and the release of Debian whose Xen it runs on (None: this machine's)."""
+    fn: Callable
+    suite: Optional[str]
+
+    @property
+    def name(self):
+        return self.fn.__name__ + ("@" + self.suite if self.suite else "")
+
+    @property
+    def host(self):
+        return (self.fn.xen32, self.suite or "")
 
 
 class Hosts:
@@ -45,16 +63,19 @@ class Hosts:
         self.pvboot = pvboot
         self.verbose = verbose
         self.host = None
-        self.is_32 = False
+        self.kind = None
+        self.missing = {}  # a suite and why it cannot be had
 
-    def get(self, xen32):
-        if self.host and self.is_32 != xen32:
+    def get(self, run):
+        if self.host and self.kind != run.host:
             self.stop()
         if not self.host:
-            xen = self.xen32() if xen32 else None
-            self.host = Host(self.pvboot, HOST32_MEMORY_MIB if xen32 else HOST_MEMORY_MIB,
-                             self.verbose, xen)
-            self.is_32 = xen32
+            xen = self.xen32() if run.fn.xen32 else None
+            if run.suite:
+                self.need_suite(run.suite)
+            self.host = Host(self.pvboot, HOST32_MEMORY_MIB if run.fn.xen32 else HOST_MEMORY_MIB,
+                             self.verbose, xen, run.suite)
+            self.kind = run.host
         return self.host
 
     @staticmethod
@@ -64,6 +85,16 @@ class Hosts:
         if r.returncode or not text.startswith("/"):
             raise Missing("no Xen for 32-bit guests: %s" % (text.lstrip("- ") or "fetch-xen32.sh failed"))
         return text
+
+    def need_suite(self, suite):
+        """Makes the host of another release, or says what cannot be had."""
+        if suite not in self.missing:
+            r = subprocess.run([str(ROOT / "host/xenhost/mkhost.sh")], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=dict(os.environ, PVBOOT_XEN_SUITE=suite))
+            words = r.stderr.decode("latin-1").strip().split("\n")[-1].replace("pvboot: ", "", 1)
+            self.missing[suite] = (words or "mkhost.sh failed") if r.returncode else None
+        if self.missing[suite]:
+            raise Missing("no Xen of %s: %s" % (suite, self.missing[suite]))
 
     def stop(self):
         if self.host:
@@ -175,6 +206,25 @@ def run_case(fn, trial):
         return "broken test", traceback.format_exc()
 
 
+def choose(names, suite):
+    """The runs that are asked for, in an order in which each host starts once."""
+    runs = []
+    for fn in CASES:
+        if suite:
+            runs += [] if fn.xen32 else [Run(fn, suite)]
+            continue
+        runs.append(Run(fn, None))
+        if not fn.xen32:
+            wanted = {n.partition("@")[2] for n in names if n.startswith(fn.__name__ + "@")}
+            wanted |= {NEWEST} if fn.also_newest else set()
+            runs += [Run(fn, other) for other in sorted(wanted)]
+    if names:
+        runs = [r for r in runs if r.name in names or (suite and r.fn.__name__ in names)]
+    runs.sort(key=lambda r: r.host)
+    known = {r.name for r in runs} | {r.fn.__name__ for r in runs if suite}
+    return runs, sorted(set(names) - known)
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--image", type=Path, default=ROOT / "build/images/pvboot-hd0-x86_64")
@@ -183,16 +233,15 @@ def main():
     p.add_argument("--slow", type=float, default=1.0, help="multiplies every time limit")
     p.add_argument("--list", action="store_true")
     p.add_argument("--verbose", action="store_true", help="show consoles as they come")
-    p.add_argument("case", nargs="*")
+    p.add_argument("--xen-suite", metavar="SUITE", help="the release of Debian whose Xen the cases run on")
+    p.add_argument("case", nargs="*", metavar="CASE[@SUITE]")
     a = p.parse_args()
-    chosen = [c for c in CASES if not a.case or c.__name__ in a.case]
-    chosen.sort(key=lambda c: c.xen32)  # each host starts once
-    unknown = set(a.case) - {c.__name__ for c in CASES}
+    chosen, unknown = choose(a.case, a.xen_suite)
     if unknown:
-        p.error("no such case: " + ", ".join(sorted(unknown)))
+        p.error("no such case%s: %s" % (" on another Xen" if a.xen_suite else "", ", ".join(unknown)))
     if a.list:
         for c in chosen:
-            print("%-28s %s" % (c.__name__, c.__doc__))
+            print("%-34s %s" % (c.name, c.fn.__doc__))
         return 0
     for f in (a.image, a.pvboot):
         if not f.exists():
@@ -203,12 +252,12 @@ def main():
     hosts = Hosts(a.pvboot, a.verbose)
     began = time.monotonic()
     print("1..%d" % len(chosen), flush=True)
-    for n, fn in enumerate(chosen, 1):
+    for n, one in enumerate(chosen, 1):
         t0 = time.monotonic()
         trial = Trial(None, images, a.image, a.slow)
         try:
-            trial.host = hosts.get(fn.xen32)
-            outcome, text = run_case(fn, trial)
+            trial.host = hosts.get(one)
+            outcome, text = run_case(one.fn, trial)
         except Missing as e:
             outcome, text = "skip", str(e)
         except NoAnswer as e:
@@ -216,7 +265,7 @@ def main():
             counts["fail"] += len(chosen) - n + 1
             break
         took = time.monotonic() - t0
-        what = "%d - %s: %s" % (n, fn.__name__, fn.__doc__)
+        what = "%d - %s: %s" % (n, one.name, one.fn.__doc__)
         if outcome == "pass":
             print("ok %s (%.0f s)" % (what, took))
         elif outcome == "skip":
