@@ -35,6 +35,7 @@ static const char help_text[] =
     "  --json               one JSON object on standard output: what was written\n"
     "  --disk IMG           one more disk; may be repeated. IMAGE is (hd0), these are (hd1), ...\n"
     "  --layout LAYOUT      hd0 (default) or hd00: which pvboot image, so where the search begins\n"
+    "  --arch ARCH          x86_64 (default) or i386: the guest's width\n"
     "  --sector-size N      512 (default) or 4096: the sectors that the guest's disks have\n"
     "  -v, --verbose        say more: the fence, the search, each command of the entry\n"
     "  --pygrub             be a boot loader program of xl (bootloader=\"pvboot-extract\");\n"
@@ -58,6 +59,7 @@ enum {
     OPT_FORCE,
     OPT_JSON,
     OPT_LAYOUT,
+    OPT_ARCH,
     OPT_SECTOR,
     OPT_HELP,
 };
@@ -70,6 +72,7 @@ static const struct option options[] = {
     {"force", no_argument, NULL, OPT_FORCE},
     {"json", no_argument, NULL, OPT_JSON},
     {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"arch", required_argument, NULL, OPT_ARCH},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, OPT_HELP},
@@ -118,6 +121,8 @@ static bool one_option(struct extract_options *o, struct people *p, int opt, con
         return true;
     case OPT_LAYOUT:
         return extract_layout(o, optarg);
+    case OPT_ARCH:
+        return machine_arch(optarg, &o->narrow);
     case OPT_SECTOR:
         return machine_sector_size(optarg, &o->sector_bytes);
     case 'v':

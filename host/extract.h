@@ -33,7 +33,8 @@ enum extract_file { EXTRACT_KERNEL, EXTRACT_INITRD, EXTRACT_CMDLINE, EXTRACT_FIL
 struct extract_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
     uint32_t nr_disks, sector_bytes;
-    bool hd00, vmlinux, verbose;
+    bool hd00, narrow, vmlinux, verbose;
+    bool any_width;               /* narrow is a guess: the kernel tells */
     const char *entry;            /* a number or a title; NULL: what boots by itself */
     const char *kernel, *ramdisk; /* files that are named: no menu is asked */
     const char *args;             /* behind the command line; NULL: nothing */

@@ -48,6 +48,7 @@ static const char help_text[] =
     "  -n, --not-really         write no files, only say what would be booted\n"
     "  -q, --quiet, -i, --interactive\n"
     "                           no effect: nobody is ever asked\n"
+    "  --arch x86_64|i386       the guest's width; default: the kernel's own\n"
     "  --disk IMG, --layout LAYOUT, --sector-size N, -v, --verbose\n"
     "                           as in pvboot extract --help\n"
     "\n"
@@ -77,6 +78,7 @@ enum {
     OPT_RUNAS,
     OPT_DISK,
     OPT_LAYOUT,
+    OPT_ARCH,
     OPT_SECTOR,
     OPT_OFFSET,
     OPT_ISCONFIG,
@@ -96,6 +98,7 @@ static const struct option options[] = {
     {"interactive", no_argument, NULL, 'i'},
     {"disk", required_argument, NULL, OPT_DISK},
     {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"arch", required_argument, NULL, OPT_ARCH},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"offset", required_argument, NULL, OPT_OFFSET},
     {"list-entries", no_argument, NULL, 'l'},
@@ -181,6 +184,9 @@ static bool one_option(struct extract_options *o, struct toolstack *ts, int opt,
         return extract_add_disk(o, optarg);
     case OPT_LAYOUT:
         return extract_layout(o, optarg);
+    case OPT_ARCH:
+        o->any_width = false;
+        return machine_arch(optarg, &o->narrow);
     case OPT_SECTOR:
         return machine_sector_size(optarg, &o->sector_bytes);
     case OPT_OFFSET:
@@ -205,7 +211,7 @@ static bool parse(struct extract_options *o, struct toolstack *ts, int argc, cha
     int opt;
 
     *status = EXTRACT_FAILED;
-    *o = (struct extract_options){.nr_disks = 1, .sector_bytes = MACHINE_SECTOR};
+    *o = (struct extract_options){.nr_disks = 1, .sector_bytes = MACHINE_SECTOR, .any_width = true};
     *ts = (struct toolstack){.directory = DEFAULT_DIRECTORY};
     optind = 1;
     opterr = 0;

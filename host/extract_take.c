@@ -142,7 +142,13 @@ static struct err take_kernel(struct extract_job *job, struct boot_request *req)
     if (r == NULL)
         return ERR(ERR_NO_MEMORY, "a kernel's report");
     r->arena = r->log.arena = req->arena;
+    r->narrow = job->o.narrow;
     const struct kernel_report *k = inspect_kernel(r, req->kernel_name, &req->kernel);
+
+    if (job->o.any_width && failed(k->error) && k->headers && k->img.width == IMAGE_32) {
+        r->narrow = true;
+        k = inspect_kernel(r, req->kernel_name, &req->kernel);
+    }
 
     for (size_t i = 0; i < r->log.nr; i++)
         log_line(&log, r->log.text[i]);

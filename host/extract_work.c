@@ -195,8 +195,8 @@ static int without_menu(struct extract_job *job, struct err e, char *subject)
         snprintf(req->cmdline, sizeof(req->cmdline), "%s", CHAIN_MARK);
     }
     if (req == NULL || e.code != ERR_NO_MENU ||
-        !chain_find(m->vols, "x86_64", &m->arena, &req->kernel, req->kernel_name,
-                    sizeof(req->kernel_name))) {
+        !chain_find(m->vols, job->o.narrow ? "i386" : "x86_64", &m->arena, &req->kernel,
+                    req->kernel_name, sizeof(req->kernel_name))) {
         say_error(e, subject);
         return EXTRACT_NOTHING_BOOTS;
     }

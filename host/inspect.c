@@ -26,6 +26,7 @@ static const char help_text[] =
     "\n"
     "  --disk IMG       one more disk; may be repeated. IMAGE is (hd0), these are (hd1), ...\n"
     "  --layout LAYOUT  hd0 (default) or hd00: which pvboot image, so where the search begins\n"
+    "  --arch ARCH      x86_64 (default) or i386: the guest's width\n"
     "  --sector-size N  512 (default) or 4096: the sectors that the guest's disks have\n"
     "  --menu           only the menu: what its lines say, and which of them have no effect.\n"
     "                   Opens no kernel. IMAGE may also be a menu, as a file of its own\n"
@@ -40,15 +41,16 @@ static const char help_text[] =
 struct inspect_options {
     const char *disks[MACHINE_DISKS_MAX]; /* [0] is IMAGE */
     uint32_t nr_disks, sector_bytes;
-    bool hd00, json, menu, verbose;
+    bool hd00, narrow, json, menu, verbose;
     const char *about_disks; /* the last option that is; NULL: none */
 };
 
-enum { OPT_DISK = 1, OPT_LAYOUT, OPT_SECTOR, OPT_JSON, OPT_MENU, OPT_HELP };
+enum { OPT_DISK = 1, OPT_LAYOUT, OPT_ARCH, OPT_SECTOR, OPT_JSON, OPT_MENU, OPT_HELP };
 
 static const struct option options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"arch", required_argument, NULL, OPT_ARCH},
     {"sector-size", required_argument, NULL, OPT_SECTOR},
     {"json", no_argument, NULL, OPT_JSON},
     {"menu", no_argument, NULL, OPT_MENU},
@@ -76,6 +78,9 @@ static bool one_option(struct inspect_options *o, int opt)
         }
         o->hd00 = strcmp(optarg, "hd00") == 0;
         return true;
+    case OPT_ARCH:
+        o->about_disks = "--arch";
+        return machine_arch(optarg, &o->narrow);
     case OPT_SECTOR:
         o->about_disks = "--sector-size";
         return machine_sector_size(optarg, &o->sector_bytes);
@@ -142,6 +147,7 @@ static bool start_disks(struct report *r, const struct inspect_options *o, struc
     r->vols = m->vols;
     r->nr_disks = m->nr_disks;
     r->hd00 = o->hd00;
+    r->narrow = o->narrow;
     /* What is said while file systems are mounted is a part of the report. */
     m->log = (struct log){.ctx = &r->log, .line = lines_add};
     return true;

@@ -127,6 +127,7 @@ struct report {
     uint32_t nr_named;
     struct disk_report *named; /* arrays, then logical volumes */
     bool hd00;
+    bool narrow; /* a 32-bit guest */
     bool has_menu;
     struct menu_file file;
     struct menu menu;

@@ -230,21 +230,7 @@ static void put_notes(struct json *j, const struct image *img)
     json_end_object(j);
 }
 
-/* "!a|b|!c": the ones that are required. */
-static void put_required(struct json *j, struct report *r, const char *features)
-{
-    json_list(j, "required_features");
-    for (const char *p = features; *p != '\0';) {
-        size_t len = strcspn(p, "|");
-
-        if (*p == '!')
-            json_str(j, NULL, report_printf(r, "%.*s", (int)len - 1, p + 1));
-        p += len + (p[len] != '\0' ? 1 : 0);
-    }
-    json_end_list(j);
-}
-
-static void put_compat(struct json *j, struct report *r, const struct kernel_report *k)
+static void put_compat(struct json *j, const struct kernel_report *k)
 {
     static const char *const cr4[] = {NULL, "sets OSXSAVE", "clears OSXSAVE"};
     const struct kernel_compat *c = &k->compat;
@@ -258,7 +244,6 @@ static void put_compat(struct json *j, struct report *r, const struct kernel_rep
         json_str(j, NULL, "PVH");
     json_end_list(j);
     json_bool(j, "pv_ops", c->pv_ops);
-    put_required(j, r, k->img.notes.features);
     json_str(j, "cr4", cr4[c->cr4]);
     json_str(j, "config", c->config_from);
     json_str(j, "CONFIG_XEN_PV", compat_value_text(c->xen_pv));
@@ -294,7 +279,7 @@ static void put_kernel(struct json *j, struct report *r, const struct kernel_rep
             put_notes(j, img);
         else
             json_null(j, "xen");
-        put_compat(j, r, k);
+        put_compat(j, k);
     }
     json_end_object(j);
 }
@@ -385,6 +370,7 @@ void inspect_json(struct report *r)
     else
         json_u64(&j, "entry", r->boots);
     json_str(&j, "layout", r->hd00 ? "hd00" : "hd0");
+    json_str(&j, "arch", r->narrow ? "i386" : "x86_64");
     put_disks(&j, r);
     put_arrays(&j, r);
     put_groups(&j, r);

@@ -38,12 +38,12 @@ static struct err load(struct report *r, struct kernel_report *k)
     return e;
 }
 
-/* A 32-bit kernel: nothing for this guest, but what it is can be told. */
-static void look_at_narrow(struct report *r, struct kernel_report *k, struct file *f)
+/* A kernel of the other width: nothing for this guest, but what it is can be told. */
+static void look_at_other(struct report *r, struct kernel_report *k, struct file *f)
 {
     const struct log quiet = {0};
 
-    if (failed(image_open(&k->img, f, r->arena, IMAGE_32, &quiet)))
+    if (failed(image_open(&k->img, f, r->arena, r->narrow ? IMAGE_64 : IMAGE_32, &quiet)))
         return;
     k->headers = true;
     (void)load(r, k);
@@ -57,10 +57,12 @@ struct kernel_report *inspect_kernel(struct report *r, const char *name, struct 
 
     k->name = name;
     k->size_bytes = f->node.size_bytes;
-    k->error = image_open(&k->img, f, r->arena, IMAGE_64, &log);
+    const enum image_width want = r->narrow ? IMAGE_32 : IMAGE_64;
+
+    k->error = image_open(&k->img, f, r->arena, want, &log);
     if (failed(k->error)) {
-        if (k->img.machine != 0 && k->img.width == IMAGE_32)
-            look_at_narrow(r, k, f);
+        if (k->img.machine != 0 && k->img.width != want)
+            look_at_other(r, k, f);
         return k;
     }
     k->headers = true;

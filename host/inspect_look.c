@@ -132,7 +132,7 @@ const char *advice(enum err_code code)
     case ERR_FILELENGTH:
         return "the file is damaged: install it again";
     case ERR_EXEC_FORMAT:
-        return "install a kernel that a 64-bit Xen PV guest can run";
+        return "install a kernel that a Xen PV guest of this width can run";
     case ERR_FS_DAMAGED:
     case ERR_OUTSIDE_PART:
     case ERR_BAD_PART_TABLE:
@@ -416,13 +416,13 @@ static void no_menu(struct report *r, struct err e, const char *subject)
                                  what_to_do[0] != '\0' ? "; " : "", what_to_do));
 }
 
-/* What a 64-bit guest starts where there is no menu. */
+/* What a guest starts where there is no menu. */
 static void look_for_chain(struct report *r)
 {
     char name[FS_PATH_MAX];
     struct file f;
 
-    if (chain_find(r->vols, "x86_64", r->arena, &f, name, sizeof(name)))
+    if (chain_find(r->vols, r->narrow ? "i386" : "x86_64", r->arena, &f, name, sizeof(name)))
         report_problem(r, PROBLEM_DOUBT, NO_ENTRY,
                        report_printf(r,
                                      "without a menu a guest starts its own boot loader, %s; what "

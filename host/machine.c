@@ -46,6 +46,16 @@ bool machine_sector_size(const char *text, uint32_t *sector_bytes)
     return true;
 }
 
+bool machine_arch(const char *text, bool *narrow)
+{
+    if (strcmp(text, "x86_64") != 0 && strcmp(text, "i386") != 0) {
+        usage_error("--arch is x86_64 or i386, not \"%s\"", text);
+        return false;
+    }
+    *narrow = text[0] == 'i';
+    return true;
+}
+
 bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
                   struct fence *fence)
 {

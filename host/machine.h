@@ -21,8 +21,9 @@ struct machine {
     struct vols *vols;
 };
 
-/* The value of --sector-size; false: a usage error was shown. */
+/* The values of --sector-size and --arch (narrow: i386); false: a usage error was shown. */
 bool machine_sector_size(const char *text, uint32_t *sector_bytes);
+bool machine_arch(const char *text, bool *narrow);
 
 /*
  * Open the images, and name their descriptors to the fence, behind which all that follows belongs.

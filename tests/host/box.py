@@ -18,13 +18,14 @@ def note(kind, content):
 
 def kernel(bits=64, notes=True, features="!writable_page_tables", content=b""):
     """An ELF file with one segment at 16 MiB, which holds `content`, and Xen's notes."""
-    base, paddr = 0xFFFFFFFF80000000, 16 * MIB
+    base, paddr = 0xFFFFFFFF80000000 if bits == 64 else 0xC0000000, 16 * MIB
+    word = "<Q" if bits == 64 else "<I"
     body = content.ljust(4096, b"\xf4")
     text = b""
     if notes:
         text = (note(6, b"test\0") + note(7, b"1.0\0") + note(5, b"xen-3.0\0") +
-                note(8, b"generic\0") + note(3, struct.pack("<Q", base)) +
-                note(1, struct.pack("<Q", base + paddr)) + note(10, features.encode() + b"\0"))
+                note(8, b"generic\0") + note(3, struct.pack(word, base)) +
+                note(9, b"yes\0") + note(1, struct.pack(word, base + paddr)) + note(10, features.encode() + b"\0"))
     off, notes_off = 0x1000, 0x2000
     load = (off, base + paddr, paddr, len(body), len(body))
     ident = b"\x7fELF" + bytes([2 if bits == 64 else 1, 1, 1]) + bytes(9)
@@ -34,8 +35,10 @@ def kernel(bits=64, notes=True, features="!writable_page_tables", content=b""):
         head += struct.pack("<IIQQQQQQ", 1, 5, *load, 4096)
         head += struct.pack("<IIQQQQQQ", 4, 4, notes_off, 0, 0, len(text), len(text), 4)
     else:
-        head = ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, paddr, 52, 0, 0, 52, 32, 1, 40, 0, 0)
-        head += struct.pack("<IIIIIIII", 1, off, paddr, paddr, len(body), len(body), 5, 4096)
+        head = ident + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + paddr, 52, 0, 0, 52, 32, 2,
+                                   40, 0, 0)
+        head += struct.pack("<IIIIIIII", 1, off, base + paddr, paddr, len(body), len(body), 5, 4096)
+        head += struct.pack("<IIIIIIII", 4, notes_off, 0, 0, len(text), len(text), 4, 4)
     return (head.ljust(off, b"\0") + body).ljust(notes_off, b"\0") + text
 
 

@@ -22,10 +22,10 @@ SETS = b"\x40\x80\xe7\x6f\x0f\x22\xe7\xc3"
 CLEARS = b"\x48\x81\xe7\x6f\xff\xfb\xff\x0f\x22\xe7\xc3"
 
 
-def inspect(box, menu, name="disk.img", **files):
+def inspect(box, menu, name="disk.img", options=(), **files):
     all_files = {"boot/grub/menu.lst": "timeout 0\n" + menu}
     all_files.update({"boot/" + n.replace("_", "-"): c for n, c in files.items()})
-    r = subprocess.run([PVBOOT, "inspect", "--json", str(box.image(all_files, name))],
+    r = subprocess.run([PVBOOT, "inspect", "--json", *options, str(box.image(all_files, name))],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check(r.stderr, b"")
     return r.returncode, json.loads(r.stdout)
@@ -52,8 +52,9 @@ def tells_what_the_kernel_is(box):
              "config_" + RELEASE: config(XEN_PV="y", XEN_BLKDEV_FRONTEND="y")}
     _, r = inspect(box, ENTRY, **files)
     c = r["entries"][0]["kernel"]["compatibility"]
-    check((c["release"], c["guests"], c["pv_ops"], c["required_features"]),
-          (RELEASE, ["PV64"], True, ["writable_page_tables", "auto_translated_physmap"]))
+    check((c["release"], c["guests"], c["pv_ops"]), (RELEASE, ["PV64"], True))
+    check(r["entries"][0]["kernel"]["xen"]["features_required"],
+          ["writable_page_tables", "auto_translated_physmap"])
     check((c["config"], c["CONFIG_XEN_PV"], c["CONFIG_XEN_BLKDEV_FRONTEND"], c["CONFIG_HVC_XEN"]),
           ("(hd0)/boot/config-" + RELEASE, "y", "y", "y"))
     # Another kernel's configuration, and something else of that name.
@@ -64,7 +65,7 @@ def tells_what_the_kernel_is(box):
         check((c["release"], c["config"], c["CONFIG_XEN_PV"]), (RELEASE, None, None))
     _, r = inspect(box, ENTRY, "unikernel.img", k=kernel(features=""))
     c = r["entries"][0]["kernel"]["compatibility"]
-    check((c["release"], c["pv_ops"], c["required_features"]), (None, False, []))
+    check((c["release"], c["pv_ops"]), (None, False))
     check(said(r), [t for t in said(r) if "root=" in t])
 
 
@@ -149,10 +150,16 @@ def other_options_are_told(box):
     check_said(said(r, "stops"), "no Xen notes")
 
 
-def a_narrow_kernel_is_described(box):
-    status, r = inspect(box, ENTRY, k=kernel(32))
-    k = r["entries"][0]["kernel"]
-    check((status, k["bits"], k["usable"], "32-bit kernel" in k["error"]), (1, 32, False, True))
+def both_widths_are_judged(box):
+    for options, k, boots, guests in (((), 32, False, "PV32"), (("--arch", "i386"), 32, True, "PV32"),
+                                      ((), 64, True, "PV64"), (("--arch=i386",), 64, False, "PV64")):
+        status, r = inspect(box, ENTRY, options=options, k=kernel(k))
+        got = r["entries"][0]["kernel"]
+        check((options, status, got["bits"], got["usable"], got["compatibility"]["guests"]),
+              (options, 0 if boots else 1, k, boots, [guests]))
+        check((options, r["arch"]), (options, "i386" if options else "x86_64"))
+        if not boots:
+            check_said([got["error"]], "a %d-bit kernel" % k)
 
 
 def main():

@@ -94,6 +94,18 @@ def unpacks_what_was_packed_twice(box):
         check((status, read(box.path / entry)), (0, {"vmlinux": kernel(), "cmdline": b"\n"}))
 
 
+def the_guest_s_width_counts(box):
+    image = disk(box, "fallback 1\ntitle narrow\nkernel /boot/n\ntitle wide\nkernel /boot/k\n",
+                 n=kernel(32))
+    for options, want in (([], kernel()), (["--arch", "i386"], kernel(32))):
+        status, _, _ = extract("--force", *options, image, "-o", box.path / "out")
+        check((options, status, read(box.path / "out")["kernel"]), (options, 0, want))
+    # xl does not say it, so the kernel's own width is right.
+    for options, want in (([], "narrow"), (["--arch=x86_64"], "wide"), (["--arch=i386"], "narrow")):
+        status, out, _ = run("-n", *options, image, program=our_bootloader(box))
+        check((options, status, "/boot/n>" in out), (options, 0, want == "narrow"))
+
+
 def an_entry_can_be_named(box):
     image = disk(box, "title First one\nkernel /boot/k a\ntitle b\nkernel /boot/gone\n"
                       "title c\nkernel /boot/k c\n")
@@ -337,6 +349,7 @@ def wrong_use_is_one_sentence(box):
             ([image, image, "-o", out], "one IMAGE"), (["-x", image, "-o", out], "unknown option -x"),
             (["--entry"], "--entry needs a value"), (["--layout", "hd1", image], "--layout is hd0"),
             (["--sector-size", "1", image], "--sector-size is 512"),
+            (["--arch", "arm64", image], "--arch is x86_64 or i386"),
             ([box.path / "absent", "-o", out], "No such file"), ([box.path, "-o", out], "is a folder"),
             ([image, "-o", image], "Not a directory"), ([image, "-o", "/nowhere/out"], "No such file"),
             (["--pygrub"], "which image"), (["--pygrub", "-z", image], "unknown option -z"),
