@@ -15,13 +15,11 @@ static struct term term;
 
 #define OTHER_MENU "timeout 0\ntitle Other\nkernel /boot/b other\n"
 
-/*
- * A session over two disks: one with the menu (NULL: without), one with another kernel. Somebody
- * types the first byte, and a moment later the rest.
- */
-static struct err run_typed(const char *menu, const char *typed, const char *works)
+static struct mem_disk disk[2]; /* one with the menu, made anew for another; one with a kernel */
+static char disk_menu[1024] = "not made";
+
+static void make_disks(const char *menu)
 {
-    const char first[2] = {typed[0], '\0'};
     const struct tree_file files[] = {{"/boot/a", "kernel a"},
                                       {"/boot/b", "kernel b"},
                                       {"/boot/other.lst", OTHER_MENU},
@@ -29,16 +27,30 @@ static struct err run_typed(const char *menu, const char *typed, const char *wor
                                       {menu != NULL ? "/boot/grub/menu.lst" : NULL, menu},
                                       {NULL, NULL}};
     static const struct tree_file second[] = {{"/k", "kernel k"}, {"/i", "initrd"}, {NULL, NULL}};
+
+    if (disk[1].data == NULL)
+        tree_disk(&disk[1], second);
+    if (strcmp(menu != NULL ? menu : "", disk_menu) == 0)
+        return;
+    tree_free(&disk[0]);
+    tree_disk(&disk[0], files);
+    snprintf(disk_menu, sizeof(disk_menu), "%s", menu != NULL ? menu : "");
+}
+
+/*
+ * A session over the two disks; menu NULL: there is none. Somebody types the first byte, and a
+ * moment later the rest.
+ */
+static struct err run_typed(const char *menu, const char *typed, const char *works)
+{
+    const char first[2] = {typed[0], '\0'};
     const struct key keys[] = {{0, first}, {2000, typed + 1}, {0, NULL}};
-    struct mem_disk disk[2], *disks[] = {&disk[0], &disk[1], NULL};
+    struct mem_disk *disks[] = {&disk[0], &disk[1], NULL};
     struct err e;
 
-    tree_disk(&disk[0], files);
-    tree_disk(&disk[1], second);
+    make_disks(menu);
     e = term_session(&term, disks, keys, works, NULL, false);
     CHECK_U64(term.nr_held, 0);
-    tree_free(&disk[0]);
-    tree_free(&disk[1]);
     return e;
 }
 
@@ -165,5 +177,7 @@ int main(void)
     RUN(passwords_are_not_remembered);
     RUN(comments_and_blanks_do_nothing);
     RUN(without_a_menu_who_has_typed_gets_a_command_line);
+    tree_free(&disk[0]);
+    tree_free(&disk[1]);
     return test_done();
 }
