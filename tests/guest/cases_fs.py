@@ -8,14 +8,22 @@ import written
 from common import LZ4, MARKER_HASH, booted, case, system
 
 
-def crashed(t, name, says, menu_on="(hd0)"):
-    """Boots a system of written.py; `says` is what pvboot calls its file system."""
+SAVED = "saved default: entry 1, was 0, in %s/boot/grub/default"
+NOT_SAVED = "savedefault: not saved, and the entry goes on: Error: Feature not supported: "
+
+
+def crashed(t, name, says, menu_on="(hd0)", not_saved=None):
+    """Boots a system of written.py; `says` is what pvboot calls its file system. Its menu saves an
+    entry; not_saved: why that cannot be."""
     images = written.disks(t.images, name)
     g = t.boot(disks=[(d, "xvd" + "abcd"[i]) for i, d in enumerate(images)])
     booted(t, g, LZ4, entry="new")
     before = g.console.replace("\r", "").split("Linux version")[0]
     t.check(" Filesystem type is %s" % says in before, "pvboot says: %s" % says)
     t.check("menu: %s/boot/grub/menu.lst" % menu_on in before, "the menu lies on " + menu_on)
+    wanted = SAVED % menu_on if not_saved is None else NOT_SAVED
+    lines = [s for s in before.split("\n") if wanted in s]
+    t.check(len(lines) == 1 and (not_saved or "") in lines[0], "pvboot says once: " + wanted)
 
 
 @case
@@ -57,7 +65,7 @@ def xfs_v4_dirty(t):
 @case
 def reiserfs_dirty(t):
     """ReiserFS 3.6, crashed"""
-    crashed(t, "reiserfs-dirty", "ReiserFS 3.6, journal replayed")
+    crashed(t, "reiserfs-dirty", "ReiserFS 3.6, journal replayed", not_saved="a tail in the tree")
 
 
 def partitioned(t, table, number, vdev="xvda", *options, **fs):
@@ -120,10 +128,11 @@ def lvm_striped(t):
 @case
 def lvm_mirror(t):
     """A mirrored logical volume; ext4, crashed"""
-    crashed(t, "lvm-mirror", "ext4, journal replayed", "(lvm/three-root)")
+    crashed(t, "lvm-mirror", "ext4, journal replayed", "(lvm/three-root)",
+            not_saved="a mirrored logical volume")
 
 
 @case
 def md_raid1(t):
     """An md RAID1 with half of its disks; ext4, crashed"""
-    crashed(t, "md-raid1", "ext4, journal replayed")
+    crashed(t, "md-raid1", "ext4, journal replayed", not_saved="a RAID1")

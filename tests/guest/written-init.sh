@@ -42,7 +42,8 @@ fill() {
     mkdir -p "$at"
     mount -t "$3" "$2" "$at" && mkdir -p "$at/boot/grub" &&
         cp /payload/vmlinuz "$at/boot/vmlinuz-old" && cp /payload/initrd "$at/boot/initrd-old" &&
-        cp "/payload/$1.old" "$at/boot/grub/menu.lst" && umount "$at" || return 1
+        cp "/payload/$1.old" "$at/boot/grub/menu.lst" &&
+        printf '0\n#\n#\n#\n#\n#\n#\n#\n#\n' >"$at/boot/grub/default" && umount "$at" || return 1
     mount -t "$3" "$2" "$at" && install_synced /payload/vmlinuz "$at/boot/vmlinuz-new" &&
         install_synced /payload/initrd "$at/boot/initrd-new" &&
         install_synced "/payload/$1.new" "$at/boot/grub/menu.lst" || return 1

@@ -28,8 +28,11 @@ class System:
     """A bootable system on one or more disks, and how it is made.
 
     mkfs: the command that makes the file system on the first disk, or none. plan: lines of shell
-    for written-init.sh, in which DISK and DISK1 stand for the devices.
+    for written-init.sh, in which DISK and DISK1 stand for the devices. saves: its menu saves an
+    entry when it boots one.
     """
+
+    saves = False
 
     def __init__(self, name, plan, root="(hd0)", mkfs=(), sizes=(64,), volumes=False):
         self.name, self.plan, self.root, self.mkfs = name, plan, root, mkfs
@@ -67,14 +70,20 @@ SYSTEMS += [
 ]
 
 
+for one in SYSTEMS:
+    one.saves = True
+
+
 def menu(system, entry):
-    return ("default 0\ntimeout 0\n\ntitle %s\nroot %s\nkernel /boot/vmlinuz-%s %s entry=%s\n"
-            "initrd /boot/initrd-%s\n" % (entry, system.root, entry, ARGS, entry, entry)).encode()
+    text = ("default %s\ntimeout 0\n\ntitle %s\nroot %s\nkernel /boot/vmlinuz-%s %s entry=%s\n"
+            "initrd /boot/initrd-%s\n" % ("saved" if system.saves else "0", entry, system.root, entry,
+                                          ARGS, entry, entry))
+    return (text + ("savedefault 1\n" if system.saves else "")).encode()
 
 
 def paths(images, system):
     makers = [hashlib.sha256(p.read_bytes()).hexdigest() for p in MAKERS]
-    key = repr((vars(system), makers, KERNELS.version(KERNEL)))
+    key = repr((vars(system), system.saves, makers, KERNELS.version(KERNEL)))
     stem = "written-%s-%s" % (system.name, hashlib.sha256(key.encode()).hexdigest()[:16])
     return [images.work / ("%s-%d" % (stem, i)) for i in range(len(system.sizes))]
 
