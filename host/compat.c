@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/menu/lex.h"
 #include "core/unpack/unpack.h"
 
 #define BANNER   "Linux version "
@@ -120,7 +121,8 @@ enum compat_cr4 compat_cr4(const uint8_t *kernel, size_t len)
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
-enum compat_value compat_config(const char *text, size_t len, const char *option)
+/* What stands behind "OPTION=", up to the end of its line; NULL: there is no such line. */
+static const char *value_of(const char *text, size_t len, const char *option, size_t *value_len)
 {
     size_t option_len = strlen(option);
     const char *end = text + len;
@@ -131,11 +133,34 @@ enum compat_value compat_config(const char *text, size_t len, const char *option
 
         /* Not "# CONFIG_X is not set", which is the same as no line. */
         if (left > option_len + 1 && memcmp(line, option, option_len) == 0 &&
-            line[option_len] == '=')
-            return line[option_len + 1] == 'm' ? CONFIG_MODULE : CONFIG_YES;
+            line[option_len] == '=') {
+            *value_len = left - option_len - 1;
+            return line + option_len + 1;
+        }
         line += left + 1;
     }
-    return CONFIG_NO;
+    return NULL;
+}
+
+enum compat_value compat_config(const char *text, size_t len, const char *option)
+{
+    size_t value_len;
+    const char *value = value_of(text, len, option, &value_len);
+
+    if (value == NULL)
+        return CONFIG_NO;
+    return value[0] == 'm' ? CONFIG_MODULE : CONFIG_YES;
+}
+
+uint32_t compat_config_number(const char *text, size_t len, const char *option)
+{
+    size_t value_len;
+    const char *value = value_of(text, len, option, &value_len);
+    uint64_t number;
+
+    if (value == NULL || !lex_number(value, value_len, &number) || number > UINT32_MAX)
+        return 0;
+    return (uint32_t)number;
 }
 
 bool compat_is_config(const char *text, size_t len)

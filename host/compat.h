@@ -38,6 +38,9 @@ enum compat_value { CONFIG_UNKNOWN, CONFIG_NO, CONFIG_MODULE, CONFIG_YES };
 /* The value of an option ("CONFIG_XEN_PV") in a configuration; what it does not name is NO. */
 enum compat_value compat_config(const char *text, size_t len, const char *option);
 
+/* The number that stands behind it ("CONFIG_XEN_COMPAT=0x030002"); 0: none. */
+uint32_t compat_config_number(const char *text, size_t len, const char *option);
+
 /* Is it the text of a kernel's configuration at all? */
 bool compat_is_config(const char *text, size_t len);
 

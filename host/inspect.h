@@ -79,6 +79,7 @@ struct kernel_compat {
     enum compat_cr4 cr4;
     const char *config_from; /* "itself", "(hd0)/boot/config-6.1"; NULL: not known */
     enum compat_value xen_pv, block, console;
+    uint32_t xen_compat; /* of classic kernels, the oldest Xen: 0x030002; 0: it does not say */
 };
 
 struct kernel_report {

@@ -22,6 +22,7 @@ static void read_config(struct kernel_compat *c, const char *from, const char *t
     if (c->xen_pv == CONFIG_NO && compat_version(c->release) < COMPAT_VERSION(4, 12, 0))
         c->xen_pv = compat_config(text, len, "CONFIG_XEN");
     c->block = compat_config(text, len, "CONFIG_XEN_BLKDEV_FRONTEND");
+    c->xen_compat = compat_config_number(text, len, "CONFIG_XEN_COMPAT");
     c->console = compat_config(text, len, "CONFIG_HVC_XEN");
     if (c->console == CONFIG_NO) /* of the classic Xen kernels */
         c->console = compat_config(text, len, "CONFIG_XEN_CONSOLE");

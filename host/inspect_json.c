@@ -249,6 +249,8 @@ static void put_compat(struct json *j, const struct kernel_report *k)
     json_str(j, "CONFIG_XEN_PV", compat_value_text(c->xen_pv));
     json_str(j, "CONFIG_XEN_BLKDEV_FRONTEND", compat_value_text(c->block));
     json_str(j, "CONFIG_HVC_XEN", compat_value_text(c->console));
+    if (c->xen_compat != 0)
+        json_hex(j, "CONFIG_XEN_COMPAT", c->xen_compat);
     json_end_object(j);
 }
 

@@ -222,10 +222,15 @@ static void print_compat(struct report *r, const struct kernel_report *k)
         part("guests",
              report_printf(r, "%s%s%s", k->img.width == IMAGE_64 ? "64-bit PV" : "32-bit PV",
                            n->pvh ? ", PVH" : "", c->pv_ops ? ", pv-ops" : ""));
-    if (c->config_from != NULL)
-        part("config", report_printf(r, "XEN_PV=%s, XEN_BLKDEV_FRONTEND=%s, HVC_XEN=%s, from %s",
+    if (c->config_from == NULL)
+        return;
+    const char *text = report_printf(r, "XEN_PV=%s, XEN_BLKDEV_FRONTEND=%s, HVC_XEN=%s",
                                      compat_value_text(c->xen_pv), compat_value_text(c->block),
-                                     compat_value_text(c->console), name_text(r, c->config_from)));
+                                     compat_value_text(c->console));
+
+    if (c->xen_compat != 0)
+        text = report_printf(r, "%s, XEN_COMPAT=0x%06x", text, c->xen_compat);
+    part("config", report_printf(r, "%s, from %s", text, name_text(r, c->config_from)));
 }
 
 static void print_kernel(struct report *r, const struct kernel_report *k)

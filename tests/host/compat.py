@@ -69,6 +69,18 @@ def tells_what_the_kernel_is(box):
     check(said(r), [t for t in said(r) if "root=" in t])
 
 
+def a_classic_kernel_says_which_xen_it_wants(box):
+    old = "2.6.18-398.el5xen"
+    text = config(XEN="y", XEN_BLKDEV_FRONTEND="y", XEN_COMPAT="0x030002").replace("HVC_XEN", "XEN_CONSOLE")
+    status, r = inspect(box, ENTRY + "initrd /boot/i\n", i=cpio("init"),
+                        k=kernel(content=b"Linux version " + old.encode() + b" (x)\0",
+                                 features="writable_page_tables"), **{"config_" + old: text})
+    c = r["entries"][0]["kernel"]["compatibility"]
+    check((status, r["problems"], c["pv_ops"]), (0, [], False))
+    check([c[k] for k in ("CONFIG_XEN_PV", "CONFIG_XEN_COMPAT", "CONFIG_HVC_XEN")],
+          ["y", "0x30002", "y"])
+
+
 def its_own_configuration_counts_first(box):
     own = BANNER + b"IKCFG_ST" + gzip.compress(config(XEN_BLKDEV_FRONTEND="y").encode()) + b"IKCFG_ED"
     _, r = inspect(box, ENTRY, k=kernel(content=own),

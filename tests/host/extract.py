@@ -213,7 +213,10 @@ def a_full_disk_leaves_nothing(box):
         return
     tmpfs = box.path / "tmpfs"
     tmpfs.mkdir()
-    box.tool("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmpfs)
+    try:
+        box.tool("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmpfs)
+    except RuntimeError:
+        return # root of a container only
     try:
         status, _, err = extract(image, "-o", tmpfs)
         check((status, list(tmpfs.iterdir())), (2, []))

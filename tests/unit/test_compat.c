@@ -78,6 +78,7 @@ static void sees_how_cr4_is_set(void)
 static const char config[] = "#\n# Linux/x86 6.1 Kernel Configuration\n#\nCONFIG_XEN=y\n"
                              "# CONFIG_XEN_PV is not set\nCONFIG_XEN_BLKDEV_FRONTEND=m\n"
                              "CONFIG_XEN_PVHVM_SMP=y\nCONFIG_LOCALVERSION=\"CONFIG_X=m\"\n"
+                             "CONFIG_XEN_COMPAT=0x030002\nCONFIG_BIG=0x123456789\n"
                              "CONFIG_LAST=y";
 
 static enum compat_value value(const char *option)
@@ -97,6 +98,10 @@ static void reads_a_configuration(void)
     CHECK_U64(value("CONFIG_X"), CONFIG_NO);
     CHECK_U64(value("CONFIG_LAST"), CONFIG_YES);
     CHECK_U64(value("CONFIG_LOCALVERSION"), CONFIG_YES);
+    CHECK_U64(compat_config_number(config, sizeof(config) - 1, "CONFIG_XEN_COMPAT"), 0x030002);
+    CHECK_U64(compat_config_number(config, sizeof(config) - 1, "CONFIG_BIG"), 0);
+    CHECK_U64(compat_config_number(config, sizeof(config) - 1, "CONFIG_XEN"), 0);
+    CHECK_U64(compat_config_number(config, sizeof(config) - 1, "CONFIG_NONE"), 0);
     CHECK_U64(compat_config("", 0, "CONFIG_XEN"), CONFIG_NO);
     CHECK_U64(compat_config("CONFIG_XEN", 10, "CONFIG_XEN"), CONFIG_NO);
     CHECK_U64(compat_config("CONFIG_XEN=", 11, "CONFIG_XEN"), CONFIG_NO);
