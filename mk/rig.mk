@@ -24,8 +24,8 @@ TEST_KERNELS    := $(foreach w,$(WIDTHS),$(foreach k,linux plain,$(BUILD)/test-k
 
 # Where each is mapped and begins, where it wants the P2M list (0: in the initial mapping), and
 # whether it takes the initrd by pfn.
-KERNEL_AT_linux-x86_64 := -Wl,--defsym=virt_base=0xffffffff80000000,--defsym=load_off=0x200000
-KERNEL_AT_linux-i386   := -Wl,--defsym=virt_base=0xc0000000,--defsym=load_off=0x100000
+KERNEL_AT_linux-x86_64 := -Wl,--defsym=virt_base=0xffffffff80000000,--defsym=load_off=0x1000000
+KERNEL_AT_linux-i386   := -Wl,--defsym=virt_base=0xc0000000,--defsym=load_off=0x1000000
 KERNEL_AT_plain-x86_64 := -Wl,--defsym=virt_base=0,--defsym=load_off=0
 KERNEL_AT_plain-i386   := -Wl,--defsym=virt_base=0,--defsym=load_off=0
 KERNEL_IS_linux-x86_64 := -DKERNEL_LINUX=1 -DKERNEL_P2M=0x8000000000 -DKERNEL_BY_PFN=1 -mcmodel=kernel

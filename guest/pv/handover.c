@@ -294,7 +294,6 @@ static void reset_processor(const struct handover *h)
 
     events_fini();
     traps_remove();
-    arch_canary_fini();
     arch_reset(&h->image->notes);
     must(hypercall_stack_switch(FLAT_KERNEL_SS, (unsigned long)h->layout.stack_top),
          "setting the kernel stack failed");
@@ -309,7 +308,9 @@ _Noreturn void handover_go(struct handover *h)
     const struct plan_layout *l = &h->layout;
     mfn_t old_top = mm_virt_to_mfn(pv_boot_top());
 
-    /* First of all, because it may add tables of ours, which must then move too. */
+    /* The libraries have done their work; what their canary took may be mapped writable below. */
+    arch_canary_fini();
+    /* Before all else, because it may add tables of ours, which must then move too. */
     pv_map_one(l->passage.va, mm_virt_to_mfn(h->passage_page));
     exchange_pages(h);
     write_new_world(h);

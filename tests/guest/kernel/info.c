@@ -146,14 +146,6 @@ void check_start_info(void)
         si->store_evtchn == si->console.domU.evtchn)
         wrong("the ports of xenstore and console", si->store_evtchn, si->console.domU.evtchn);
     check_command_line();
-    const char *page = (const char *)si;
-
-    for (size_t i = sizeof(*si); i < PAGE_BYTES; i++) {
-        if (page[i] != 0) {
-            wrong("a byte of start_info's page, at", i, 0);
-            break;
-        }
-    }
 }
 
 /* Everything in its place, given where the mapping was found to end. */
@@ -164,15 +156,17 @@ void check_layout(void)
     uint64_t list = initrd + mapped_initrd;
     uint64_t info = list + (KERNEL_P2M != 0 ? 0 : nr_p2m_pages());
     uint64_t tables = info + 3, stack = tables + mapping.nr_tables;
-    uint64_t unmapped = mapping.nr_pages;
 
     if (si->mod_len != 0)
-        expect("mod_start", si->mod_start, KERNEL_BY_PFN ? unmapped : va_of_pfn(initrd));
+        expect("mod_start", si->mod_start, KERNEL_BY_PFN ? mapping.nr_pages : va_of_pfn(initrd));
     else
         expect("mod_start without a module", si->mod_start, 0);
-    unmapped += KERNEL_BY_PFN ? nr_initrd_pages() : 0;
     expect("mfn_list", si->mfn_list, KERNEL_P2M != 0 ? KERNEL_P2M : va_of_pfn(list));
-    expect("first_p2m_pfn", si->first_p2m_pfn, KERNEL_P2M != 0 ? unmapped : 0);
+    if (KERNEL_P2M != 0)
+        expect("first_p2m_pfn", si->first_p2m_pfn,
+               mapping.nr_pages + nr_initrd_pages() - mapped_initrd);
+    else
+        expect("first_p2m_pfn", si->first_p2m_pfn, 0);
     if (KERNEL_P2M == 0)
         expect("nr_p2m_frames", si->nr_p2m_frames, 0);
     expect("address of start_info", (uintptr_t)si, va_of_pfn(info));

@@ -7,9 +7,16 @@
 
 #include "guest/xen/hypercall.h"
 
+/* mk/rig.mk says what the kernel is; unless told it is the plain one. */
+#ifndef KERNEL_LINUX
+#define KERNEL_LINUX  0 /* its notes are like Linux's */
+#define KERNEL_P2M    0 /* where it wants the P2M list; 0: in the initial mapping */
+#define KERNEL_BY_PFN 0 /* the initrd lies by pfn, unmapped */
+#endif
+
 #define PAGE_SHIFT 12
 #define PAGE_BYTES ((size_t)4096)
-#define PAGES_MAX  ((uint64_t)1 << 20) /* 4 GiB: what the tables here have room for */
+#define PAGES_MAX  ((uint64_t)1 << 21) /* 8 GiB: what the tables here have room for */
 
 #define PTE_PRESENT  ((uint64_t)1)
 #define PTE_WRITABLE ((uint64_t)2)

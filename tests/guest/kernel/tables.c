@@ -45,13 +45,13 @@ static bool covers_mapping(unsigned level, uint64_t va)
 
 static void leaf(uint64_t va, uint64_t e)
 {
-    uint64_t pfn = m2p(PTE_MFN(e)), list = nr_p2m_pages();
+    uint64_t pfn = m2p(PTE_MFN(e));
     const uint64_t list_va = KERNEL_P2M;
     uint64_t wanted = UINT64_MAX;
 
     if (is_window(va)) /* shows the very table that is walked */
         pfn = (va - base()) >> PAGE_SHIFT;
-    if (list_va != 0 && va >= list_va && (va - list_va) >> PAGE_SHIFT < list)
+    if (list_va != 0 && va >= list_va && (va - list_va) >> PAGE_SHIFT < nr_p2m_pages())
         wanted = si->first_p2m_pfn + ((va - list_va) >> PAGE_SHIFT);
     else if (va >= base())
         wanted = (va - base()) >> PAGE_SHIFT;
