@@ -188,3 +188,18 @@ def menu_password(t):
     term.wait("kernel " + KERNEL)
     term.press("b")
     boots(t, g, "entry=two")
+
+
+@case
+def menu_is_not_there(t):
+    """Without a menu, who typed something before gets a command line, whose long output stops"""
+    d = t.images.disk({KERNEL: KERNELS.vmlinuz(LZ4), "/boot/initrd": t.images.initrd(LZ4)})
+    g = t.start([(d, "xvda")], typed="x")
+    term = Terminal(t, g)
+    term.wait("pvboot>")
+    t.check("No menu found" in term.text(), "it says why: %s" % term.text())
+    term.type("help --all\r")
+    term.wait("--More--")
+    term.type("qkernel /boot/vm\t%s by=rescue\r" % ARGS)
+    term.type("initrd /boot/in\t\rboot\r")
+    boots(t, g, "by=rescue")

@@ -138,7 +138,8 @@ class Trial:
             self.disk_words.append("%s,%s%s" % (name, vdev, ",r" if "r" in options else ""))
 
     def start(self, disks, memory=256, vcpus=1, extra=None, maxmem=None, kernel=None,
-              ramdisk=None, image=None, name="guest", prefix="d"):
+              ramdisk=None, image=None, name="guest", prefix="d", typed=None):
+        """typed: what lies on the console before the guest runs."""
         if disks is not None:
             self.add_disks(disks, prefix)
         kernel_name = "pvboot"
@@ -153,6 +154,8 @@ class Trial:
                              extra=extra, memory=memory, maxmem=maxmem, vcpus=vcpus,
                              disk=self.disk_words)
         self.guests.append(g)
+        if typed:
+            self.host.command("input", g.name, typed)
         self.host.unpause(g)
         return g
 
