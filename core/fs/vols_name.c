@@ -12,6 +12,18 @@ static struct err bad_name(void)
                                "both from 0; (lvm/VG-LV) and (md/NAME)");
 }
 
+/* What GRUB has on a PC and a PV guest has not, by name; else what there is. */
+static struct err no_such_kind(const char *s)
+{
+    if (strncmp(s, "(nd", 3) == 0)
+        return ERR(ERR_DEV_FORMAT, "the network, which is not read; files come from disks");
+    if (strncmp(s, "(fd", 3) == 0)
+        return ERR(ERR_DEV_FORMAT, "a floppy drive, which a PV guest has not got; disks are (hdN)");
+    if (strncmp(s, "(cd", 3) == 0)
+        return ERR(ERR_DEV_FORMAT, "a CD-ROM, which is not read; disks are (hdN)");
+    return bad_name();
+}
+
 /* A decimal number of at most 9 digits at s; the bytes used, 0 when there is none. */
 static size_t parse_index(const char *s, uint32_t *out)
 {
@@ -149,7 +161,7 @@ struct err vol_parse(struct vols *v, const char *s, struct vol_id *out, size_t *
         return find_named(v, lvm ? VOL_LOGICAL : VOL_ARRAY, s + 1, len, &out->disk);
     }
     if (strncmp(s, "(hd", 3) != 0)
-        return bad_name();
+        return no_such_kind(s);
     len = parse_index(s + 3, &out->disk);
     if (len == 0)
         return bad_name();
