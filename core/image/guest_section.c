@@ -147,7 +147,7 @@ static struct err add_item(struct xen_notes *n, struct piece item, const struct 
     TRY(text_key(n, key, value, log, &known));
     if (!known)
         TRY(number_key(n, key, value, log, &known));
-    if (!known)
+    if (!known && notes_may_say(n, log))
         log_piece(log, "kernel: passed over what its __xen_guest section says: ", item);
     return OK;
 }

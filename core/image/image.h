@@ -62,6 +62,7 @@ struct xen_notes {
     uint64_t phys32_entry; /* if pvh */
     bool has_l1_mfn_valid; /* which entries of its page tables name a page; used by save and */
     uint64_t l1_mfn_mask, l1_mfn_value; /* restore of toolstacks before Xen 3.1 */
+    uint32_t nr_passed_over;            /* what was told and is not known here */
 };
 
 /*

@@ -136,6 +136,15 @@ static void copy_text(char *dst, size_t cap, const uint8_t *desc, size_t len)
     dst[n] = '\0';
 }
 
+bool notes_may_say(struct xen_notes *n, const struct log *log)
+{
+    if (n->nr_passed_over == NOTES_SAID_MAX)
+        log_line(log, "kernel: more of the kind was passed over");
+    if (n->nr_passed_over <= NOTES_SAID_MAX)
+        n->nr_passed_over++;
+    return n->nr_passed_over <= NOTES_SAID_MAX;
+}
+
 /* Numbers are as wide as the kernel's assembler made them. */
 static bool get_number(const uint8_t *desc, size_t len, uint64_t *v)
 {
@@ -187,11 +196,14 @@ static bool text_note(struct xen_notes *n, uint32_t type, const uint8_t *desc, s
 }
 
 /* One line a note that is passed over, so that nobody has to guess. */
-static void log_passed_over(const struct log *log, const char *what, uint64_t number)
+static void log_passed_over(struct xen_notes *n, const struct log *log, const char *what,
+                            uint64_t number)
 {
     char line[128];
     struct text t = text_on(line, sizeof(line));
 
+    if (!notes_may_say(n, log))
+        return;
     text_str(&t, "kernel: passed over ");
     text_str(&t, what);
     text_u64(&t, number);
@@ -289,9 +301,9 @@ static struct err add_note(struct xen_notes *n, uint32_t type, const uint8_t *de
         return OK;
     }
     if (!get_number(desc, len, &v))
-        log_passed_over(log, "a Xen note whose number has no size that is known: type ", type);
+        log_passed_over(n, log, "a Xen note whose number has no size that is known: type ", type);
     else if (!number_note(n, type, v))
-        log_passed_over(log, "a Xen note of a type that is not known: ", type);
+        log_passed_over(n, log, "a Xen note of a type that is not known: ", type);
     return OK;
 }
 

@@ -9,6 +9,13 @@
  * range end it. */
 struct err notes_parse(struct xen_notes *n, const uint8_t *data, size_t len, const struct log *log);
 
+/*
+ * May one more line be said about what was passed over? After NOTES_SAID_MAX of them only that no
+ * more are: a kernel can have thousands.
+ */
+#define NOTES_SAID_MAX 16
+bool notes_may_say(struct xen_notes *n, const struct log *log);
+
 /* One FEATURES string: "!writable_page_tables|pae_pgdir_above_4gb". */
 struct err notes_features(struct xen_notes *n, const char *s, size_t len, const struct log *log);
 

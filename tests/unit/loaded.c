@@ -13,7 +13,7 @@ static void note_line(void *ctx, const char *text)
 {
     char *said = ctx;
 
-    strncat(said, text, 1000 - strlen(said));
+    strncat(said, text, 4000 - strlen(said));
     strcat(said, "\n");
 }
 

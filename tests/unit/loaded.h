@@ -14,7 +14,7 @@ struct loaded {
     uint8_t *mem;
     size_t mem_bytes;
     size_t open_bytes; /* of the arena, in use when all was done */
-    char said[1024];   /* log lines */
+    char said[4096];   /* log lines */
 };
 
 /*

@@ -114,6 +114,23 @@ static void keys_may_be_missing(void)
     bytes_free(&elf);
 }
 
+/* Nobody reads thousands of lines. */
+static void says_so_much_and_no_more(void)
+{
+    char many[2048] = BASE;
+    struct loaded l;
+    unsigned nr_lines = 0;
+
+    for (unsigned i = 0; i < 900; i++)
+        strcat(many, ",k");
+    CHECK_OK(load_old(&l, many));
+    for (const char *p = l.said; *p != '\0'; p++)
+        nr_lines += *p == '\n';
+    CHECK_U64(nr_lines, 17);
+    CHECK_U64(l.img.notes.nr_passed_over, 17);
+    unload_image(&l);
+}
+
 /* Notes are asked first: a kernel with both has the section for old Xens. */
 static void notes_come_before_the_section(void)
 {
@@ -349,6 +366,7 @@ int main(void)
 {
     RUN(reads_the_guest_section);
     RUN(keys_may_be_missing);
+    RUN(says_so_much_and_no_more);
     RUN(notes_come_before_the_section);
     RUN(refuses_bad_guest_sections);
     RUN(loads_the_symbol_table);
