@@ -140,12 +140,19 @@ class Images:
         self.manifest[path] = done.read_text()
         return path
 
+    @staticmethod
+    def _stamp(v):
+        """Tells one content of a disk's file from another: what is built changes under its name."""
+        if isinstance(v, Path):
+            st = v.stat()
+            return str(v), st.st_mtime_ns, st.st_size
+        return v if isinstance(v, tuple) else hashlib.sha256(v).hexdigest()
+
     def disk(self, files, fs="ext4", options=(), size_mib=None, table=None):
         """A disk image. `files` maps a path to bytes, to a Path, or to a
         tuple ("link", target). `table` puts it into a partition, see
         tables.py. Returns the image's path."""
-        key = [(n, str(v) if isinstance(v, (Path, tuple)) else hashlib.sha256(v).hexdigest())
-               for n, v in sorted(files.items())]
+        key = [(n, self._stamp(v)) for n, v in sorted(files.items())]
         path = self._path("disk", key, fs, options, size_mib, table)
         if path.exists():
             return path

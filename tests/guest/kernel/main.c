@@ -55,6 +55,7 @@ _Noreturn void kernel_main(const struct start_info *start)
     check_left_over();
     check_pages();
     say("pages", "", si->nr_pages);
+    say("nr-wrong", "", nr_wrong());
     say("result", nr_wrong() == 0 ? "pass" : "fail", 0);
     stop(SHUTDOWN_poweroff);
 }

@@ -6,6 +6,7 @@
 #include <xen/io/console.h>
 
 #define WRONG_MAX  40      /* lines; more are only counted */
+#define SAME_MAX   3       /* lines in a row about the same thing */
 #define FLUSH_MAX  2000000 /* yields */
 #define RING_BYTES ((uint32_t)sizeof(((struct xencons_interface *)0)->out))
 
@@ -66,8 +67,12 @@ void wrong(const char *what, uint64_t got, uint64_t wanted)
 {
     char line[160];
     struct text t = text_on(line, sizeof(line));
+    static const char *last;
+    static unsigned nr_same;
 
-    if (++count > WRONG_MAX)
+    nr_same = what == last ? nr_same + 1 : 0;
+    last = what;
+    if (++count > WRONG_MAX || nr_same >= SAME_MAX)
         return;
     text_str(&t, "T: wrong ");
     text_str(&t, what);
