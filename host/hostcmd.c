@@ -8,7 +8,8 @@
  *   undrive NAME
  *   file NAME path=FILE                  a kernel or ramdisk for `create`
  *   create NAME kernel=FILE [ramdisk=FILE] [extra=TEXT] [memory=MIB] [maxmem=MIB] [vcpus=N]
- *          [disk=DRIVE,VDEV[,r][,cdrom]]... [keep]    an empty DRIVE is an empty CD drive
+ *          [disk=DRIVE,VDEV[,r][,cdrom][,loop|,qdisk]]... [keep]
+ *                                       an empty DRIVE is an empty CD drive
  *   unpause NAME | destroy NAME | save NAME | restore NAME
  *   input NAME TEXT
  *   sh LINE                              in dom0
@@ -232,7 +233,8 @@ static const char *do_file(struct session *s, enum xh_result *res)
     return NULL;
 }
 
-/* DRIVE,VDEV[,r][,cdrom] */
+#define DISK_SYNTAX "DRIVE,VDEV[,r][,cdrom][,loop|,qdisk]"
+
 static bool parse_disk(char *text, struct xh_disk *d)
 {
     char *drive = strsep(&text, ","), *vdev = strsep(&text, ","), *word;
@@ -245,6 +247,10 @@ static bool parse_disk(char *text, struct xh_disk *d)
             d->readonly = true;
         else if (strcmp(word, "cdrom") == 0)
             d->cdrom = true;
+        else if (strcmp(word, "loop") == 0)
+            d->backend = XH_LOOP;
+        else if (strcmp(word, "qdisk") == 0)
+            d->backend = XH_QDISK;
         else
             return false;
     }
@@ -274,7 +280,7 @@ static const char *do_create(struct session *s, enum xh_result *res)
         return "a number is expected";
     while ((text = value(s, "disk", &from)) != NULL) {
         if (cfg.nr_disks == DISKS_MAX || !parse_disk((char *)text, &disk[cfg.nr_disks++]))
-            return "disk is DRIVE,VDEV[,r][,cdrom]";
+            return "disk is " DISK_SYNTAX;
     }
     *res = xh_create(s->h, &cfg);
     return NULL;
@@ -412,7 +418,7 @@ static int host_help(int status)
           "  undrive NAME\n"
           "  file NAME path=FILE\n"
           "  create NAME kernel=FILE [ramdisk=FILE] [extra=TEXT] [memory=MIB] [maxmem=MIB]\n"
-          "         [vcpus=N] [disk=DRIVE,VDEV[,r][,cdrom]]... [keep]\n"
+          "         [vcpus=N] [disk=" DISK_SYNTAX "]... [keep]\n"
           "  unpause NAME | destroy NAME | save NAME | restore NAME\n"
           "  input NAME TEXT\n"
           "  sh LINE\n"

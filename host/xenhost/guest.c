@@ -119,6 +119,9 @@ static unsigned vdev_number(const char *vdev)
 
 static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct xh_disk *d)
 {
+    static const char *const backend[] = {[XH_PHY] = "script=block",
+                                          [XH_LOOP] = "script=block-loop",
+                                          [XH_QDISK] = "backendtype=qdisk"};
     enum xh_result r;
 
     if (!vdev_ok(d->vdev) || (!d->drive && !vdev_number(d->vdev)))
@@ -129,9 +132,9 @@ static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct
     r = agent_request(h, "drive", &d->drive, 1, DRIVE_LIMIT_MS);
     if (r != XH_OK)
         return r;
-    buf_printf(b, "\"vdev=%s, access=%s, script=block%s, format=raw, target=%s\", ", d->vdev,
-               d->readonly || d->cdrom ? "ro" : "rw", d->cdrom ? ", devtype=cdrom" : "",
-               h->req.text.text);
+    buf_printf(b, "\"vdev=%s, access=%s, %s%s, format=raw, target=%s\", ", d->vdev,
+               d->readonly || d->cdrom ? "ro" : "rw", backend[d->backend],
+               d->cdrom ? ", devtype=cdrom" : "", h->req.text.text);
     return XH_OK;
 }
 

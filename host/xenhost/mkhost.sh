@@ -287,7 +287,7 @@ cp -rs "$t_linux/lib/modules/$kver" "$tmp/mod/lib/modules/" 2>/dev/null ||
 depmod -b "$tmp/mod" "$kver" 2>/dev/null || die "depmod failed for the modules of $linux"
 dep=$tmp/mod/lib/modules/$kver/modules.dep
 : >lib/modules/order
-for m in xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs virtio_pci virtio_console virtio_blk xen-blkback; do
+for m in xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs virtio_pci virtio_console virtio_blk loop xen-blkback; do
 	line=$(grep -E "/$m\.ko(\.[a-z]+)?:" "$dep") || continue # built in
 	for f in $(printf '%s\n' "$line" | sed 's/://' | awk '{ for (i = NF; i; i--) print $i }'); do
 		name=$(basename "$f" | sed 's/\.ko.*/.ko/')
@@ -307,6 +307,7 @@ done
 install -m 755 "$here/dom0-init.sh" init
 install -m 755 "$here/dom0-agent.sh" bin/agent
 install -m 755 "$here/dom0-block.sh" etc/xen/scripts/block
+ln -s block etc/xen/scripts/block-loop
 printf 'PATH=%s:/bin:/sbin:/usr/bin:/usr/sbin\n' "$bin" >etc/path
 
 find . | sort | cpio --quiet -o -H newc -R 0:0 >"$tmp/new/initramfs"

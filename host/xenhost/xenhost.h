@@ -60,9 +60,17 @@ struct xh_drive {
     unsigned nr_failing;
 };
 
+/* Who serves a disk in dom0. */
+enum xh_backend {
+    XH_PHY,   /* blkback, on the drive itself */
+    XH_LOOP,  /* blkback, on a loop device, as a disk that is a file has it */
+    XH_QDISK, /* a QEMU, which must have been put into dom0 (tests/guest/cases_backends.py) */
+};
+
 struct xh_disk {
     const char *drive; /* NULL: a drive with nothing in it */
     const char *vdev;  /* xvda, xvda1, sda1, hdc, ... */
+    enum xh_backend backend;
     bool readonly;
     bool cdrom;
 };

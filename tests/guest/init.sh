@@ -75,6 +75,11 @@ for dev in $(given pv.write); do
 	umount /mnt
 done
 disks
+# How the guest's own driver has its disks.
+for d in /sys/block/xvd*; do
+	[ ! -d "$d/mq" ] || echo "T: queues ${d##*/} $(find "$d/mq" -mindepth 1 -maxdepth 1 | wc -l)"
+done
+dmesg | sed -n 's/.*blkfront: \(xvd[a-z]*\): .*persistent grants: \([a-z]*\);.*/T: persistent \1 \2/p'
 if grep -q 'pv\.wait' /proc/cmdline; then
 	echo "T: waiting"
 	read -r line

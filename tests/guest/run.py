@@ -21,6 +21,7 @@ from typing import Callable, NamedTuple, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import cases_backends  # noqa: E402,F401
 import cases_extract  # noqa: E402,F401
 import cases_formats  # noqa: E402,F401
 import cases_fs  # noqa: E402,F401
@@ -35,6 +36,7 @@ from rig import Host, NoAnswer, Refused  # noqa: E402
 
 HOST_MEMORY_MIB = 8192 + 512  # the largest case, and what is being given back
 HOST32_MEMORY_MIB = 1024
+DISK_WORDS = ("r", "loop", "qdisk")  # options of the guest's disk; others are the drive's
 NEWEST = "trixie"  # the release of Debian with the newest Xen (sid has the same)
 
 
@@ -133,9 +135,9 @@ class Trial:
                 self.disk_words.append(",%s,cdrom" % vdev)
                 continue
             name = "%s%d" % (prefix, i)
-            drive = [o for o in options if o != "r"]
+            drive = [o for o in options if o not in DISK_WORDS]
             self.host.drive(name, path, *drive)
-            self.disk_words.append("%s,%s%s" % (name, vdev, ",r" if "r" in options else ""))
+            self.disk_words.append(",".join([name, vdev] + [o for o in options if o in DISK_WORDS]))
 
     def start(self, disks, memory=256, vcpus=1, extra=None, maxmem=None, kernel=None,
               ramdisk=None, image=None, name="guest", prefix="d", typed=None):
