@@ -9,7 +9,7 @@
 
 /*
  * As in GRUB: what comes after this entry in the list, or the first of it. The last one of the list
- * has none.
+ * has none. Those that the menu has not got are passed over, as when an entry fails.
  */
 static bool next_fallback(const struct shell *sh, uint32_t self, uint32_t *out)
 {
@@ -22,6 +22,8 @@ static bool next_fallback(const struct shell *sh, uint32_t self, uint32_t *out)
         if (set->fallbacks[i] == self)
             next = i + 1;
     }
+    while (next < set->nr_fallbacks && set->fallbacks[next] >= set->nr_entries)
+        next++;
     if (next >= set->nr_fallbacks)
         return false;
     *out = set->fallbacks[next];

@@ -84,7 +84,7 @@ void menu_settings(const struct menu *m, struct menu_settings *out, const struct
     char buf[COMPLAINT_MAX];
     struct text t = text_on(buf, sizeof(buf));
 
-    *out = (struct menu_settings){.timeout_s = MENU_TIMEOUT_S};
+    *out = (struct menu_settings){.nr_entries = m->nr_entries, .timeout_s = MENU_TIMEOUT_S};
     for (uint32_t i = 0; i < m->nr_globals; i++) {
         if (!run_global(&m->globals[i], out, nr_bad < MENU_COMPLAINTS ? log : NULL))
             nr_bad++;

@@ -35,6 +35,7 @@ struct menu_said {
 };
 
 struct menu_settings {
+    uint32_t nr_entries; /* of the menu */
     uint32_t default_entry;
     bool default_saved; /* `default saved`: default_entry is 0 until the saved one is read */
     bool has_timeout;

@@ -55,6 +55,20 @@ static void falls_back_from_start_to_start(void)
     tree_free(&disk);
 }
 
+/* As when loading fails: what the menu has not got is passed over, so the next start differs. */
+static void passes_over_fallbacks_that_are_none(void)
+{
+    begin("default saved\ntimeout 0\nfallback 7 1 9\n"
+          "title a\nkernel /k a\nsavedefault fallback\n"
+          "title b\nkernel /k b\nsavedefault fallback\n",
+          "0" FILLER);
+    boots("a");
+    CHECK(term_said(&term, "saved default: entry 1, was 0,"));
+    boots("b");
+    CHECK(term_said(&term, "savedefault: nothing is saved: no entry comes after this one"));
+    tree_free(&disk);
+}
+
 static void what_is_saved(void)
 {
     static const struct {
@@ -158,6 +172,7 @@ static void nothing_keeps_the_entry_from_booting(void)
 int main(void)
 {
     RUN(falls_back_from_start_to_start);
+    RUN(passes_over_fallbacks_that_are_none);
     RUN(what_is_saved);
     RUN(another_entry_can_be_the_default);
     RUN(edited_and_typed_lines);
