@@ -28,7 +28,7 @@ _Noreturn void guest_shutdown(unsigned reason)
 _Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b)
 {
     static bool again;
-    char line[256];
+    char line[384];
     struct text t = text_on(line, sizeof(line));
 
     text_str(&t, "pvboot: panic: ");
@@ -38,6 +38,8 @@ _Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b)
     text_str(&t, ", ");
     text_hex(&t, b);
     text_str(&t, ")\n");
+    /* The line for programs, as at the end of a session that failed. */
+    text_str(&t, "pvboot-failed: error=panic entry=none line=none file=\"\"\n");
     /* A panic on the way out of a panic: what it used is broken, so use nothing. */
     if (again)
         shut_down(SHUTDOWN_crash);

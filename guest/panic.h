@@ -8,7 +8,9 @@
 
 #include <stdint.h>
 
-/* "pvboot: panic: <what> (0x<a>, 0x<b>)" to the hypervisor's console and the guest's, then crash.
+/*
+ * "pvboot: panic: <what> (0x<a>, 0x<b>)" to the hypervisor's console and the guest's, behind it the
+ * line for programs, then crash.
  */
 _Noreturn void guest_panic(const char *what, uint64_t a, uint64_t b);
 

@@ -184,14 +184,13 @@ void session_failure_line(struct text *t, struct err e, uint32_t entry, uint32_t
     text_char(t, '"');
 }
 
-static void say_failure(struct session *s)
+static void say_failure(struct screen *sc, const struct failure *f)
 {
-    const struct failure *f = &s->failure;
     char buf[SHELL_OBJECT_MAX * 4 + 128]; /* a quote becomes \x22 */
     struct text t = text_on(buf, sizeof(buf));
 
     session_failure_line(&t, f->err, f->entry, f->line_nr, f->object);
-    screen_line(&s->screen, buf);
+    screen_line(sc, buf);
 }
 
 /* Start the guest's own boot loader, which was found. */
@@ -283,8 +282,20 @@ static struct err run(struct session *s)
             break;
     }
     if (failed(e))
-        say_failure(s);
+        say_failure(&s->screen, &s->failure);
     return e;
+}
+
+/* Not even a session could be made. */
+static void say_no_memory(struct session_env *env, struct err e)
+{
+    const struct failure f = {.err = e, .entry = SHELL_NO_ENTRY};
+    struct screen sc = {.env = env};
+    char buf[ERROR_MAX];
+
+    err_format(e, NULL, buf, sizeof(buf));
+    screen_line(&sc, buf);
+    say_failure(&sc, &f);
 }
 
 struct err session_run(struct session_env *env)
@@ -295,8 +306,11 @@ struct err session_run(struct session_env *env)
 
     arena_init(&arena, env->memory);
     s = arena_alloc(&arena, sizeof(*s)); /* too large for a small stack */
-    if (s == NULL)
-        return arena_exhausted("no memory for the menu (%a bytes asked)", sizeof(*s));
+    if (s == NULL) {
+        e = arena_exhausted("no memory for the menu (%a bytes asked)", sizeof(*s));
+        say_no_memory(env, e);
+        return e;
+    }
     s->env = env;
     s->screen.env = env;
     s->say = (struct log){.ctx = &s->screen, .line = say_line};

@@ -29,6 +29,25 @@ static struct err run_menu(const char *menu, const struct key *keys, const char 
     return e;
 }
 
+static void *no_memory(void *ctx, size_t nr_bytes)
+{
+    (void)ctx;
+    (void)nr_bytes;
+    return NULL;
+}
+
+/* There is not even memory for a session: that, too, ends with the line for programs. */
+static void without_memory_it_says_so(void)
+{
+    static const struct mem_source none = {.get = no_memory};
+    struct session_env env = term_env(&term, NULL);
+
+    env.memory = &none;
+    CHECK_ERR(session_run(&env), ERR_NO_MEMORY);
+    CHECK(term_said(&term, "Error: Out of memory: no memory for the menu ("));
+    CHECK(term_said(&term, "pvboot-failed: error=no-memory entry=none line=none file=\"\"\r\n"));
+}
+
 #define THREE                                                                                      \
     "title Alpha\nroot (hd0)\nkernel /boot/a root=/dev/xvda ro\n"                                  \
     "title Beta\nroot (hd0)\nkernel /boot/b b\n"                                                   \
@@ -354,6 +373,7 @@ static void a_menu_without_titles_is_an_error(void)
 int main(void)
 {
     RUN(timeout_0_boots_at_once);
+    RUN(without_memory_it_says_so);
     RUN(a_timeout_is_waited_for_once);
     RUN(hiddenmenu_waits_but_does_not_draw);
     RUN(a_failed_entry_falls_back);
