@@ -17,9 +17,27 @@ static bool opens_menu(int key)
     return key == KEY_ESC || key == KEY_F4 || (key >= KEY_ALT && key < 2 * KEY_ALT);
 }
 
+#define TENTH_MS 100
+
+/*
+ * A key that ends the countdown within this second, or KEY_NONE. hidden: only one that opens the
+ * menu does. Any other one costs the rest of its tenth of a second, so that a line which never
+ * stops sending holds nothing up, and who tries some keys still has time for the right one.
+ */
+static int key_this_second(struct session *s, bool hidden)
+{
+    for (uint32_t i = 0; i < 1000 / TENTH_MS; i++) {
+        int key = screen_key(&s->screen, TENTH_MS);
+
+        if (key != KEY_NONE && (!hidden || opens_menu(key)))
+            return key;
+    }
+    return KEY_NONE;
+}
+
 /*
  * Count down one number a second, on one line that only grows: it reads well in a log. Returns the
- * key that ended it, or KEY_NONE. hidden: only a key that opens the menu does.
+ * key that ended it, or KEY_NONE.
  */
 static int count_down(struct session *s, const char *before, const char *after, bool hidden)
 {
@@ -30,8 +48,8 @@ static int count_down(struct session *s, const char *before, const char *after, 
     screen_u64(&s->screen, left);
     screen_str(&s->screen, after);
     while (left > 0) {
-        key = screen_key(&s->screen, 1000);
-        if (key != KEY_NONE && (!hidden || opens_menu(key)))
+        key = key_this_second(s, hidden);
+        if (key != KEY_NONE)
             break;
         left--;
         if (left > 0 && (left <= 10 || left % 10 == 0)) {
