@@ -199,6 +199,7 @@ uint32_t choose_by_hand(struct session *s, uint32_t selected, int key)
 
     if (!s->screen.somebody)
         return selected;
+    s->nr_menus = 0; /* somebody has pressed a key: menus that follow are no loop */
     open_list(s);
     while ((act = act_on(s, selected, key)) == STAY) {
         selected = moved(s, selected, key, &number);

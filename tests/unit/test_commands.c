@@ -287,6 +287,21 @@ static void configfile_goes_on_with_another_menu(void)
     CHECK_U64(term.nr_held, 0);
 }
 
+/* The cap is about menus that name each other; who presses Enter each time may go on for ever. */
+static void menus_chosen_by_hand_are_no_loop(void)
+{
+    static const char menu[] = "timeout 9\ntitle x\nconfigfile /boot/grub/menu.lst\n"
+                               "title y\nkernel /boot/a y\n";
+    struct key keys[42] = {{0, NULL}};
+
+    for (uint32_t i = 0; i < 40; i++)
+        keys[i] = (struct key){1000 * (i + 1), "\r"};
+    keys[40] = (struct key){60000, "1\r"};
+    CHECK_OK(menurun(&term, menu, keys));
+    CHECK_STR(term.booted, "(hd0)/boot/a [y]\n");
+    CHECK_U64(term.nr_held, 0);
+}
+
 static void a_menus_name_cannot_steer_the_terminal(void)
 {
     fails("configfile /bad\033[2J.lst", ERR_NO_DISK, "No entry of (hd0)/bad\\x1b[2J.lst could be");
@@ -428,6 +443,7 @@ int main(void)
     RUN(savedefault_takes_every_form);
     RUN(help_lists_and_explains);
     RUN(configfile_goes_on_with_another_menu);
+    RUN(menus_chosen_by_hand_are_no_loop);
     RUN(a_menus_name_cannot_steer_the_terminal);
     RUN(a_passwords_menu_is_beside_the_first);
     RUN(a_menu_that_cannot_be_read_falls_back);
