@@ -8,6 +8,7 @@
 #define PVBOOT_PV_ARCH_H
 
 #include "core/image/image.h"
+#include "guest/mm.h"
 #include "guest/xen/hypercall.h"
 
 #if defined(__x86_64__)
@@ -22,6 +23,9 @@
  */
 void arch_canary_init(void);
 void arch_canary_fini(void);
+
+/* Can the top page table of a kernel with these notes lie in this frame? */
+bool arch_top_fits(mfn_t frame, const struct xen_notes *notes);
 
 /*
  * Processor state that the domain builder would have left and that is not common to both widths,

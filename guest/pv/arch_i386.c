@@ -59,16 +59,26 @@ void arch_canary_fini(void)
 }
 
 /*
- * Xen lets a guest say whether it understands a top page table above 4 GiB in the format that 32
- * bits of cr3 have room for. The image does (PAE_MODE in entry-i386.S); Xen's domain builder takes
- * the same from any kernel whose PAE_MODE note says more than "no".
+ * Xen lets a guest say whether it understands a top page table above 4 GiB, in the format that 32
+ * bits of cr3 have room for. The image does (PAE_MODE in entry-i386.S). As Xen's domain builder has
+ * it, so does any kernel with a PAE_MODE note; of those with a __xen_guest section only one that
+ * says so.
  */
+static bool extended_cr3(const struct xen_notes *notes)
+{
+    return !notes->guest_section || strstr(notes->pae_mode, "extended-cr3") != NULL;
+}
+
+bool arch_top_fits(mfn_t frame, const struct xen_notes *notes)
+{
+    return extended_cr3(notes) || frame <= UINT32_MAX >> PAGE_SHIFT;
+}
+
 void arch_reset(const struct xen_notes *notes)
 {
-    bool extended = strncmp(notes->pae_mode, "no", 2) != 0;
-    long rc = hypercall_vm_assist(extended ? VMASST_CMD_enable : VMASST_CMD_disable,
-                                  VMASST_TYPE_pae_extended_cr3);
+    unsigned cmd = extended_cr3(notes) ? VMASST_CMD_enable : VMASST_CMD_disable;
+    long rc = hypercall_vm_assist(cmd, VMASST_TYPE_pae_extended_cr3);
 
     if (rc != 0)
-        guest_panic("choosing the format of cr3 failed", extended, (uint64_t)-rc);
+        guest_panic("choosing the format of cr3 failed", cmd, (uint64_t)-rc);
 }

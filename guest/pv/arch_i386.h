@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define ARCH_WIDTH      IMAGE_32
+#define ARCH_NAME       "i386"
 #define ARCH_MODE       "32-bit PV"
 #define ARCH_LEVELS     3
 #define ARCH_PIN_TOP    MMUEXT_PIN_L3_TABLE

@@ -24,6 +24,13 @@ void arch_canary_fini(void)
     set_fs_base(0);
 }
 
+bool arch_top_fits(mfn_t frame, const struct xen_notes *notes)
+{
+    (void)frame;
+    (void)notes;
+    return true;
+}
+
 void arch_reset(const struct xen_notes *notes)
 {
     (void)notes;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define ARCH_WIDTH      IMAGE_64
+#define ARCH_NAME       "x86_64"
 #define ARCH_MODE       "64-bit PV"
 #define ARCH_LEVELS     4
 #define ARCH_PIN_TOP    MMUEXT_PIN_L4_TABLE

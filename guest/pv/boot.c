@@ -27,6 +27,12 @@ static size_t pages_of(uint64_t nr_bytes)
 
 static struct err no_memory(const char *what, uint64_t nr_pages)
 {
+    /* Not for want of pages, those of its page tables included. */
+    if (nr_pages + nr_pages / 256 + 64 <= mm_nr_free())
+        return ERR2(ERR_WONT_FIT,
+                    "%a MiB are more than this image has addresses left for, although %b MiB of "
+                    "memory are free",
+                    (nr_pages + 255) >> 8, mm_nr_free() >> 8);
     return ERR2(ERR_WONT_FIT, what, (nr_pages + 255) >> 8, mm_nr_free() >> 8);
 }
 

@@ -18,6 +18,7 @@
 #define PASSAGE_TABLES      3 /* that mapping the page of passage may add */
 #define REGIONS_OF_A_LAYOUT 5 /* that handover_prepare allocates */
 #define M2P_BATCH           512
+#define TABLE_TRIES         64
 
 extern char passage_code[], passage_code_end[];
 _Noreturn void passage_jump(void *ops, void *shutdown, uintptr_t entry, uintptr_t stack_top,
@@ -64,6 +65,29 @@ static void *alloc_for(const struct plan_piece *piece)
     return mm_alloc_near((size_t)piece->nr_pages, piece->first);
 }
 
+/*
+ * Pages for the new tables, by preference where they will be. Where the first one does not suit the
+ * kernel, others are tried throughout memory.
+ */
+static struct err alloc_tables(struct handover *h)
+{
+    size_t nr = (size_t)plan_nr_tables(&h->layout);
+    pfn_t first = h->layout.tables.first, step = mm_nr_total() / TABLE_TRIES + 1;
+
+    for (unsigned i = 0; i < TABLE_TRIES; i++, first = i * step) {
+        h->tables = mm_alloc_near(nr, first);
+        if (h->tables == NULL)
+            return OK; /* handover_prepare says it */
+        if (arch_top_fits(mm_virt_to_mfn(h->tables), &h->image->notes))
+            return OK;
+        mm_free(h->tables, nr);
+        h->tables = NULL;
+    }
+    return ERR(ERR_WONT_FIT,
+               "its top page table must lie in the machine's first 4 GiB, and no free "
+               "page was found there");
+}
+
 struct err handover_prepare(struct handover *h)
 {
     struct plan_layout *l = &h->layout;
@@ -74,8 +98,8 @@ struct err handover_prepare(struct handover *h)
     /* What is allocated below brings tables of its own: they must find room as well. */
     TRY(layout_for(h, (l->p2m.nr_pages + plan_nr_tables(l)) / 512 + 2 * REGIONS_OF_A_LAYOUT, l));
     TRY(plan_start_info(&h->start_info, &own, l, h->initrd_bytes, h->cmdline));
+    TRY(alloc_tables(h));
     h->p2m = (struct plan_p2m){.entries = alloc_for(&l->p2m), .width = ARCH_WIDTH};
-    h->tables = mm_alloc_near((size_t)plan_nr_tables(l), l->tables.first);
     h->start_info_page = alloc_for(&l->start_info);
     h->stack_page = alloc_for(&l->stack);
     h->passage_page = alloc_for(&l->passage);

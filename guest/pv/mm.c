@@ -276,10 +276,10 @@ void pv_map_one(uint64_t va, mfn_t frame)
 /* ---- regions ------------------------------------------------------------------------------------
  */
 
-/* A region and one chunk of distance, so that an overrun faults. */
+/* A region and at least one page of distance, so that an overrun faults. */
 static uint64_t span_of(size_t nr_pages)
 {
-    return align_up((uint64_t)nr_pages * PAGE_BYTES, CHUNK_BYTES) + CHUNK_BYTES;
+    return align_up(((uint64_t)nr_pages + 1) * PAGE_BYTES, CHUNK_BYTES);
 }
 
 /* The first region that [va, va + nr_bytes) runs into, or NULL. */

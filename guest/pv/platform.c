@@ -77,11 +77,7 @@ const struct mem_source *platform_memory(void)
 
 const char *platform_arch(void)
 {
-#ifdef __x86_64__
-    return "x86_64";
-#else
-    return "i386";
-#endif
+    return ARCH_NAME;
 }
 
 const char *platform_cmdline(void)
