@@ -5,15 +5,6 @@
 
 #include "core/menu/edit.h"
 
-/* volatile: the compiler must not leave it out. */
-void ask_forget(char *buf, size_t len)
-{
-    volatile char *p = buf;
-
-    for (size_t i = 0; i < len; i++)
-        p[i] = 0;
-}
-
 bool ask_secret(struct screen *sc, const char *prompt, char *buf, size_t cap)
 {
     const struct edit_options options = {.prompt = prompt, .secret = true};
@@ -25,7 +16,7 @@ bool ask_secret(struct screen *sc, const char *prompt, char *buf, size_t cap)
     end = edit_line(sc, &options, buf, cap);
     if (end == EDIT_DONE)
         return true;
-    ask_forget(buf, cap);
+    edit_wipe(buf, cap);
     return false;
 }
 
@@ -40,7 +31,7 @@ struct err ask_password(struct screen *sc, const struct password *p)
     if (!ask_secret(sc, "Password: ", typed, sizeof(typed)))
         return ERR(ERR_PRIVILEGED, "no password was given");
     e = password_matches(p, typed, strlen(typed), &right);
-    ask_forget(typed, sizeof(typed));
+    edit_wipe(typed, sizeof(typed));
     TRY(e);
     return right ? OK : ERR(ERR_PRIVILEGED, "that was another password");
 }

@@ -16,7 +16,4 @@ struct err ask_password(struct screen *sc, const struct password *p);
  * False when there is none: cancelled, or nobody is there. */
 bool ask_secret(struct screen *sc, const char *prompt, char *buf, size_t cap);
 
-/* Overwrite what was typed, so that it does not stay in memory. */
-void ask_forget(char *buf, size_t len);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/menu/ask.h"
 #include "core/menu/cmd.h"
+#include "core/menu/edit.h"
 #include "core/menu/lex.h"
 #include "core/menu/pager.h"
 #include "core/menu/screen.h"
@@ -144,7 +145,7 @@ struct err entry_md5crypt(struct shell *sh, const char *args)
         e = password_md5crypt(args, strlen(args), salt, hash, sizeof(hash));
     } else if (ask_secret(sh->screen, "Password: ", typed, sizeof(typed))) {
         e = password_md5crypt(typed, strlen(typed), salt, hash, sizeof(hash));
-        ask_forget(typed, sizeof(typed));
+        edit_wipe(typed, sizeof(typed));
     } else {
         return ERR(ERR_BAD_ARGUMENT, "`md5crypt' wants a password");
     }

@@ -45,34 +45,19 @@ static bool begin_again(struct cmdline *c)
     return begin(c, root);
 }
 
-/* Blanks at both ends mean nothing. */
-static char *trimmed(char *line)
-{
-    size_t len;
-
-    while (*line == ' ')
-        line++;
-    len = strlen(line);
-    while (len > 0 && line[len - 1] == ' ')
-        line[--len] = '\0';
-    return line;
-}
-
-static bool tells_password(const struct menu_command *c)
-{
-    return lex_is(c->line, c->name_len, "password") || lex_is(c->line, c->name_len, "md5crypt");
-}
-
 /* True: it is done; something boots. */
 static bool run_line(struct cmdline *c)
 {
-    struct menu_command command = {.line = trimmed(c->line)};
+    struct menu_command command = {.line = c->line};
+    size_t len = lex_trim(&command.line);
     struct err e;
+
+    c->line[(size_t)(command.line - c->line) + len] = '\0';
 
     if (command.line[0] == '\0' || command.line[0] == '#')
         return false;
     lex_split(command.line, &command.name_len, &command.args);
-    if (!tells_password(&command))
+    if (!command_is_secret(&command))
         edit_remember(&c->s->edit_memory, command.line);
     pager_begin(&c->pager);
     e = shell_run(&c->shell, &command);

@@ -124,15 +124,18 @@ void shell_say_once(struct shell *sh, const char *command, const char *what)
         log_line(sh->say, what);
 }
 
+bool command_is_secret(const struct menu_command *c)
+{
+    return lex_is(c->line, c->name_len, "password") || lex_is(c->line, c->name_len, "md5crypt");
+}
+
 /*
  * The command as GRUB echoes it. Bytes that could steer the terminal appear as \xNN; a password
  * does not, because logs of consoles are kept.
  */
 static void echo(struct shell *sh, const struct menu_command *c)
 {
-    bool secret =
-        lex_is(c->line, c->name_len, "password") || lex_is(c->line, c->name_len, "md5crypt");
-    size_t len = secret ? c->name_len : strlen(c->line);
+    size_t len = command_is_secret(c) ? c->name_len : strlen(c->line);
     char *buf = arena_alloc(sh->req->arena, len * 4 + 1);
     struct text t;
 

@@ -126,6 +126,9 @@ struct err kernel_options(const char **args, const char **word, size_t *len);
 struct command;
 const struct command *command_find(const char *name, size_t len);
 
+/* Do its arguments hold a password? Then they are neither echoed nor remembered. */
+bool command_is_secret(const struct menu_command *c);
+
 /* What the last argument of a command is, for completion. */
 enum command_takes { TAKES_NOTHING, TAKES_DEVICE, TAKES_FILE, TAKES_COMMAND };
 

@@ -324,9 +324,11 @@ static enum edit_end run(struct editor *ed)
     }
 }
 
-/* Nothing of a password stays in memory that others get. The compiler must not leave it out. */
-static void wipe(volatile char *p, size_t len)
+/* volatile: the compiler must not leave it out. */
+void edit_wipe(char *buf, size_t len)
 {
+    volatile char *p = buf;
+
     for (size_t i = 0; i < len; i++)
         p[i] = 0;
 }
@@ -373,8 +375,8 @@ enum edit_end edit_line(struct screen *sc, const struct edit_options *opt, char 
     if (end == EDIT_DONE)
         memcpy(buf, ed->buf, ed->len + 1);
     if (opt->secret) {
-        wipe(ed->buf, 4 * cap);
-        wipe(ed->part, sizeof(ed->part));
+        edit_wipe(ed->buf, 4 * cap);
+        edit_wipe(ed->part, sizeof(ed->part));
     } else if (opt->memory != NULL) {
         opt->memory->killed_len = ed->killed_len;
         memcpy(opt->memory->killed, ed->killed, ed->killed_len);

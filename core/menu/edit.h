@@ -62,4 +62,7 @@ enum edit_end { EDIT_DONE, EDIT_CANCELLED, EDIT_GONE };
  */
 enum edit_end edit_line(struct screen *sc, const struct edit_options *opt, char *buf, size_t cap);
 
+/* Overwrite a password that was typed, so that it does not stay in memory that others get. */
+void edit_wipe(char *buf, size_t len);
+
 #endif

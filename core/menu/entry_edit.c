@@ -86,17 +86,6 @@ static void complete(void *ctx, const char *line, size_t len, struct edit_tab *t
     complete_line(&l->completer, line, len, tab);
 }
 
-/* Blanks at both ends mean nothing. */
-static const char *without_blanks(const char *s, size_t *len)
-{
-    while (*s == ' ')
-        s++;
-    *len = strlen(s);
-    while (*len > 0 && s[*len - 1] == ' ')
-        (*len)--;
-    return s;
-}
-
 static void say_and_wait(struct session *s, const char *what)
 {
     screen_leave(&s->screen);
@@ -122,7 +111,7 @@ static void edit_selected(struct lines *l)
     const struct edit_options options = {
         .prompt = "pvboot edit> ", .memory = &l->s->edit_memory, .complete = complete, .ctx = l};
     struct menu_entry *line = &l->lines[l->selected];
-    const char *text;
+    const char *text = l->buf;
     size_t len;
 
     if (l->view.nr_entries == 0)
@@ -136,7 +125,7 @@ static void edit_selected(struct lines *l)
     memcpy(l->buf, line->title, strlen(line->title) + 1);
     if (edit_line(&l->s->screen, &options, l->buf, sizeof(l->buf)) != EDIT_DONE)
         return;
-    text = without_blanks(l->buf, &len);
+    len = lex_trim(&text);
     text = arena_strndup(&l->arena, text, len);
     if (text == NULL)
         say_and_wait(l->s, "There is no memory for the line; it stays as it was.");
@@ -384,7 +373,8 @@ static enum console_end edit_arguments(struct session *s, struct arena *a,
     end = edit_line(&s->screen, &options, buf, EDIT_LINE_MAX);
     if (end != EDIT_DONE)
         return end == EDIT_GONE ? CONSOLE_GONE : CONSOLE_BACK;
-    args = without_blanks(buf, &len);
+    args = buf;
+    len = lex_trim(&args);
     buf[(size_t)(args - buf) + len] = '\0';
     entry = with_arguments(a, entry, line, args);
     if (entry == NULL) {

@@ -68,6 +68,18 @@ bool lex_line(struct lexer *lx, char **line, uint32_t *line_nr)
     return false;
 }
 
+size_t lex_trim(const char **text)
+{
+    size_t len;
+
+    while (**text == ' ')
+        ++*text;
+    len = strlen(*text);
+    while (len > 0 && (*text)[len - 1] == ' ')
+        len--;
+    return len;
+}
+
 void lex_split(const char *line, size_t *name_len, const char **args)
 {
     const char *p = line;

@@ -30,6 +30,9 @@ void lex_init(struct lexer *lx, char *text, size_t len);
  */
 bool lex_line(struct lexer *lx, char **line, uint32_t *line_nr);
 
+/* Step over the blanks before the text; the length without those behind it. */
+size_t lex_trim(const char **text);
+
 /* Split a line: the name is its first name_len bytes, the arguments are the rest of it. */
 void lex_split(const char *line, size_t *name_len, const char **args);
 
