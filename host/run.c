@@ -419,6 +419,8 @@ static int finish(struct run *r, enum xh_result res)
         say(r, "the guest still ran after %u s", r->o->timeout_s);
     } else if (res != XH_OK) {
         say(r, "%s", xh_error(r->h));
+        if (strstr(xh_error(r->h), "x86_32p not supported") != NULL)
+            say(r, "this Xen runs no 32-bit PV guests; name one that does with --xen");
     } else if (!r->shut_down) {
         say(r, "the guest vanished without having shut down");
     } else if (r->reason == XH_POWEROFF || r->reason == XH_REBOOT) {

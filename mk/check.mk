@@ -24,6 +24,7 @@ check: deps
 	tests/check.sh $(BUILD)/check $(SUITES)
 
 check-build: all unit64 unit32 fuzz-build $(HOSTILE) $(OVERWRITE)
+	@tools/fetch-xen32.sh >/dev/null || echo "no Xen for 32-bit guests: tests that need it are skipped"
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
 
 ## make lint         format, static analysis, sizes
