@@ -87,7 +87,7 @@ UNIT := $(addprefix tests/unit/,test_base.c \
           test_plan.c test_guest_libc.c test_vdev.c)
 UNIT_SUPPORT := support.c volgen.c mkfs.c jbd2gen.c mkxfs.c extdir.c packed.c memfile.c elfgen.c tree.c term.c menurun.c
 
-UNIT         += $(addprefix tests/unit/,test_image_old.c test_image_packed.c test_plan_p2m.c)
+UNIT         += $(addprefix tests/unit/,test_image_old.c test_image_packed.c test_plan_p2m.c test_plan_memory.c)
 UNIT_SUPPORT += loaded.c
 UNIT         += tests/unit/test_screen.c
 UNIT_SUPPORT += grid.c

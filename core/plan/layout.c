@@ -135,10 +135,6 @@ static struct err close_mapping(struct plan_layout *l, struct cursor *c,
                         "kernel, initrd and tables take %a MiB of addresses; from its virtual base "
                         "up to Xen's own a 32-bit kernel has %b MiB",
                         (end - l->virt_base) >> 20, (IMAGE_32_VA_END - l->virt_base) >> 20);
-        if ((end - l->virt_base) / PLAN_PAGE_BYTES > in->nr_pages)
-            return ERR2(ERR_WONT_FIT,
-                        "the guest has %a MiB of memory; its first mapping takes %b MiB",
-                        in->nr_pages >> 8, (end - l->virt_base) >> 20);
         span->va = table_va(l, l->virt_base);
         span->first = 0;
         span->nr_pages = (end - l->virt_base) / PLAN_PAGE_BYTES;
@@ -213,9 +209,11 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
     uint64_t start = in->pstart - n->paddr_offset, end = in->pend - n->paddr_offset;
 
     if (pages_of(end) > in->nr_pages || pages_of(in->initrd_bytes) > in->nr_pages)
-        return ERR2(ERR_WONT_FIT,
-                    "the guest has %a MiB of memory; kernel and initrd alone end at %b MiB",
-                    in->nr_pages >> 8, (pages_of(end) + pages_of(in->initrd_bytes)) >> 8);
+        return ERR2(
+            ERR_WONT_FIT,
+            "the guest has %a MiB of memory; kernel and initrd alone take %b MiB more than that",
+            in->nr_pages >> 8,
+            (pages_of(end) + pages_of(in->initrd_bytes) - in->nr_pages + 255) >> 8);
 
     struct cursor c = {.next = start / PLAN_PAGE_BYTES, .virt_base = n->virt_base};
 
@@ -238,8 +236,9 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
     l.nr_pages_used = c.next;
     if (c.next > in->nr_pages || in->nr_old_tables > in->nr_pages - c.next)
         return ERR2(ERR_WONT_FIT,
-                    "the guest has %a MiB of memory; kernel, initrd and their tables take %b MiB",
-                    in->nr_pages >> 8, (c.next + in->nr_old_tables + 255) >> 8);
+                    "the guest has %a MiB of memory; kernel, initrd, P2M list and page tables "
+                    "take %b MiB more than that",
+                    in->nr_pages >> 8, (c.next + in->nr_old_tables - in->nr_pages + 255) >> 8);
     *out = l;
     return OK;
 }

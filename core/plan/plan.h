@@ -85,7 +85,7 @@ struct plan_layout {
 };
 
 /*
- * Compute the layout. ERR_WONT_FIT says how much memory it would take; ERR_EXEC_FORMAT when the
+ * Compute the layout. ERR_WONT_FIT says how much memory is missing; ERR_EXEC_FORMAT when the
  * kernel's addresses make no sense.
  */
 struct err plan_layout(struct plan_layout *out, const struct plan_input *in);

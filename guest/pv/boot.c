@@ -25,15 +25,20 @@ static size_t pages_of(uint64_t nr_bytes)
     return (size_t)((nr_bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);
 }
 
+/* What could not be allocated: its size, and how much of that is missing, in MiB. The page tables
+ * that map it may be what is missing. */
 static struct err no_memory(const char *what, uint64_t nr_pages)
 {
+    uint64_t nr_free = mm_nr_free();
+    uint64_t missing = nr_pages > nr_free ? nr_pages - nr_free : 1;
+
     /* Not for want of pages, those of its page tables included. */
-    if (nr_pages + nr_pages / 256 + 64 <= mm_nr_free())
+    if (nr_pages + nr_pages / 256 + 64 <= nr_free)
         return ERR2(ERR_WONT_FIT,
                     "%a MiB are more than this image has addresses left for, although %b MiB of "
                     "memory are free",
-                    (nr_pages + 255) >> 8, mm_nr_free() >> 8);
-    return ERR2(ERR_WONT_FIT, what, (nr_pages + 255) >> 8, mm_nr_free() >> 8);
+                    (nr_pages + 255) >> 8, nr_free >> 8);
+    return ERR2(ERR_WONT_FIT, what, (nr_pages + 255) >> 8, (missing + 255) >> 8);
 }
 
 static void set_subject(char *subject, size_t cap, const char *name)
@@ -87,7 +92,8 @@ static struct err load_symtab(struct handover *h, struct image *img)
         void *larger = mm_alloc_near(nr_pages, first);
 
         if (larger == NULL)
-            return no_memory("the kernel with its symbols takes %a MiB of memory, %b MiB are free",
+            return no_memory("the kernel with its symbols takes %a MiB of memory, %b MiB more than "
+                             "are free",
                              nr_pages);
         memcpy(larger, h->kernel, h->nr_kernel_pages * PAGE_BYTES);
         mm_free(h->kernel, h->nr_kernel_pages);
@@ -104,12 +110,17 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     log_kernel(img, log);
     uint64_t first = img->pstart >> PAGE_SHIFT;
 
+    struct plan_layout layout;
+
     h->image = img;
+    /* Everything that must fit, before the work begins. */
+    TRY(handover_layout(h, &layout));
     h->nr_kernel_pages = pages_of(img->pend) - (size_t)first;
     /* Where the kernel will want to be if its notes say nothing unusual: then no page moves. */
     h->kernel = mm_alloc_near(h->nr_kernel_pages, first);
     if (h->kernel == NULL)
-        return no_memory("the kernel takes %a MiB of memory, %b MiB are free", h->nr_kernel_pages);
+        return no_memory("the kernel takes %a MiB of memory, %b MiB more than are free",
+                         h->nr_kernel_pages);
     size_t skew = img->pstart & (PAGE_BYTES - 1);
 
     uint32_t features;
@@ -126,31 +137,36 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     return OK;
 }
 
+static struct err add_up_initrds(struct handover *h, const struct boot_request *req)
+{
+    uint64_t off = 0;
+
+    for (uint32_t i = 0; i < req->nr_initrds; i++) {
+        off = align_up(off, INITRD_ALIGN);
+        if (!add_u64(off, req->initrds[i].node.size_bytes, &off) || off > INT64_MAX)
+            return ERR1(ERR_WONT_FIT, "the initrds take more than %a MiB of memory",
+                        INT64_MAX >> 20);
+    }
+    h->initrd_bytes = off;
+    return OK;
+}
+
 /* All initrds, one behind the other, padded with zeros. */
 static struct err load_initrds(struct handover *h, struct boot_request *req, const struct log *log,
                                char *subject, size_t subject_cap)
 {
     struct plan_layout layout;
-    uint64_t off = 0;
+    uint64_t off = h->initrd_bytes;
 
-    if (req->nr_initrds != 0)
-        set_subject(subject, subject_cap, req->initrd_names[0]);
-    for (uint32_t i = 0; i < req->nr_initrds; i++) {
-        off = align_up(off, INITRD_ALIGN);
-        if (!add_u64(off, req->initrds[i].node.size_bytes, &off) ||
-            off >> PAGE_SHIFT > mm_nr_total())
-            return ERR2(ERR_WONT_FIT,
-                        "the initrds take %a MiB of memory or more, the guest has %b MiB",
-                        off >> 20, mm_nr_total() >> 8);
-    }
-    h->initrd_bytes = off;
     if (off == 0)
         return OK;
+    set_subject(subject, subject_cap, req->initrd_names[0]);
     TRY(handover_layout(h, &layout));
     h->nr_initrd_pages = pages_of(off);
     h->initrd = mm_alloc_near(h->nr_initrd_pages, layout.initrd.first);
     if (h->initrd == NULL)
-        return no_memory("the initrd takes %a MiB of memory, %b MiB are free", h->nr_initrd_pages);
+        return no_memory("the initrd takes %a MiB of memory, %b MiB more than are free",
+                         h->nr_initrd_pages);
 
     off = 0;
     for (uint32_t i = 0; i < req->nr_initrds; i++) {
@@ -186,6 +202,7 @@ static struct err load(struct handover *h, struct image *img, struct boot_reques
                        const struct log *log, char *subject, size_t subject_cap)
 {
     set_subject(subject, subject_cap, req->kernel_name);
+    TRY(add_up_initrds(h, req));
     struct err e = load_kernel(h, img, req, log);
 
     image_close(img);

@@ -98,6 +98,8 @@ struct err handover_prepare(struct handover *h)
     /* What is allocated below brings tables of its own: they must find room as well. */
     TRY(layout_for(h, (l->p2m.nr_pages + plan_nr_tables(l)) / 512 + 2 * REGIONS_OF_A_LAYOUT, l));
     TRY(plan_start_info(&h->start_info, &own, l, h->initrd_bytes, h->cmdline));
+    uint64_t need = l->p2m.nr_pages + plan_nr_tables(l) + 3, have = mm_nr_free();
+
     TRY(alloc_tables(h));
     h->p2m = (struct plan_p2m){.entries = alloc_for(&l->p2m), .width = ARCH_WIDTH};
     h->start_info_page = alloc_for(&l->start_info);
@@ -106,8 +108,9 @@ struct err handover_prepare(struct handover *h)
     if (h->p2m.entries == NULL || h->tables == NULL || h->start_info_page == NULL ||
         h->stack_page == NULL || h->passage_page == NULL) {
         handover_cancel(h);
-        return ERR2(ERR_WONT_FIT, "no memory is left for the new page tables: %a of %b MiB free",
-                    mm_nr_free() >> 8, mm_nr_total() >> 8);
+        return ERR2(ERR_WONT_FIT,
+                    "P2M list and page tables take %a MiB of memory, %b MiB more than are free",
+                    (need + 255) >> 8, ((need > have ? need - have : 1) + 255) >> 8);
     }
     return OK;
 }

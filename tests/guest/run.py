@@ -28,6 +28,7 @@ import cases_fs  # noqa: E402,F401
 import cases_handover  # noqa: E402,F401
 import cases_lang  # noqa: E402,F401
 import cases_menu  # noqa: E402,F401
+import cases_memory  # noqa: E402,F401
 import cases_saved  # noqa: E402,F401
 import cases  # noqa: E402,F401
 from common import CASES  # noqa: E402

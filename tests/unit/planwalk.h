@@ -33,6 +33,30 @@ static inline struct plan_input linux_input(const struct xen_notes *n, uint64_t 
                                .nr_old_tables = 40};
 }
 
+/* A 32-bit Linux: base 0xc0000000, loaded at 1 MiB, everything in the initial mapping. */
+static inline struct xen_notes linux_32_notes(void)
+{
+    return (struct xen_notes){.found = true,
+                              .entry = 0xc0100000,
+                              .virt_base = 0xc0000000,
+                              .has_virt_base = true,
+                              .has_init_p2m = true, /* which the builder does not look at */
+                              .init_p2m = 0x80000000};
+}
+
+static inline struct plan_input linux_32_input(const struct xen_notes *n, uint64_t memory_bytes)
+{
+    return (struct plan_input){.width = IMAGE_32,
+                               .nr_pages = memory_bytes / PLAN_PAGE_BYTES,
+                               .pstart = MIB(1),
+                               .pend = MIB(9) + 5,
+                               .notes = n,
+                               .initrd_bytes = MIB(20),
+                               .avoid = {{0x70000000, 0x70400000}, {0x10000000, 0x70000000}},
+                               .nr_avoid = 2,
+                               .nr_old_tables = 30};
+}
+
 /* The mfn of pfn N in these tests. */
 static inline uint64_t fake_mfn(void *ctx, plan_pfn pfn)
 {

@@ -85,30 +85,6 @@ static void minios_layout(void)
     CHECK_U64(leaf_pfn(walk(&l, 4096)), 1);
 }
 
-/* A 32-bit Linux: base 0xc0000000, loaded at 1 MiB, everything in the initial mapping. */
-static struct xen_notes linux_32_notes(void)
-{
-    return (struct xen_notes){.found = true,
-                              .entry = 0xc0100000,
-                              .virt_base = 0xc0000000,
-                              .has_virt_base = true,
-                              .has_init_p2m = true, /* which the builder does not look at */
-                              .init_p2m = 0x80000000};
-}
-
-static struct plan_input linux_32_input(const struct xen_notes *n, uint64_t memory_bytes)
-{
-    return (struct plan_input){.width = IMAGE_32,
-                               .nr_pages = memory_bytes / PLAN_PAGE_BYTES,
-                               .pstart = MIB(1),
-                               .pend = MIB(9) + 5,
-                               .notes = n,
-                               .initrd_bytes = MIB(20),
-                               .avoid = {{0x70000000, 0x70400000}, {0x10000000, 0x70000000}},
-                               .nr_avoid = 2,
-                               .nr_old_tables = 30};
-}
-
 static void pae_layout(void)
 {
     struct xen_notes n = linux_32_notes();
@@ -215,19 +191,6 @@ static void passage_keeps_out(void)
     CHECK_U64(leaf_pfn(walk(&l, l.passage.va)), l.passage.first);
 }
 
-static void too_small(void)
-{
-    struct xen_notes n = linux_notes();
-    struct plan_input in = linux_input(&n, MIB(64));
-    struct plan_layout l;
-
-    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
-    in = linux_input(&n, MIB(96)); /* fits but for the tables */
-    CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
-    in = linux_input(&n, MIB(104));
-    CHECK_OK(plan_layout(&l, &in));
-}
-
 static void senseless_addresses(void)
 {
     struct xen_notes n = linux_notes();
@@ -274,26 +237,6 @@ static void senseless_addresses(void)
     n = linux_notes();
     in.pend = in.pstart;
     CHECK_ERR(plan_layout(&l, &in), ERR_EXEC_FORMAT);
-}
-
-/* Arithmetic up to 16 TiB: nothing wraps, the counts are right. */
-static void large_guests(void)
-{
-    struct xen_notes n = linux_notes();
-    struct plan_layout l;
-
-    for (unsigned shift = 27; shift <= 44; shift++) {
-        uint64_t memory = UINT64_C(1) << shift;
-        struct plan_input in = linux_input(&n, memory);
-        uint64_t p2m_pages = (memory / 4096 * 8 + 4095) / 4096;
-
-        CHECK_OK(plan_layout(&l, &in));
-        CHECK_U64(l.p2m.nr_pages, p2m_pages);
-        uint64_t l1 = (p2m_pages + 511) / 512, l2 = (l1 + 511) / 512, l3 = (l2 + 511) / 512;
-
-        CHECK_U64(l.p2m_tables.nr_pages, l1 + l2 + l3);
-        check_disjoint(&l);
-    }
 }
 
 #define NR 64
@@ -503,9 +446,7 @@ int main(void)
     RUN(pae_low_kernel);
     RUN(pae_limits);
     RUN(passage_keeps_out);
-    RUN(too_small);
     RUN(senseless_addresses);
-    RUN(large_guests);
     RUN(exchanges);
     RUN(exchanges_at_random);
     RUN(bad_exchanges);
