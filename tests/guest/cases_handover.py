@@ -52,7 +52,7 @@ def handover(t, width):
     by_xl(t, width, "linux", 64)
     by_xl(t, width, "plain", 64)
     by_pvboot(t, width, "linux", 66)
-    g = by_pvboot(t, width, "plain", 64, layout="hd00", module=False)
+    g = by_pvboot(t, width, "plain", 64, layout="hd00", module=False, maxmem=96, vcpus=2)
     t.check("not in (hd0,0)/boot/grub, where an hd00 image looks first" in g.console,
             "an hd00 image says that it searched on")
 
