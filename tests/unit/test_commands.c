@@ -19,6 +19,9 @@ static const struct tree_file files[] = {{"/boot/a", "kernel a"},
                                          {"/both", "first"},
                                          {"/other.lst", "timeout 0\ntitle other\nkernel /boot/a o"},
                                          {"/loop.lst", "timeout 0\ntitle x\nconfigfile /loop.lst"},
+                                         {"/locked.lst",
+                                          "timeout 9\npassword other\ntitle x\nlock\n"
+                                          "kernel /boot/a"},
                                          {"/empty.lst", "# nothing\n"},
                                          {"/bad\033[2J.lst", "timeout 0\ntitle x\nroot (hd9)"},
                                          {NULL, NULL}};
@@ -321,6 +324,18 @@ static void a_passwords_menu_is_beside_the_first(void)
     CHECK(term_logged(&term, "menu: (hd0)/other.lst, "));
 }
 
+/* Who knows the password of one menu does not know that of the next. */
+static void another_menu_asks_for_its_own_password(void)
+{
+    static const struct key keys[] = {
+        {1000, "p"},  {2000, "secret\r"}, {3000, "\r"},  {20000, "c"},  {21000, "\r"}, {30000, "x"},
+        {31000, "p"}, {32000, "other\r"}, {40000, "\r"}, {50000, "\r"}, {0, NULL}};
+
+    CHECK_OK(menurun(&term, "timeout 9\npassword secret\ntitle x\nconfigfile /locked.lst\n", keys));
+    CHECK(term_said(&term, "Error 32: Must be authenticated"));
+    CHECK_STR(term.booted, "(hd0)/boot/a []\n");
+}
+
 static void a_menu_that_cannot_be_read_falls_back(void)
 {
     CHECK_OK(menurun(&term,
@@ -446,6 +461,7 @@ int main(void)
     RUN(menus_chosen_by_hand_are_no_loop);
     RUN(a_menus_name_cannot_steer_the_terminal);
     RUN(a_passwords_menu_is_beside_the_first);
+    RUN(another_menu_asks_for_its_own_password);
     RUN(a_menu_that_cannot_be_read_falls_back);
     RUN(a_locked_entry_needs_the_menus_password);
     RUN(an_entrys_password_is_asked_for);
