@@ -121,6 +121,23 @@ static void another_menu_is_gone_on_with(void)
     CHECK_STR(term.booted, "(hd0)/boot/b [other]\n");
 }
 
+/* Who reads takes time: a stop of minutes is a stop all the same. */
+static void a_stop_waits_for_who_reads(void)
+{
+    static const struct key keys[] = {{0, "c"},           {2000, "help --all\r"}, {400000, "q"},
+                                      {401000, "boot\r"}, {402000, "\033"},       {403000, "\r"},
+                                      {0, NULL}};
+    struct mem_disk *disks[] = {&disk[0], &disk[1], NULL};
+
+    make_disks(MENU);
+    CHECK_OK(term_session(&term, disks, keys, NULL, NULL, false));
+    const char *stop = strstr(term.out, "--More--");
+
+    CHECK(stop != NULL && strstr(stop + 1, "--More--") == NULL);
+    CHECK(strstr(term.out, "viewport") == NULL); /* the last one of the list */
+    CHECK_STR(term.booted, "(hd0)/boot/a [one]\n");
+}
+
 static void long_output_stops(void)
 {
     run_typed(MENU, "ccat /boot/text\rqhelp help\r", NULL);
@@ -174,6 +191,7 @@ int main(void)
     RUN(escape_leads_back_to_the_menu);
     RUN(another_menu_is_gone_on_with);
     RUN(long_output_stops);
+    RUN(a_stop_waits_for_who_reads);
     RUN(passwords_are_not_remembered);
     RUN(comments_and_blanks_do_nothing);
     RUN(without_a_menu_who_has_typed_gets_a_command_line);
