@@ -9,7 +9,9 @@
 #include "core/menu/parts.h"
 #include "core/menu/saved.h"
 
-#define ERROR_MAX 1024
+#define GIVE_UP_MS   600000 /* GIVE_UP_TEXT the same */
+#define GIVE_UP_TEXT "10 minutes"
+#define ERROR_MAX    1024
 
 static void say_line(void *ctx, const char *text)
 {
@@ -123,6 +125,25 @@ void wait_for_key(struct session *s)
     while ((key == KEY_NONE && s->screen.somebody) || key == KEY_SIZE);
 }
 
+/*
+ * After a failure: does somebody want the menu? What was typed once may have been noise on the
+ * line, and a machine that nobody looks at must end, so that its host starts it again.
+ */
+static bool somebody_goes_on(struct session *s)
+{
+    int key = KEY_NONE;
+
+    screen_line(&s->screen, "Press any key to get back to the menu.");
+    for (uint32_t ms = 0; ms < GIVE_UP_MS && (key == KEY_NONE || key == KEY_SIZE); ms += IDLE_MS) {
+        key = screen_key(&s->screen, IDLE_MS);
+        if (!s->screen.somebody)
+            return false;
+    }
+    if (key == KEY_NONE || key == KEY_SIZE)
+        screen_line(&s->screen, "No key came for " GIVE_UP_TEXT "; nobody seems to be here.");
+    return key != KEY_NONE && key != KEY_SIZE;
+}
+
 /* Boot from the menu that is loaded; OK too when another one has been loaded (s->new_menu). */
 static struct err run_menu(struct session *s)
 {
@@ -137,11 +158,7 @@ static struct err run_menu(struct session *s)
         e = boot_with_fallbacks(s, entry);
         if (!failed(e))
             return e;
-        if (!s->screen.somebody)
-            break;
-        screen_line(&s->screen, "Press any key to get back to the menu.");
-        wait_for_key(s);
-        if (!s->screen.somebody)
+        if (!s->screen.somebody || !somebody_goes_on(s))
             break;
         entry = choose_by_hand(s, entry, KEY_NONE);
         if (entry != CHOSE_NOTHING && !s->screen.somebody)

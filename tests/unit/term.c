@@ -184,6 +184,9 @@ struct session_env term_env(struct term *t, const struct key *keys)
     t->waits_of = waits_of;
     t->keys = keys;
     t->gone_at_end = keys != NULL;
+    for (const struct key *k = keys; t->gone_at_end && k != NULL;
+         k = k->bytes != NULL ? k + 1 : NULL)
+        t->gone_at_end = k->bytes != NULL || k->at_ms != KEYS_THEN_SILENCE;
     t->log_sink = (struct log){.ctx = t, .line = term_log};
     t->memory = (struct mem_source){.ctx = t, .get = counted_get, .put = counted_put};
     return (struct session_env){.log = &t->log_sink,

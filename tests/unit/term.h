@@ -19,6 +19,8 @@ struct key {
     const char *bytes; /* NULL ends the list */
 };
 
+#define KEYS_THEN_SILENCE UINT32_MAX /* at_ms of the list's end: the terminal stays */
+
 struct term {
     const struct key *keys;
     size_t nr_bytes_read; /* of the current key */

@@ -369,6 +369,17 @@ static void after_a_failure_somebody_gets_the_menu(void)
     CHECK(term_said(&term, "Press any key to get back to the menu."));
 }
 
+static void after_a_failure_a_silent_console_ends_the_session(void)
+{
+    static const struct key noise[] = {{500, "x"}, {600, "\r"}, {KEYS_THEN_SILENCE, NULL}};
+
+    CHECK_ERR(run_menu("timeout 5\n" THREE, noise, "none"), ERR_EXEC_FORMAT);
+    CHECK_STR(term.booted, "(hd0)/boot/a [root=/dev/xvda ro]\n");
+    CHECK(term_said(&term, "No key came for 10 minutes; nobody seems to be here."));
+    CHECK(term_said(&term, "pvboot-failed: error=13 entry=0"));
+    CHECK(term.now_ms >= 600000 && term.now_ms < 700000);
+}
+
 static void a_terminal_that_goes_away_ends_the_session(void)
 {
     static const struct key keys[] = {{500, "x"}, {600, "\r"}, {700, "x"}, {0, NULL}};
@@ -410,6 +421,7 @@ int main(void)
     RUN(any_key_stops_the_countdown);
     RUN(a_late_size_is_no_key);
     RUN(after_a_failure_somebody_gets_the_menu);
+    RUN(after_a_failure_a_silent_console_ends_the_session);
     RUN(a_terminal_that_goes_away_ends_the_session);
     RUN(a_menu_without_titles_is_an_error);
     return test_done();
