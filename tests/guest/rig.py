@@ -67,6 +67,7 @@ class Host:
     def __init__(self, pvboot, memory_mib, verbose=False, xen=None, suite=None):
         """xen: another Xen's file. suite: Xen and its tools are those of that release of Debian."""
         self.verbose = verbose
+        self.suite = suite
         self.guests = {}
         self.log = []
         self.events = queue.Queue()
