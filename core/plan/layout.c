@@ -242,3 +242,22 @@ struct err plan_layout(struct plan_layout *out, const struct plan_input *in)
     *out = l;
     return OK;
 }
+
+struct err plan_too_small(const struct plan_input *in)
+{
+    /* The usual kernel: its physical addresses begin at 0. Those of old ones are virtual. */
+    const struct xen_notes usual = {.paddr_offset = in->pstart < IMAGE_UNPACKED_MAX
+                                                        ? 0
+                                                        : align_down(in->pstart, PLAN_PAGE_BYTES)};
+    struct plan_input at = *in;
+    struct plan_layout l;
+    /* Each is far from the end of 64 bits. */
+    uint64_t least = pages_of(in->pend - in->pstart) + pages_of(in->initrd_bytes) +
+                     pages_of(in->nr_pages * plan_p2m_entry_bytes(in->width)) + in->nr_old_tables;
+
+    if (least <= in->nr_pages)
+        return OK;
+    at.notes = &usual;
+    at.nr_avoid = 0;
+    return plan_layout(&l, &at);
+}

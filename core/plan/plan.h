@@ -90,6 +90,12 @@ struct plan_layout {
  */
 struct err plan_layout(struct plan_layout *out, const struct plan_input *in);
 
+/*
+ * Before the kernel was read, so without its notes (in->notes is not looked at): ERR_WONT_FIT, as
+ * above, only when no notes could make it fit.
+ */
+struct err plan_too_small(const struct plan_input *in);
+
 /* The machine page behind a pfn of the new world. */
 typedef uint64_t (*plan_mfn_fn)(void *ctx, plan_pfn pfn);
 

@@ -113,8 +113,8 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     struct plan_layout layout;
 
     h->image = img;
-    /* Everything that must fit, before the work begins. */
-    TRY(handover_layout(h, &layout));
+    /* What cannot fit, before the work begins; its notes, which tell the rest, come with it. */
+    TRY(handover_too_small(h));
     h->nr_kernel_pages = pages_of(img->pend) - (size_t)first;
     /* Where the kernel will want to be if its notes say nothing unusual: then no page moves. */
     h->kernel = mm_alloc_near(h->nr_kernel_pages, first);
@@ -134,7 +134,7 @@ static struct err load_kernel(struct handover *h, struct image *img, struct boot
     size_t used = (size_t)(img->pend - (first << PAGE_SHIFT));
 
     memset((char *)h->kernel + used, 0, h->nr_kernel_pages * PAGE_BYTES - used);
-    return OK;
+    return handover_layout(h, &layout);
 }
 
 static struct err add_up_initrds(struct handover *h, const struct boot_request *req)

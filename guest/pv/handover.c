@@ -36,8 +36,7 @@ static uint64_t nr_old_tables(void)
 }
 
 /* more_tables: page tables of the old world that are still to come. */
-static struct err layout_for(const struct handover *h, uint64_t more_tables,
-                             struct plan_layout *out)
+static struct plan_input input_for(const struct handover *h, uint64_t more_tables)
 {
     struct plan_input in = {
         .width = ARCH_WIDTH,
@@ -52,7 +51,22 @@ static struct err layout_for(const struct handover *h, uint64_t more_tables,
     };
 
     mm_addresses(&in.avoid[1].start, &in.avoid[1].end);
+    return in;
+}
+
+static struct err layout_for(const struct handover *h, uint64_t more_tables,
+                             struct plan_layout *out)
+{
+    const struct plan_input in = input_for(h, more_tables);
+
     return plan_layout(out, &in);
+}
+
+struct err handover_too_small(const struct handover *h)
+{
+    const struct plan_input in = input_for(h, 0);
+
+    return plan_too_small(&in);
 }
 
 struct err handover_layout(struct handover *h, struct plan_layout *out)

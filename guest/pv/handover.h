@@ -29,7 +29,11 @@ struct handover {
     void *start_info_page, *stack_page, *passage_page;
 };
 
-/* Where the initrd's pages would best lie: for mm_alloc_near before reading it. */
+/* Before the kernel was read: is there surely not enough memory for it and initrd_bytes? */
+struct err handover_too_small(const struct handover *h);
+
+/* Afterwards: does it fit, and where would the initrd's pages best lie, for mm_alloc_near before
+ * reading it? */
 struct err handover_layout(struct handover *h, struct plan_layout *out);
 
 struct err handover_prepare(struct handover *h);

@@ -53,6 +53,13 @@ class Elf:
             if struct.unpack_from("<I", self.data, at)[0] == wanted:
                 struct.pack_into("<I", self.data, at, 0)
 
+    def physical_as_virtual(self):
+        """As linkers of those days had it: p_paddr is p_vaddr."""
+        vaddr, paddr, size = (16, 24, 8) if self.wide else (8, 12, 4)
+        for i in range(self.phnum):
+            at = self.phoff + i * self.phsize
+            self.data[at + paddr:at + paddr + size] = self.data[at + vaddr:at + vaddr + size]
+
     def symbols(self):
         """What Xen's libelf puts behind a kernel that asks for it: the length without its own
         four bytes, and the CRC of symbols and strings."""
@@ -78,13 +85,14 @@ def old_kernel(t, kind, width):
     base = n[NOTE_VIRT_BASE]
     text, out = t.images.work / ("old-%s.guest" % width), t.images.work / ("old-%s" % width)
     text.write_bytes(("GUEST_OS=pvboot-test,GUEST_VER=1,XEN_VER=xen-3.0,VIRT_BASE=0x%x,"
-                      "ELF_PADDR_OFFSET=0x0,VIRT_ENTRY=0x%x,HYPERCALL_PAGE=0x%x,PAE=yes,"
-                      "LOADER=generic,BSD_SYMTAB=yes" % (base, n[NOTE_ENTRY], n[NOTE_HYPERCALL_PAGE] - base >> 12)
-                      ).encode() + b"\0")
+                      "ELF_PADDR_OFFSET=0x%x,VIRT_ENTRY=0x%x,HYPERCALL_PAGE=0x%x,PAE=yes,"
+                      "LOADER=generic,BSD_SYMTAB=yes"
+                      % (base, base, n[NOTE_ENTRY], n[NOTE_HYPERCALL_PAGE] - base >> 12)).encode() + b"\0")
     run("objcopy", "--add-section", "__xen_guest=%s" % text,
         *["--add-symbol=symbol_%d=.text:%d,function,global" % (i, 16 * i) for i in range(300)], plain, out)
     elf = Elf(out.read_bytes())
     elf.drop_notes()
+    elf.physical_as_virtual()
     out.write_bytes(elf.data)
     return out, "symbols=%d,%d" % elf.symbols()
 
@@ -108,7 +116,7 @@ def old_interface_64(t):
 
 @case32
 def old_interface_32(t):
-    """The same in 32-bit guests, mapped high"""
+    """The same in 32-bit guests, mapped high, with virtual addresses for physical ones"""
     old_interface(t, "linux", "i386")
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Placement as data: what a guest has too little of, the largest guests of both widths, memory that
  * is no round number, and machine pages that lie high. */
+#include "core/base/bytes.h"
 #include "tests/unit/planwalk.h"
 
 /* mini-OS: everything in the initial mapping, from address 0. */
@@ -55,6 +56,55 @@ static void too_small(void)
     CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
     in.initrd_bytes = UINT64_MAX;
     CHECK_ERR(plan_layout(&l, &in), ERR_WONT_FIT);
+}
+
+/* Without the notes only what no notes could help is refused, and in the same words. */
+static void too_small_for_any(void)
+{
+    /* Virtual addresses where physical ones belong, as in the time before notes. */
+    const struct xen_notes old = {
+        .found = true, .virt_base = 0xc0000000, .paddr_offset = 0xc0000000, .entry = 0xc0100000};
+    const struct xen_notes old_64 = {.found = true,
+                                     .virt_base = UINT64_C(0xffffffff80000000),
+                                     .paddr_offset = UINT64_C(0xffffffff80000000)};
+    struct xen_notes n = linux_notes(), n32 = linux_32_notes();
+    struct plan_layout l;
+
+    for (uint64_t mib = 1; mib <= 200; mib++) {
+        struct plan_input in[] = {linux_input(&n, MIB(mib)), linux_32_input(&n32, MIB(mib)),
+                                  linux_32_input(&old, MIB(mib)), linux_input(&old_64, MIB(mib))};
+
+        in[2].pstart += 0xc0000000;
+        in[2].pend += 0xc0000000;
+        in[3].pstart += UINT64_C(0xffffffff80000000);
+        in[3].pend += UINT64_C(0xffffffff80000000);
+        for (size_t i = 0; i < ARRAY_LEN(in); i++) {
+            struct err e = plan_too_small(&in[i]);
+
+            if (!failed(plan_layout(&l, &in[i])))
+                CHECK_OK(e);
+            if (!failed(e))
+                continue;
+            CHECK_ERR(e, ERR_WONT_FIT);
+            CHECK_U64(e.a, mib);
+            CHECK(e.b >= 1 && e.b < 200);
+        }
+        CHECK(mib > 20 || failed(plan_too_small(&in[2])));
+        CHECK(mib > 20 || failed(plan_too_small(&in[3])));
+    }
+    /* A 32-bit guest whose memory reaches beyond its addresses, with a large initrd. */
+    struct plan_input in = linux_32_input(&old, MIB(6144));
+
+    in.pstart += 0xc0000000;
+    in.pend += 0xc0000000;
+    in.initrd_bytes = MIB(400);
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_OK(plan_too_small(&in));
+    /* Its first mapping passes the loader's addresses: no matter until it is known to. */
+    in = linux_32_input(&n32, MIB(512));
+    in.initrd_bytes = MIB(280);
+    CHECK_OK(plan_layout(&l, &in));
+    CHECK_OK(plan_too_small(&in));
 }
 
 /* The counts are right, and the tables lead where they should, at both ends. */
@@ -165,6 +215,7 @@ static void high_frames(void)
 int main(void)
 {
     RUN(too_small);
+    RUN(too_small_for_any);
     RUN(large_guests);
     RUN(large_guests_32);
     RUN(high_frames);
