@@ -15,6 +15,7 @@ import lzma
 import os
 import pty
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -298,6 +299,8 @@ def every_command_reads_behind_the_fence(box):
     big = big_disk(box)
     image = disk(box, menu, big=os.urandom(MIB), **{n[5:]: b"" for n in names})
     os.chmod(box.path, 0o755)
+    # Where the sources lie another user may not get.
+    program = shutil.copy(PVBOOT, box.path / "program")
     users = ((0, NOBODY), (NOBODY, NOBODY)) if IS_ROOT else ((os.getuid(), os.getuid()),)
     for uid, reader in users:
         for args in (["ls", "-lR", image, "/"], ["cat", image, "/boot/big"], ["inspect", image],
@@ -305,7 +308,7 @@ def every_command_reads_behind_the_fence(box):
             (box.path / "o").mkdir(exist_ok=True)
             os.chmod(box.path / "o", 0o777)
             # Nobody reads what it writes, so it stands still while it is looked at.
-            p = subprocess.Popen([PVBOOT, *map(str, args)], stdout=subprocess.PIPE,
+            p = subprocess.Popen([program, *map(str, args)], stdout=subprocess.PIPE,
                                  stderr=subprocess.DEVNULL,
                                  preexec_fn=lambda: os.setuid(uid) if uid else None)
             try:
