@@ -35,6 +35,9 @@ __attribute__((format(printf, 1, 2))) int usage_error(const char *fmt, ...);
  */
 bool flush_stdout(void);
 
+/* After getopt_long refused an option: as it was typed. `letter` is room for a short one. */
+const char *refused_option(char *const *argv, char letter[3]);
+
 /* A whole number from `min` to `max`, nothing else around it. False: the sentence was written. */
 bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out);
 

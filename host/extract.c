@@ -140,6 +140,7 @@ static bool one_option(struct extract_options *o, struct people *p, int opt, con
 /* False: the command ends with *status. */
 static bool parse(struct extract_options *o, struct people *p, int argc, char **argv, int *status)
 {
+    char letter[3];
     int opt;
 
     *status = EXTRACT_FAILED;
@@ -152,7 +153,7 @@ static bool parse(struct extract_options *o, struct people *p, int argc, char **
             *status = flush_stdout() ? EXTRACT_DONE : EXTRACT_FAILED;
             return false;
         }
-        if (!one_option(o, p, opt, argv[optind - 1]))
+        if (!one_option(o, p, opt, refused_option(argv, letter)))
             return false;
     }
     if (optind + 1 != argc) {
@@ -210,17 +211,21 @@ struct fence_end extract_run(struct extract_job *job)
     return end;
 }
 
-/* Everything that is there already, before the image is read. */
-static bool names_are_free(const struct extract_job *job, const char *dir)
+/* What is there already, before the image is read. A folder cannot be overwritten either. */
+static bool names_are_free(const struct extract_job *job, const char *dir, bool force)
 {
     char path[4096];
+    struct stat st;
 
     for (size_t i = 0; i < EXTRACT_FILES; i++) {
         int len = snprintf(path, sizeof(path), "%s/%s", dir, job->out[i].name);
 
-        if (len < 0 || (size_t)len >= sizeof(path) || access(path, F_OK) < 0)
+        if (len < 0 || (size_t)len >= sizeof(path) || lstat(path, &st) < 0 ||
+            (force && !S_ISDIR(st.st_mode)))
             continue;
-        fprintf(stderr, "pvboot: %s is there already; --force overwrites it\n", path);
+        fprintf(stderr, "pvboot: %s is %s\n", path,
+                force ? "a folder, which is not overwritten"
+                      : "there already; --force overwrites it");
         return false;
     }
     return true;
@@ -234,7 +239,7 @@ static bool open_outputs(struct extract_job *job, const struct people *p, bool *
         fprintf(stderr, "pvboot: making the folder %s: %s\n", p->dir, strerror(errno));
         return false;
     }
-    if (!p->force && !names_are_free(job, p->dir))
+    if (!names_are_free(job, p->dir, p->force))
         return false;
     return extract_create(&job->out[EXTRACT_KERNEL], p->dir, ".kernel") &&
            extract_create(&job->out[EXTRACT_INITRD], p->dir, ".initrd") &&

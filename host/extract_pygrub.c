@@ -208,6 +208,7 @@ static bool one_option(struct extract_options *o, struct toolstack *ts, int opt,
 static bool parse(struct extract_options *o, struct toolstack *ts, int argc, char **argv,
                   int *status)
 {
+    char letter[3];
     int opt;
 
     *status = EXTRACT_FAILED;
@@ -221,7 +222,7 @@ static bool parse(struct extract_options *o, struct toolstack *ts, int argc, cha
             *status = flush_stdout() ? EXTRACT_DONE : EXTRACT_FAILED;
             return false;
         }
-        if (!one_option(o, ts, opt, argv[optind - 1]))
+        if (!one_option(o, ts, opt, refused_option(argv, letter)))
             return false;
     }
     if (optind + 1 != argc) {

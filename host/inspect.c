@@ -101,6 +101,7 @@ static bool one_option(struct inspect_options *o, int opt)
 /* False: the command ends with *status. */
 static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
 {
+    char letter[3];
     int opt;
 
     *status = INSPECT_UNUSABLE;
@@ -116,7 +117,7 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
         }
         if (opt == '?')
             usage_error("%s is no option, or its value is missing; see pvboot inspect --help",
-                        argv[optind - 1]);
+                        refused_option(argv, letter));
         if (!one_option(o, opt))
             return false;
     }

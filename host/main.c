@@ -5,6 +5,7 @@
 #include "host/fence.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,15 @@ bool flush_stdout(void)
         return true;
     fprintf(stderr, "pvboot: writing to standard output failed: %s\n", strerror(errno));
     return false;
+}
+
+const char *refused_option(char *const *argv, char letter[3])
+{
+    letter[0] = '-';
+    letter[1] = (char)optopt;
+    letter[2] = '\0';
+    /* Of some letters in one word, argv[optind - 1] is the word before. */
+    return optopt > ' ' && optopt < 0x7f ? letter : argv[optind - 1];
 }
 
 bool parse_number(const char *what, const char *text, unsigned min, unsigned max, unsigned *out)

@@ -180,6 +180,13 @@ def overwrites_only_when_told(box):
     check((status, "initrd is there already" in err), (2, True))
     check(sorted(p.name for p in out.iterdir()), ["initrd", "mine"])
     check((box.path / "elsewhere").exists(), False)
+    # A folder is in the way of one: then none is written.
+    (out / "initrd").unlink()
+    (out / "initrd").mkdir()
+    for image in (one, two):
+        status, _, err = extract("--force", image, "-o", out)
+        check((status, "initrd is a folder" in err), (2, True))
+    check(sorted(p.name for p in out.iterdir()), ["initrd", "mine"])
 
 
 def json_tells_what_was_written(box):
@@ -353,12 +360,14 @@ def wrong_use_is_one_sentence(box):
     for args, want in (
             ([], "which image"), ([image], "-o DIR names the folder"), ([image, "-o"], "-o needs a value"),
             ([image, image, "-o", out], "one IMAGE"), (["-x", image, "-o", out], "unknown option -x"),
+            (["-vx", image, "-o", out], "unknown option -x"),
             (["--entry"], "--entry needs a value"), (["--layout", "hd1", image], "--layout is hd0"),
             (["--sector-size", "1", image], "--sector-size is 512"),
             (["--arch", "arm64", image], "--arch is x86_64 or i386"),
             ([box.path / "absent", "-o", out], "No such file"), ([box.path, "-o", out], "is a folder"),
             ([image, "-o", image], "Not a directory"), ([image, "-o", "/nowhere/out"], "No such file"),
             (["--pygrub"], "which image"), (["--pygrub", "-z", image], "unknown option -z"),
+            (["--pygrub", "-qz", image], "unknown option -z"),
             (["--pygrub", "--output-format=xml", image], "--output-format is simple0"),
             (["--pygrub", "--runas=0", image], "--runas is a whole number"),
             (["--pygrub", "--offset=3", image], "partitions are found by themselves"),
