@@ -120,6 +120,38 @@ def old_interface_32(t):
     old_interface(t, "linux", "i386")
 
 
+def failed_attempts(t, width):
+    """Entries that fail when their kernel lies in memory; the kernel after them looks for remains."""
+    good = kernel("linux", width)
+    bare = Elf(good.read_bytes())
+    bare.drop_notes()
+    damaged = bytearray(run("xz", "-c", "-C", "crc64", good))
+    damaged[-100] ^= 0xff
+    # The sizes alone would fit, but the kernel begins at 16 MiB.
+    entries = [("large", "(hd0)", "/boot/kernel", "/boot/large"), ("bare", "(hd0)", "/boot/bare", None),
+               ("damaged", "(hd0)", "/boot/damaged.xz", None),
+               ("good", "(hd0)", "/boot/kernel " + line_for(64, False), None)]
+    d = t.images.disk({"/boot/kernel": good, "/boot/bare": bytes(bare.data), "/boot/large": bytes(44 << 20),
+                       "/boot/damaged.xz": bytes(damaged),
+                       "/boot/grub/menu.lst": menu(*entries, head="timeout 0\nfallback 1 2 3\n")})
+    g = t.boot(disks=[(d, "xvda")], image=IMAGES_DIR / ("pvboot-hd0-" + width), memory=64, seconds=90)
+    for text in (" MiB more than that)", "no Xen notes: not built as a Xen PV kernel", "/boot/damaged.xz ("):
+        t.check(text in g.console, "the sentence with \"%s\"" % text)
+    judged(t, g, "by the third fallback entry")
+
+
+@case
+def failed_attempts_64(t):
+    """Three entries fail when their kernels are in memory: the fourth's finds nothing left of them"""
+    failed_attempts(t, "x86_64")
+
+
+@case32
+def failed_attempts_32(t):
+    """The same in 32-bit guests"""
+    failed_attempts(t, "i386")
+
+
 @case
 def compressed_bzimage(t):
     """A distribution's bzImage that somebody compressed once more"""
