@@ -15,7 +15,7 @@
 #include "core/fs/vols.h"
 
 #define SESSION_INITRD_MAX  32
-#define SESSION_CMDLINE_MAX 4096
+#define SESSION_CMDLINE_MAX 1024 /* MAX_GUEST_CMDLINE of xen.h, terminator included */
 #define SESSION_GONE        (-2)
 
 /* What an entry's commands have gathered when `boot` comes. */

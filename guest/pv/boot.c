@@ -20,6 +20,8 @@
  */
 #define INITRD_ALIGN PAGE_BYTES
 
+STATIC_ASSERT(SESSION_CMDLINE_MAX == PLAN_CMDLINE_MAX, "what the menu takes can be handed over");
+
 static size_t pages_of(uint64_t nr_bytes)
 {
     return (size_t)((nr_bytes + PAGE_BYTES - 1) >> PAGE_SHIFT);

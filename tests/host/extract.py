@@ -512,8 +512,8 @@ def no_text_breaks_out_of_its_place(box):
                            program=link)
     check((status, out, "cannot hold a line break" in err), (2, "", True))
     # What xl would drop in silence is an error here.
-    status, out, err = run("-n", "--args=" + "a" * 4090, image, program=link)
-    check((status, out, "Xen passes at most 4095" in err), (1, "", True))
+    status, out, err = run("-n", "--args=" + "a" * 1020, image, program=link)
+    check((status, out, "Xen passes at most 1023" in err), (1, "", True))
 
 
 def main():

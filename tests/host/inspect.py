@@ -340,7 +340,7 @@ def the_menu_alone_is_its_lines(box):
     check((c["kernel"], len(c["arguments"]), c["initrds"], c["root"]), ("/k", 4096, [], None))
     check_said(problems(r, "stops"), "entry 0, line 11: `kernle': unknown command; the entry fails")
     check_said(problems(r, "stops"), "entry 2: a kernel command line of 4096 bytes; Xen passes at "
-                                     "most 4095")
+                                     "most 1023")
     check_said(problems(r, "stops"), "entry 3: Error 30")
     check_said(problems(r, "stops"), "--turbo (`kernel' knows --no-mem-option")
     check_said(problems(r, "doubt"), "menu line 2: `fallback': Error")

@@ -210,7 +210,7 @@ static void a_command_line_is_whole_or_refused(void)
     p[SESSION_CMDLINE_MAX - 1] = 'x';
     CHECK_ERR(run_menu(menu, NULL, NULL), ERR_WONT_FIT);
     CHECK(term_said(&term,
-                    "(hd0)/boot/a (a kernel command line of 4096 bytes; Xen passes at most 4095)"));
+                    "(hd0)/boot/a (a kernel command line of 1024 bytes; Xen passes at most 1023)"));
     sprintf(menu, "timeout 0\ntitle x\nkernel /");
     memset(menu + strlen(menu), 'y', FS_PATH_MAX);
     CHECK_ERR(run_menu(menu, NULL, NULL), ERR_LIMIT);
