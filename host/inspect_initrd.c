@@ -12,6 +12,9 @@
 
 #define MEMBERS_MAX      65536 /* of a bare cpio archive that are walked */
 #define MEMBER_NAME_MAX  4096
+#define ARCHIVES_MAX     1024 /* in a row, not compressed: more are not looked at */
+#define ARCHIVES_SHOWN   4
+#define UNPACKED_MAX     ((uint64_t)8 << 30) /* a few MiB of packed zeros would go on for hours */
 #define TRAILER          "TRAILER!!!"
 #define CPIO_HEADER      110 /* "newc": magic, 13 numbers of 8 hex digits */
 #define CPIO_FILESIZE_AT 54
@@ -127,22 +130,22 @@ static struct err next_chunk(void *ctx, const uint8_t **data, size_t *len)
 struct unpacked {
     struct unpack *u;
     uint64_t nr_bytes;
-    bool ended; /* the data has come to its end, or to an error */
+    bool ended; /* the data has come to its end, to an error, or to UNPACKED_MAX */
     struct err error;
 };
 
 /* The next len bytes into buf (NULL: nowhere). False: there are not that many. */
 static bool take(struct unpacked *p, void *buf, uint64_t len)
 {
-    uint64_t got = 0;
+    uint64_t got = 0, most = min_u64(len, UNPACKED_MAX - p->nr_bytes);
     size_t nr_read = 0;
 
     if (p->ended)
         return false;
     if (buf == NULL) {
-        p->error = unpack_skip(p->u, len, &got);
+        p->error = unpack_skip(p->u, most, &got);
     } else {
-        p->error = unpack_read(p->u, buf, (size_t)len, &nr_read);
+        p->error = unpack_read(p->u, buf, (size_t)most, &nr_read);
         got = nr_read;
     }
     p->nr_bytes += got;
@@ -253,6 +256,11 @@ static void look_at_rest(struct report *r, struct initrd_report *in, struct file
                              is_newc(first, 6) ? "cpio archive" : "no cpio archive inside");
     if (failed(e))
         in->problem = report_printf(r, "%s; make it again", report_error(r, e, NULL));
+    else if (unpacked == UNPACKED_MAX)
+        in->problem = report_printf(r,
+                                    "it unpacks to %s or more, of which the rest was not looked "
+                                    "at",
+                                    size_text(r, UNPACKED_MAX));
     else if (!is_newc(first, 6))
         in->problem = report_printf(r,
                                     "what it unpacks to begins with %s and is no cpio archive; an "
@@ -267,7 +275,7 @@ struct initrd_report inspect_initrd(struct report *r, const char *name, struct f
     const char *before = "";
     uint8_t magic[6];
 
-    while (in_range(off, sizeof(magic), size)) {
+    for (uint32_t i = 0; in_range(off, sizeof(magic), size); i++) {
         uint64_t start = off;
 
         in.error = file_read(f, off, magic, sizeof(magic));
@@ -276,11 +284,17 @@ struct initrd_report inspect_initrd(struct report *r, const char *name, struct f
         if (!is_newc(magic, sizeof(magic)))
             break;
         in.what = report_printf(r, "%scpio archive", before);
-        in.problem = skip_cpio(&in, f, &off);
+        in.problem = i < ARCHIVES_MAX ? skip_cpio(&in, f, &off)
+                                      : "it is a row of more than 1024 cpio archives; the others "
+                                        "were not looked at";
         if (in.problem != NULL)
             return in;
         in.unpacked_bytes += off - start;
-        before = report_printf(r, "%scpio archive of %s, then ", before, size_text(r, off - start));
+        if (i < ARCHIVES_SHOWN)
+            before =
+                report_printf(r, "%scpio archive of %s, then ", before, size_text(r, off - start));
+        else if (i == ARCHIVES_SHOWN)
+            before = report_printf(r, "%smore of them, then ", before);
         off = skip_zeros(f, off);
     }
     in.listed = off >= size;

@@ -151,6 +151,18 @@ def disk_drivers_are_looked_for(box):
     check_said(said(r, "doubt"), "has no driver for Xen's disks")
 
 
+def an_initrd_has_an_end(box):
+    # 9 GiB of zeros in 300 kB: a zstd frame of blocks that repeat one byte.
+    blocks = b"\x02\x00\x10\x00" * (9 * 8192 - 1) + b"\x03\x00\x10\x00"
+    files = {"zeros": b"\x28\xb5\x2f\xfd\x00\x38" + blocks, "row": cpio() * 2000}
+    for name, want in (("zeros", "it unpacks to 8 GiB or more"), ("row", "it is a row of more than 1024")):
+        _, r = inspect(box, "title x\nkernel /boot/k root=/dev/xvda\ninitrd /boot/%s\n" % name,
+                       k=kernel(), **files)
+        check_said(said(r, "doubt"), "(hd0)/boot/%s: %s" % (name, want))
+        got = r["entries"][0]["initrds"][0]
+        check((got["xen_block_driver"], len(got["content"]) < 200), (None, True))
+
+
 def other_options_are_told(box):
     off = {"config_" + RELEASE: config(XEN_PV="n", XEN_BLKDEV_FRONTEND="y").replace("HVC_XEN", "X")}
     status, r = inspect(box, ENTRY, k=kernel(content=BANNER), **off)
