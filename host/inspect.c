@@ -8,7 +8,8 @@
 #include "host/cmd.h"
 #include "host/machine.h"
 
-#define CACHE_BLOCKS 1024 /* of metadata, a disk */
+#define CACHE_BLOCKS  1024 /* of metadata, a disk */
+#define INSPECT_CPU_S 600  /* a menu can name the same large file in thousands of ways */
 
 enum inspect_status {
     INSPECT_BOOTS = 0,
@@ -214,7 +215,7 @@ static int look_work(void *ctx)
 int cmd_inspect(int argc, char **argv)
 {
     struct job job = {0};
-    struct fence fence = {.memory_bytes = FENCE_MEMORY};
+    struct fence fence = {.memory_bytes = FENCE_MEMORY, .cpu_s = INSPECT_CPU_S};
     int status;
 
     if (!parse(&job.o, argc, argv, &status))

@@ -14,6 +14,7 @@ import json
 import lzma
 import os
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -322,13 +323,16 @@ def every_command_reads_behind_the_fence(box):
                 def fenced():
                     child = child_of(p.pid)
                     f = fields(child) if child else {}
-                    return f if f.get("Seccomp") == "2" else None
-                f = wait_until(fenced)
+                    limits = Path("/proc/%d/limits" % child).read_text() if child else ""
+                    return (f, limits) if f.get("Seccomp") == "2" else None
+                f, limits = wait_until(fenced)
             finally:
                 p.terminate()
                 p.communicate()
             check((args[0], f["NoNewPrivs"], f["CapEff"], f["Uid"].split()),
                   (args[0], "1", "0" * 16, [str(reader)] * 4))
+            check((args[0], re.findall(r"Max cpu time +(\d+)", limits)),
+                  (args[0], ["600"] if args[0] in ("inspect", "extract") else []))
             check((args[0], f["Groups"].strip() if IS_ROOT and uid == 0 else ""), (args[0], ""))
 
 
