@@ -89,16 +89,6 @@ bool extract_add_disk(struct extract_options *o, const char *path)
     return true;
 }
 
-bool extract_layout(struct extract_options *o, const char *text)
-{
-    if (strcmp(text, "hd0") != 0 && strcmp(text, "hd00") != 0) {
-        usage_error("--layout is hd0 or hd00, not \"%s\"", text);
-        return false;
-    }
-    o->hd00 = strcmp(text, "hd00") == 0;
-    return true;
-}
-
 static bool one_option(struct extract_options *o, struct people *p, int opt, const char *word)
 {
     switch (opt) {
@@ -120,7 +110,7 @@ static bool one_option(struct extract_options *o, struct people *p, int opt, con
         p->json = true;
         return true;
     case OPT_LAYOUT:
-        return extract_layout(o, optarg);
+        return machine_layout(optarg, &o->hd00);
     case OPT_ARCH:
         return machine_arch(optarg, &o->narrow);
     case OPT_SECTOR:

@@ -115,8 +115,7 @@ void extract_clean_up(struct extract_job *job);
 /* As a `bootloader=` of xl: the arguments that libxl gives to such a program. */
 int extract_pygrub(int argc, char **argv);
 
-/* The options that both ways of calling have; false: a usage error was shown. */
+/* One more --disk; false: a usage error was shown. */
 bool extract_add_disk(struct extract_options *o, const char *path);
-bool extract_layout(struct extract_options *o, const char *text);
 
 #endif

@@ -183,7 +183,7 @@ static bool one_option(struct extract_options *o, struct toolstack *ts, int opt,
     case OPT_DISK:
         return extract_add_disk(o, optarg);
     case OPT_LAYOUT:
-        return extract_layout(o, optarg);
+        return machine_layout(optarg, &o->hd00);
     case OPT_ARCH:
         o->any_width = false;
         return machine_arch(optarg, &o->narrow);

@@ -73,12 +73,7 @@ static bool one_option(struct inspect_options *o, int opt)
         return true;
     case OPT_LAYOUT:
         o->about_disks = "--layout";
-        if (strcmp(optarg, "hd0") != 0 && strcmp(optarg, "hd00") != 0) {
-            usage_error("--layout is hd0 or hd00, not \"%s\"", optarg);
-            return false;
-        }
-        o->hd00 = strcmp(optarg, "hd00") == 0;
-        return true;
+        return machine_layout(optarg, &o->hd00);
     case OPT_ARCH:
         o->about_disks = "--arch";
         return machine_arch(optarg, &o->narrow);

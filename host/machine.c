@@ -46,6 +46,16 @@ bool machine_sector_size(const char *text, uint32_t *sector_bytes)
     return true;
 }
 
+bool machine_layout(const char *text, bool *hd00)
+{
+    if (strcmp(text, "hd0") != 0 && strcmp(text, "hd00") != 0) {
+        usage_error("--layout is hd0 or hd00, not \"%s\"", text);
+        return false;
+    }
+    *hd00 = strcmp(text, "hd00") == 0;
+    return true;
+}
+
 bool machine_arch(const char *text, bool *narrow)
 {
     if (strcmp(text, "x86_64") != 0 && strcmp(text, "i386") != 0) {

@@ -21,8 +21,10 @@ struct machine {
     struct vols *vols;
 };
 
-/* The values of --sector-size and --arch (narrow: i386); false: a usage error was shown. */
+/* The values of --sector-size, --layout and --arch (narrow: i386); false: a usage error was shown.
+ */
 bool machine_sector_size(const char *text, uint32_t *sector_bytes);
+bool machine_layout(const char *text, bool *hd00);
 bool machine_arch(const char *text, bool *narrow);
 
 /*
