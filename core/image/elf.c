@@ -9,6 +9,7 @@
 
 #include "core/base/bytes.h"
 #include "core/image/describe.h"
+#include "core/image/stream.h"
 
 /* e_ident */
 #define EI_CLASS    4
@@ -172,6 +173,8 @@ struct err elf_parse_phdrs(struct image *img, const struct elf_header *h, const 
 {
     enum image_width w = h->width;
 
+    uint32_t nr_left_out = 0;
+
     *nr_notes = 0;
     img->nr_segments = 0;
     for (uint32_t i = 0; i < h->nr_phdrs; i++) {
@@ -183,9 +186,13 @@ struct err elf_parse_phdrs(struct image *img, const struct elf_header *h, const 
             .mem_bytes = word(p + p_memsz[w], w),
         };
 
-        if (le32(p) == PT_NOTE && *nr_notes < ELF_NOTE_MAX && s.file_off_bytes != 0) {
+        if (le32(p) == PT_NOTE && s.file_off_bytes != 0) {
             /* Offset 0: some binutils did not set it, says Xen's libelf. */
-            notes[(*nr_notes)++] = (struct elf_note_range){s.file_off_bytes, s.file_bytes};
+            if (*nr_notes < ELF_NOTE_MAX)
+                notes[(*nr_notes)++] = (struct elf_note_range){s.file_off_bytes, s.file_bytes};
+            else if (nr_left_out++ == 0)
+                log_line(img->stream->log,
+                         "kernel: more than 16 segments of ELF notes; the others were left out");
         }
         /* Xen skips segments that may be neither read, written nor executed; so do we. */
         if (le32(p) != PT_LOAD || (le32(p + p_flags[w]) & 7) == 0 || s.mem_bytes == 0)

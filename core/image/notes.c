@@ -311,7 +311,12 @@ struct err notes_parse(struct xen_notes *n, const uint8_t *data, size_t len, con
 {
     size_t off = 0;
 
-    for (unsigned i = 0; i < NOTES_PER_RANGE && len - off >= NOTE_HEADER_BYTES; i++) {
+    for (unsigned i = 0; len - off >= NOTE_HEADER_BYTES; i++) {
+        if (i == NOTES_PER_RANGE) {
+            log_line(log,
+                     "kernel: more than 1000 ELF notes in one place; the others were left out");
+            break;
+        }
         uint64_t name_bytes = le32(data + off), desc_bytes = le32(data + off + 4);
         uint32_t type = le32(data + off + 8);
         size_t name = off + NOTE_HEADER_BYTES;

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 
 #include "core/base/bytes.h"
+#include "core/image/elf.h"
+#include "core/image/notes.h"
+#include "core/image/stream.h"
 #include "tests/unit/loaded.h"
 
 static const struct format {
@@ -375,6 +378,48 @@ static void loads_distribution_kernels(void)
     }
 }
 
+static void count(void *ctx, const char *text)
+{
+    *(unsigned *)ctx += strstr(text, "the others were left out") != NULL ? 1 : 100;
+}
+
+/* More of them than are looked at: that is said, once, and what was looked at counts. */
+static void says_that_there_are_too_many_notes(void)
+{
+    unsigned nr_lines = 0;
+    const struct log log = {.ctx = &nr_lines, .line = count};
+    uint32_t notes[1003][4] = {{0}};
+    struct xen_notes n = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+        notes[i][0] = 4;
+        memcpy(&notes[i][3], i % 1000 == 0 ? "Xen" : "GNU", 4);
+        notes[i][2] = i == 0 ? 7 : 6;
+    }
+    CHECK_OK(notes_parse(&n, (const uint8_t *)notes, 1000 * sizeof(notes[0]), &log));
+    CHECK_U64(nr_lines, 0);
+    CHECK_OK(notes_parse(&n, (const uint8_t *)notes, sizeof(notes), &log));
+    CHECK_U64(nr_lines, 1);
+    CHECK(n.found);
+
+    /* A segment to load behind 20 of notes; fields: type, flags, offset, address, paddr, sizes. */
+    uint64_t table[21][7] = {{0}};
+    struct image_stream stream = {.log = &log};
+    struct image img = {.stream = &stream};
+    const struct elf_header h = {.width = IMAGE_64, .phdr_bytes = 56, .nr_phdrs = 21};
+    struct elf_note_range ranges[ELF_NOTE_MAX];
+    uint32_t nr_notes;
+
+    for (uint64_t i = 0; i < 20; i++)
+        memcpy(table[i], (uint64_t[]){4, 100 + i, 0, 0, 8, 8}, 6 * sizeof(uint64_t));
+    memcpy(table[20], (uint64_t[]){1 | UINT64_C(7) << 32, 0x1000, 0, 0x1000, 8, 8}, 48);
+    CHECK_OK(elf_parse_phdrs(&img, &h, (const uint8_t *)table, ranges, &nr_notes));
+    CHECK_U64(nr_notes, ELF_NOTE_MAX);
+    CHECK_U64(ranges[ELF_NOTE_MAX - 1].off, 100 + ELF_NOTE_MAX - 1);
+    CHECK_U64(img.nr_segments, 1);
+    CHECK_U64(nr_lines, 2);
+}
+
 int main(void)
 {
     RUN(loads_plain_elf);
@@ -385,6 +430,7 @@ int main(void)
     RUN(sorts_segments);
     RUN(defaults_are_libelfs);
     RUN(says_which_notes_it_passes_over);
+    RUN(says_that_there_are_too_many_notes);
     RUN(honours_paddr_offset);
     RUN(loads_distribution_kernels);
     return test_done();
