@@ -13,7 +13,7 @@ trap 'rm -rf "$results"' EXIT
 fuzz_one() {
     name=$(basename "$1")
     mkdir -p "$corpus/$name"
-    if "$1" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+    if "$1" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=60 -print_final_stats=1 \
         -artifact_prefix="$corpus/$name/" "$corpus/$name" >"$results/$name.log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$results/$name.log")
         echo "ok $name: $runs inputs in $seconds s"
