@@ -4,7 +4,7 @@
 CAP_BYTES = 4 << 20
 CAP_COMMANDS = 262144
 CAP_ENTRIES = 65536
-XEN_CMDLINE = 4095
+XEN_CMDLINE = 1023
 
 
 def entries(nr):
@@ -51,7 +51,7 @@ REFUSED = {
 # What is wrong with one that is read; "" where nothing is.
 PROBLEMS = {
     "a kernel line of 4,096 bytes":
-        "entry 0: a kernel command line of 4096 bytes; Xen passes at most 4095",
+        "entry 0: a kernel command line of 4096 bytes; Xen passes at most 1023",
     "a kernel line of 65,536 bytes in words": "a kernel command line of 65536 bytes",
     "as many commands as are read": "`a': unknown command",
 }
