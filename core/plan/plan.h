@@ -172,8 +172,9 @@ struct plan_start_info {
 };
 
 /*
- * Fill `out` from the loader's own start_info and the layout. ERR_LIMIT when the command line is
- * longer than Xen's field: it is never cut.
+ * Fill `out` from the loader's own start_info and the layout. As from Xen's builder,
+ * mod_len counts whole pages where mod_start is a pfn, else bytes. ERR_LIMIT when the command line
+ * is longer than Xen's field: it is never cut.
  */
 struct err plan_start_info(struct plan_start_info *out, const struct plan_start_info *own,
                            const struct plan_layout *l, uint64_t initrd_bytes, const char *cmdline);

@@ -99,10 +99,11 @@ struct err plan_start_info(struct plan_start_info *out, const struct plan_start_
     if (initrd_bytes != 0 && l->initrd.va == PLAN_NOT_MAPPED) {
         out->flags |= SIF_MOD_START_PFN;
         out->mod_start = l->initrd.first;
+        out->mod_len = align_up(initrd_bytes, PLAN_PAGE_BYTES);
     } else if (initrd_bytes != 0) {
         out->mod_start = l->initrd.va;
+        out->mod_len = initrd_bytes;
     }
-    out->mod_len = initrd_bytes;
     memcpy(out->cmd_line, cmdline, len);
     if (l->p2m_tables.nr_pages != 0) {
         /* The frames that the kernel must not touch: the list and its tables, in one row. */

@@ -9,7 +9,7 @@ from images import ROOT, random_bytes
 
 KERNELS_DIR = ROOT / "build/test-kernel"
 IMAGES_DIR = ROOT / "build/images"
-MODULE = random_bytes(37 * 4096, "module")
+MODULE = random_bytes(37 * 4096 - 1234, "module")
 
 
 def kernel(kind, width):

@@ -381,7 +381,7 @@ static void start_info(void)
     CHECK_U64(si.nr_pt_frames, l.tables.nr_pages);
     CHECK_U64(si.mfn_list, 0x8000000000);
     CHECK_U64(si.mod_start, l.initrd.first);
-    CHECK_U64(si.mod_len, MIB(32) + 1);
+    CHECK_U64(si.mod_len, MIB(32) + 4096); /* whole pages */
     CHECK_U64(si.first_p2m_pfn, l.p2m.first);
     CHECK_U64(si.nr_p2m_frames, 259);
     CHECK_STR(si.cmd_line, "root=/dev/xvda1 ro");

@@ -187,14 +187,16 @@ void check_layout(void)
 
 void check_initrd(void)
 {
-    uint64_t nr_bytes = 0, sum = 0, left = si->mod_len;
+    uint64_t nr_bytes = 0, sum = 0, left;
     uint32_t crc = CRC32_START;
+    uint8_t left_over = 0;
 
     if (!argument("initrd=", &nr_bytes, &sum)) {
         expect("mod_len", si->mod_len, 0);
         return;
     }
-    expect("mod_len", si->mod_len, nr_bytes);
+    left = nr_bytes;
+    expect("mod_len", si->mod_len, KERNEL_BY_PFN ? align_up(nr_bytes, PAGE_BYTES) : nr_bytes);
     for (uint64_t page = 0; left > 0 && page < si->nr_pages; page++) {
         size_t n = (size_t)min_u64(left, PAGE_BYTES);
         uint64_t pfn =
@@ -206,10 +208,13 @@ void check_initrd(void)
             break;
         }
         crc = crc32_ieee(crc, data, n);
+        for (size_t i = n; i < PAGE_BYTES; i++)
+            left_over |= ((const uint8_t *)data)[i];
         window_close();
         left -= n;
     }
     expect("the initrd's CRC", ~crc, sum);
+    expect("bytes behind the initrd on its last page", left_over, 0);
 }
 
 /* As a BSD finds its symbols: the length, an ELF header, and in it two sections. */
