@@ -38,15 +38,12 @@ check_commands() {
         mke2fs -q -F -t ext4 -d "$work/$n" "$work/$n.img" 4M >/dev/null 2>&1
     done
     qemu-img create -q -f qcow2 -b "$work/small.img" -F raw "$work/backed.qcow2"
-    # To choose LUKS's iterations qemu-img measures its own processor time, which fails on a machine
-    # that is busy.
-    for n in 1 2 3 4 5; do
-        qemu-img create -q -f qcow2 --object secret,id=s,data=x \
-            -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 \
-            "$work/secret.qcow2" 4M && break
-        [ "$n" -lt 5 ] || exit 1
-        sleep "$n"
-    done
+    # Of the other kind, LUKS, only the number in the header: to make it qemu-img measures its own
+    # processor time, which fails on a busy machine.
+    qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+        -o encrypt.format=aes,encrypt.key-secret=s "$work/secret.qcow2" 4M
+    cp "$work/secret.qcow2" "$work/luks.qcow2"
+    printf '\002' | dd of="$work/luks.qcow2" bs=1 seek=35 conv=notrunc 2>/dev/null
     expect 0 "title one" cat "$work/small.img" /boot/grub/menu.lst
     expect 0 "title one" cat "$work/small.img" "(hd0)/boot/grub/menu.lst"
     expect 0 "drwxr-xr-x" ls -l "$work/small.img" /boot
@@ -63,6 +60,7 @@ check_commands() {
     expect 2 "Error 21: Selected disk does not exist" ls "$work/small.img" "(hd1)/"
     expect 2 "a qcow2 image with a backing file" ls "$work/backed.qcow2" /
     expect 2 "an encrypted qcow2 image" ls "$work/secret.qcow2" /
+    expect 2 "an encrypted qcow2 image" ls "$work/luks.qcow2" /
     truncate -s 100 "$work/tiny.img"
     expect 2 "less than one sector" ls "$work/tiny.img" /
     dd if=/dev/urandom of="$work/noise.img" bs=64k count=4 2>/dev/null
