@@ -7,7 +7,7 @@
  */
 #define __ASSEMBLY__
 #include <xen/xen.h>
-#include <xen/elfnote.h>
+#include "guest/pv/entry.inc"
 
         .section .start, "ax"
         .globl  _start
@@ -19,18 +19,8 @@ _start:
         call    guest_start
         ud2
 
-        /* Xen fills this page when it builds the domain. */
-        .balign 4096
-        .globl  hypercall_page
-hypercall_page:
-        .skip   4096
-
-        .section .bss
-        .balign 4096
-        .globl  boot_stack, boot_stack_top
-boot_stack:
-        .skip   65536 + 4096    /* the lowest page gets unmapped, as a guard */
-boot_stack_top:
+        HYPERCALL_PAGE
+        BOOT_STACK
 
 /*
  * Traps. Xen pushes rcx and r11 on top of what a processor would push. Each stub gives the frame
@@ -89,16 +79,6 @@ trap_common:
         andq    $-16, %rsp
         call    trap_report
         ud2
-
-/* Xen's notes: the whole contract between the domain builder and this image. */
-.macro XEN_NOTE type, payload:vararg
-        .balign 4
-        .long   2f - 1f, 4f - 3f, \type
-1:      .asciz  "Xen"
-2:      .balign 4
-3:      \payload
-4:      .balign 4
-.endm
 
         .section .note.Xen, "a", @note
         XEN_NOTE XEN_ELFNOTE_GUEST_OS,       .asciz "pvboot"

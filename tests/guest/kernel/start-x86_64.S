@@ -2,7 +2,7 @@
 /* Entry, traps and notes, 64 bit. The registers go to entry_regs in the order of kernel.h. */
 #define __ASSEMBLY__
 #include <xen/xen.h>
-#include <xen/elfnote.h>
+#include "guest/pv/entry.inc"
 
         .section .start, "ax"
         .globl  _start
@@ -64,14 +64,6 @@ trap_common:
         .skip   32768
 own_stack_top:
 
-.macro XEN_NOTE type, payload:vararg
-        .balign 4
-        .long   2f - 1f, 4f - 3f, \type
-1:      .asciz  "Xen"
-2:      .balign 4
-3:      \payload
-4:      .balign 4
-.endm
         .section .note.Xen, "a", @note
         XEN_NOTE XEN_ELFNOTE_GUEST_OS,       .asciz "pvboot-test"
         XEN_NOTE XEN_ELFNOTE_LOADER,         .asciz "generic"
