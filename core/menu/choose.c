@@ -116,8 +116,7 @@ static void show_failure(struct session *s, struct err e, const char *subject)
 {
     screen_leave(&s->screen);
     show_error(s, e, subject);
-    screen_line(&s->screen, "Press any key to continue...");
-    wait_for_key(s);
+    press_any_key(s);
 }
 
 /* Ask for the menu's password, which may lead to another menu. */

@@ -90,8 +90,7 @@ static void say_and_wait(struct session *s, const char *what)
 {
     screen_leave(&s->screen);
     screen_line(&s->screen, what);
-    screen_line(&s->screen, "Press any key to continue...");
-    wait_for_key(s);
+    press_any_key(s);
 }
 
 static enum console_end boot_changed(struct session *s, const struct menu_entry *entry)
@@ -275,33 +274,39 @@ enum console_end entry_edit(struct session *s, uint32_t n)
 
 /* ---- the kernel's arguments ------------------------------------------------------------------ */
 
-/* "kernel --type=linux /boot/x ARGS": where ARGS begins. */
-static const char *behind_file(const struct menu_command *c)
+/* "kernel --type=linux /boot/x ARGS": the file, and where ARGS begins. */
+static const char *behind_file(const struct menu_command *c, const char **file, size_t *len)
 {
-    const char *rest = c->args, *word;
-    size_t len;
+    const char *rest = c->args;
 
-    while (lex_word(&rest, &word, &len) && len > 2 && memcmp(word, "--", 2) == 0)
+    while (lex_word(&rest, file, len) && *len > 2 && memcmp(*file, "--", 2) == 0)
         ;
     while (*rest == ' ')
         rest++;
     return rest;
 }
 
+static const char *arguments_of(const struct menu_command *c)
+{
+    const char *file;
+    size_t len;
+
+    return behind_file(c, &file, &len);
+}
+
 /* Is the kernel of the line Xen by its name? Then Linux and its arguments are in a module. */
 static bool is_xen(const struct menu_command *c)
 {
-    const char *rest = c->args, *word, *base;
+    const char *file, *base;
     size_t len;
 
-    while (lex_word(&rest, &word, &len) && len > 2 && memcmp(word, "--", 2) == 0)
-        ;
-    base = word;
+    behind_file(c, &file, &len);
+    base = file;
     for (size_t i = 0; i < len; i++) {
-        if (word[i] == '/' || word[i] == ')')
-            base = word + i + 1;
+        if (file[i] == '/' || file[i] == ')')
+            base = file + i + 1;
     }
-    return (size_t)(word + len - base) >= 3 && memcmp(base, "xen", 3) == 0;
+    return (size_t)(file + len - base) >= 3 && memcmp(base, "xen", 3) == 0;
 }
 
 /* The line with the arguments of what boots; nr_commands when there is none. */
@@ -329,7 +334,7 @@ static const struct menu_entry *with_arguments(struct arena *a, const struct men
                                                uint32_t line, const char *args)
 {
     const struct menu_command *old = &entry->commands[line];
-    size_t before = (size_t)(behind_file(old) - old->line), len = strlen(args);
+    size_t before = (size_t)(arguments_of(old) - old->line), len = strlen(args);
     struct menu_entry *changed = arena_alloc(a, sizeof(*changed));
     struct menu_command *commands = arena_array(a, entry->nr_commands, sizeof(*commands));
     char *text = arena_alloc(a, before + len + 2);
@@ -352,7 +357,7 @@ static enum console_end edit_arguments(struct session *s, struct arena *a,
                                        const struct menu_entry *entry, uint32_t line)
 {
     const struct edit_options options = {.prompt = "pvboot append> ", .memory = &s->edit_memory};
-    const char *args = behind_file(&entry->commands[line]);
+    const char *args = arguments_of(&entry->commands[line]);
     char *buf = arena_alloc(a, EDIT_LINE_MAX);
     enum edit_end end;
     size_t len;

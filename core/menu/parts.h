@@ -48,8 +48,8 @@ static inline bool session_locked(const struct session *s)
 /* The error as one line on the terminal. */
 void show_error(struct session *s, struct err e, const char *subject);
 
-/* Until somebody types or is gone. That a terminal tells its size late is not a key. */
-void wait_for_key(struct session *s);
+/* Ask for a key, until one comes or somebody is gone. */
+void press_any_key(struct session *s);
 
 /* What was chosen is done already: something boots, or s->new_menu is set. */
 #define CHOSE_NOTHING UINT32_MAX

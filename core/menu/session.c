@@ -116,13 +116,25 @@ struct err load_menu(struct session *s, const char *name, char *subject, size_t 
     return e;
 }
 
-void wait_for_key(struct session *s)
+/* Does a key come in that many waits? That a terminal tells its size late is not one. */
+static bool key_comes(struct session *s, uint32_t nr_waits)
 {
-    int key;
+    for (uint32_t i = 0; i < nr_waits; i++) {
+        int key = screen_key(&s->screen, IDLE_MS);
 
-    do
-        key = screen_key(&s->screen, IDLE_MS);
-    while ((key == KEY_NONE && s->screen.somebody) || key == KEY_SIZE);
+        if (!s->screen.somebody)
+            return false;
+        if (key != KEY_NONE && key != KEY_SIZE)
+            return true;
+    }
+    return false;
+}
+
+void press_any_key(struct session *s)
+{
+    screen_line(&s->screen, "Press any key to continue...");
+    while (!key_comes(s, 1) && s->screen.somebody)
+        ;
 }
 
 /*
@@ -131,17 +143,12 @@ void wait_for_key(struct session *s)
  */
 static bool somebody_goes_on(struct session *s)
 {
-    int key = KEY_NONE;
-
     screen_line(&s->screen, "Press any key to get back to the menu.");
-    for (uint32_t ms = 0; ms < GIVE_UP_MS && (key == KEY_NONE || key == KEY_SIZE); ms += IDLE_MS) {
-        key = screen_key(&s->screen, IDLE_MS);
-        if (!s->screen.somebody)
-            return false;
-    }
-    if (key == KEY_NONE || key == KEY_SIZE)
+    if (key_comes(s, GIVE_UP_MS / IDLE_MS))
+        return true;
+    if (s->screen.somebody)
         screen_line(&s->screen, "No key came for " GIVE_UP_TEXT "; nobody seems to be here.");
-    return key != KEY_NONE && key != KEY_SIZE;
+    return false;
 }
 
 /* Boot from the menu that is loaded; OK too when another one has been loaded (s->new_menu). */
