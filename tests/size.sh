@@ -3,6 +3,7 @@
 # Are the compressed guest images within their budget? tests/size.sh MAX_BYTES IMAGE.gz...
 set -eu
 
+[ $# -ge 2 ] || { echo "usage: $0 MAX_BYTES IMAGE.gz..." >&2; exit 2; }
 max=$1 passed=0 failed=0
 shift
 for image; do

@@ -14,6 +14,7 @@
 # The source package comes from the places that serve this machine's own Debian
 # release, through a private apt state; apt checks signatures and sums.
 set -eu
+[ $# = 0 ] || { echo "usage: $0; prints the file of a Xen that runs 32-bit PV guests" >&2; exit 2; }
 here=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=host/xenhost/debs.sh
 . "$here/host/xenhost/debs.sh"

@@ -70,6 +70,8 @@ def main():
     p.add_argument("pvboot")
     p.add_argument("--runs", type=int, default=5)
     o = p.parse_args()
+    if not os.access(o.pvboot, os.X_OK):
+        p.error("%s is no program; `make host` builds build/pvboot" % o.pvboot)
     with tempfile.TemporaryDirectory(prefix="pvboot-bench-") as tmp:
         folder = Path(tmp)
 

@@ -7,6 +7,7 @@ The guest may have more memory than this machine, because nearly all of it is ne
 told not to reserve it, and ends before Xen clears what the guest gives back.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -35,7 +36,9 @@ exec qemu-system-x86_64 "$@" -object "memory-backend-ram,id=ram,size=${size}M,re
 
 
 def main():
-    mib = int(sys.argv[1]) if len(sys.argv) > 1 else 65536
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    p.add_argument("mib", metavar="MIB", type=int, nargs="?", default=65536)
+    mib = p.parse_args().mib
     work = ROOT / "build/guest-tests"
     images = Images(work)
     wrapper = work / "unreserved/qemu-system-x86_64"

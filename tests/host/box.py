@@ -5,10 +5,22 @@ as the smallest ELF files that Xen's notes allow."""
 import os
 import struct
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 MIB = 1 << 20
+
+
+def pvboot_argument(usage):
+    """The first argument, the pvboot command, as an absolute path; otherwise the usage ends the test."""
+    if len(sys.argv) > 1 and sys.argv[1] in ("-h", "--help"):
+        print(usage)
+        sys.exit(0)
+    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
+        sys.exit("%s: PVBOOT is the command that `make host` builds, build/pvboot\n%s" % (
+            sys.argv[0], usage))
+    return str(Path(sys.argv[1]).resolve())
 
 
 def note(kind, content):

@@ -13,9 +13,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import Box, check, check_said, cpio, kernel  # noqa: E402
+from box import Box, check, check_said, cpio, kernel, pvboot_argument  # noqa: E402
 
-PVBOOT = str(Path(sys.argv[1]).resolve())
+PVBOOT = pvboot_argument(__doc__)
 RELEASE = "6.1.0-56-amd64"
 BANNER = b"Linux version %s (%s)\0Linux version " + RELEASE.encode() + b" (debian)\0"
 SETS = b"\x40\x80\xe7\x6f\x0f\x22\xe7\xc3"

@@ -26,9 +26,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, bzimage, check, check_said, cpio, kernel  # noqa: E402
+from box import MIB, Box, bzimage, check, check_said, cpio, kernel, pvboot_argument  # noqa: E402
 
-PVBOOT = str(Path(sys.argv[1]).resolve())
+PVBOOT = pvboot_argument(__doc__)
 IS_ROOT = os.getuid() == 0
 NOBODY = 65534
 

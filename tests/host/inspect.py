@@ -19,9 +19,10 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, bzimage, check, check_said, cpio, kernel, with_sections  # noqa: E402
+from box import (MIB, Box, bzimage, check, check_said, cpio, kernel,  # noqa: E402
+                 pvboot_argument, with_sections)
 
-PVBOOT = str(Path(sys.argv[1]).resolve())
+PVBOOT = pvboot_argument(__doc__)
 MENU = "timeout 0\nfallback 1\n"
 
 

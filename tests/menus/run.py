@@ -17,13 +17,14 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent / "host")]
 
 import large
 import oracles
+from box import pvboot_argument
 from differences import EXPLAINED
 
-PVBOOT = str(Path(sys.argv[1]).resolve())
+PVBOOT = pvboot_argument(__doc__)
 # Commands that the lines of an entry show already.
 SHOWN = ("root", "rootnoverify", "uuid", "kernel", "initrd", "module", "modulenounzip")
 counts = {"passed": 0, "failed": 0, "skipped": 0}
