@@ -71,6 +71,7 @@ HOST_CMD     := main.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c
                 extract.c extract_pygrub.c extract_files.c extract_work.c extract_take.c \
                 inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c compat.c inspect_compat.c \
                 inspect_text.c inspect_json.c
+HOST_CMD     += aki.c aki_table.c aki_image.c
 
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 
@@ -96,6 +97,7 @@ UNIT_SUPPORT += xfsloggen.c xfslogbed.c xfs_build.c
 UNIT         += $(addprefix tests/unit/,test_reiserfs.c test_reiserfs_tree.c)
 UNIT         += $(addprefix tests/unit/,test_fence.c test_compat.c)
 UNIT         += tests/unit/test_password.c
+UNIT         += tests/unit/test_aki.c
 UNIT         += $(addprefix tests/unit/,test_inplace.c test_inplace_fs.c test_saved.c test_savedefault.c test_lvm_place.c)
 UNIT_SUPPORT += writedisk.c
 UNIT_SUPPORT += reisergen.c

@@ -126,15 +126,16 @@ static bool parse(struct inspect_options *o, int argc, char **argv, int *status)
     return true;
 }
 
-static bool start_disks(struct report *r, const struct inspect_options *o, struct machine *m)
+bool inspect_start(struct report *r, struct machine *m, const char *const *paths,
+                   uint32_t sector_bytes)
 {
-    if (!machine_start(m, o->sector_bytes))
+    if (!machine_start(m, sector_bytes))
         return false;
     for (uint32_t i = 0; i < m->nr_disks; i++) {
         struct file_disk *f = &m->disks[i];
 
         r->disks[i] = (struct disk_report){
-            .number = i, .path = o->disks[i], .format = f->format, .disk = &f->disk};
+            .number = i, .path = paths[i], .format = f->format, .disk = &f->disk};
         if (failed(disk_cache_attach(&f->disk, &m->arena, CACHE_BLOCKS))) {
             usage_error("out of memory");
             return false;
@@ -143,11 +144,16 @@ static bool start_disks(struct report *r, const struct inspect_options *o, struc
     r->arena = r->log.arena = r->search.arena = &m->arena;
     r->vols = m->vols;
     r->nr_disks = m->nr_disks;
-    r->hd00 = o->hd00;
-    r->narrow = o->narrow;
     /* What is said while file systems are mounted is a part of the report. */
     m->log = (struct log){.ctx = &r->log, .line = lines_add};
     return true;
+}
+
+static bool start_disks(struct report *r, const struct inspect_options *o, struct machine *m)
+{
+    r->hd00 = o->hd00;
+    r->narrow = o->narrow;
+    return inspect_start(r, m, o->disks, o->sector_bytes);
 }
 
 struct job {

@@ -152,6 +152,13 @@ const char *report_error(struct report *r, struct err e, const char *subject);
 /* What to do about an error, as the end of a sentence; "" when the error says it itself. */
 const char *advice(enum err_code code);
 
+/*
+ * Behind the fence: the machine's disks, opened from these paths, become those of the report; what
+ * its file systems say, too. False: the sentence was written to standard error.
+ */
+bool inspect_start(struct report *r, struct machine *m, const char *const *paths,
+                   uint32_t sector_bytes);
+
 /* r->disks[].path, format and disk, r->vols and r->hd00 are set: find out everything else. */
 void inspect_look(struct report *r);
 

@@ -21,6 +21,7 @@ static const struct command {
     {"ls", cmd_ls, "list files in a disk image"},
     {"cat", cmd_cat, "write a file of a disk image to standard output"},
     {"extract", cmd_extract, "write the kernel, initrd and command line that would boot"},
+    {"aki", cmd_aki, "tell which kernel image (AKI) of a cloud an image needs"},
     {"host", cmd_host, "start the Xen host and take commands (for tests and tools)"},
 };
 

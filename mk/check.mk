@@ -10,6 +10,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
+         'aki=$(PYTHON) tests/host/aki.py $(BUILD)/pvboot' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \

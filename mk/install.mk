@@ -23,6 +23,7 @@ install: host images
 	$(foreach w,$(WIDTHS),$(foreach l,$(LAYOUTS),$(foreach n,$(AMAZON_NAMES), \
 	    ln -sf pvboot-$l-$w.gz $(IMAGE_DIR)/$n &&))) true
 	install -m 755 host/xenhost/*.sh $(DESTDIR)$(PREFIX)/share/pvboot/xenhost/
+	install -m 644 share/pvboot/akis.tsv $(DESTDIR)$(PREFIX)/share/pvboot/
 	install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 $(MAN5) $(DESTDIR)$(PREFIX)/share/man/man5/
 

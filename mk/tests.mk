@@ -39,9 +39,9 @@ $(BUILD)/unit32/tests/unit/%: $(BUILD)/unit32/obj/tests/unit/%.o $(UNIT_OBJ32)
 	$(CC) -m32 $(TEST_CFLAGS) -o $@ $^ -L$(I386_LIBS)/lib $(UNPACK_LIBS)
 
 # What tests of the host command need besides core/.
-HOST_TESTED := $(addprefix host/,fence.c fence_enter.c compat.c)
+HOST_TESTED := $(addprefix host/,fence.c fence_enter.c compat.c aki_table.c)
 
-$(foreach b,unit64 unit32,$(eval $(BUILD)/$b/tests/unit/test_fence $(BUILD)/$b/tests/unit/test_compat: \
+$(foreach b,unit64 unit32,$(eval $(BUILD)/$b/tests/unit/test_fence $(BUILD)/$b/tests/unit/test_compat $(BUILD)/$b/tests/unit/test_aki: \
     $(patsubst %.c,$(BUILD)/$b/obj/%.o,$(HOST_TESTED))))
 
 $(BUILD)/fuzz/tests/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/%.o $(FUZZ_OBJ)
