@@ -7,6 +7,7 @@ UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 # take all that they get, come last and step back for the others.
 SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
+         'cloud=$(MAKE) --no-print-directory unit-cloud' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
