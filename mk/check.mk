@@ -8,6 +8,7 @@ UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'cloud=$(MAKE) --no-print-directory unit-cloud' \
+         'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
@@ -27,7 +28,7 @@ check: deps
 	$(MAKE) --no-print-directory -j2 check-build
 	tests/check.sh $(BUILD)/check $(SUITES)
 
-check-build: all unit64 unit32 fuzz-build $(HOSTILE) $(OVERWRITE)
+check-build: all cloud unit64 unit32 fuzz-build $(HOSTILE) $(OVERWRITE)
 	@tools/fetch-xen32.sh >/dev/null || echo "no Xen for 32-bit guests: tests that need it are skipped"
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
 

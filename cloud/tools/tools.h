@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * build/pvboot-ec2: one program under the names of Amazon's AMI tools, ec2-bundle-image and so on.
+ * Each command gets its own arguments, and returns the exit status.
+ */
+#ifndef PVBOOT_CLOUD_TOOLS_TOOLS_H
+#define PVBOOT_CLOUD_TOOLS_TOOLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cloud/bundle/pack.h"
+
+enum tool_status {
+    TOOL_DONE = 0,
+    TOOL_FAILED = 1,
+    TOOL_USAGE = 2,
+};
+
+int tool_bundle_image(int argc, char **argv);
+int tool_unbundle(int argc, char **argv);
+int tool_bundle_vol(int argc, char **argv);
+
+/* A sentence on standard error behind the tool's name, control bytes escaped. */
+__attribute__((format(printf, 1, 2))) void tool_say(const char *fmt, ...);
+void tool_name_is(const char *name);
+
+/* A job that signals interrupt, with a progress bar where standard error is a terminal. */
+struct bundle_job *tool_job(void);
+void tool_progress_end(void);
+
+/* What all that make bundles are told. */
+struct tool_identity {
+    const char *key, *cert, *user, *ec2_cert;
+    struct key *private, *public, *ec2;
+};
+
+/* The keys of the files; they belong together. False: the sentence was written. */
+bool tool_keys(struct tool_identity *who);
+void tool_keys_free(struct tool_identity *who);
+
+/* An account's number, with or without the dashes, as 12 digits. */
+bool tool_user(const char *text, char out[13]);
+
+/* "ami=sda1,root=/dev/sda1" into the manifest. */
+bool tool_mappings(const char *text, struct manifest *m, struct arena *a);
+
+/* "a,b" into a list. */
+bool tool_words(const char *text, const char **list, uint32_t *nr, const char *what,
+                struct arena *a);
+
+/*
+ * Would the image boot with this AKI? One that is not in the catalogue is not ours to judge, which
+ * is said. False: the reason was said.
+ */
+bool tool_check_image(const char *image, const char *aki, const char *arch);
+
+/* The values that every bundle needs, checked and put into m, whose name is set. */
+bool tool_bundle_values(struct tool_identity *who, struct manifest *m, const char *arch,
+                        char user[13]);
+
+/* Make the bundle; its manifest's name goes to standard output. */
+bool tool_make_bundle(struct tool_identity *who, const char *image, const char *folder,
+                      struct manifest *m, struct arena *a);
+
+/* Who made the bundle. */
+void tool_bundler(struct manifest *m);
+
+#endif

@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Bundles of build/pvboot-ec2, opened by openssl, gzip and tar, and the reverse.
+
+    tests/cloud/bundle.py build/pvboot-ec2
+"""
+
+import hashlib
+import os
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
+
+from box import MIB, Box, check, check_said, kernel  # noqa: E402
+
+EC2 = str(Path(sys.argv[1]).resolve())
+PART = 10485760
+USER = "123456789012"
+MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
+
+
+def run(*args, data=None):
+    r = subprocess.run([str(a) for a in args], input=data, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE)
+    if r.returncode:
+        raise AssertionError("%s: %s" % (args[0], r.stderr.decode("latin-1")))
+    return r.stdout
+
+
+def ec2(command, *args, **more):
+    """(status, standard output, standard error)"""
+    r = subprocess.run([EC2, command, *map(str, args)], stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, **more)
+    return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+
+def refused(got, said, status=1):
+    check((got[0], got[1], got[2].count("\n")), (status, "", 1))
+    check_said([got[2]], said)
+
+
+class Keys:
+    """The user's key and certificate, and the cloud's."""
+
+    made = {}
+
+    def __init__(self, folder):
+        for who in ("user", "ec2", "other") if not self.made else ():
+            run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                "/CN=" + who, "-keyout", folder / (who + ".key"), "-out", folder / (who + ".crt"))
+            for name in (who + ".key", who + ".crt"):
+                self.made[name] = (folder / name).read_bytes()
+        for name, content in self.made.items():
+            (folder / name).write_bytes(content)
+        self.folder = folder
+
+    def options(self, **more):
+        at = self.folder
+        return ["-k", more.get("k", at / "user.key"), "-c", more.get("c", at / "user.crt"), "-u", USER,
+                "--ec2cert", at / "ec2.crt"]
+
+
+def noise(path, size, hole=0):
+    """Half noise, half pattern, and a hole."""
+    r = random.Random(size)
+    with open(path, "wb") as f:
+        f.write(r.randbytes(size // 2))
+        f.seek(hole, 1)
+        f.write((b"pattern %d " % size * (size // 8 + 1))[:size - size // 2])
+    return path
+
+
+def bundle(box, image, *more, folder=None):
+    folder = folder or box.path / "bundle"
+    folder.mkdir(exist_ok=True)
+    got = ec2("ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder,
+              *box.keys.options(), *more)
+    return got, folder
+
+
+def good(got):
+    check((got[0], got[2]), (0, ""))
+    return Path(got[1].strip())
+
+
+def decrypted(key, text, folder):
+    """What openssl makes of an RSA-encrypted value."""
+    return run("openssl", "pkeyutl", "-decrypt", "-inkey", key, "-pkeyopt",
+               "rsa_padding_mode:pkcs1", data=bytes.fromhex(text)).decode()
+
+
+def other_tools_open_it(box):
+    for size, hole in ((1, 0), (3 * MIB + 17, 5 * MIB), (24 * MIB, 0)):
+        image = noise(box.path / ("disk%d" % size), size, hole)
+        got, folder = bundle(box, image, "--kernel", "aki-11111111", "--ramdisk", "ari-2",
+                             "-B", "ami=sda1,root=/dev/sda1", "--productcodes", "A,B",
+                             "--no-check", folder=box.path / ("b%d" % size))
+        path = good(got)
+        text = path.read_bytes()
+        m = ET.fromstring(text)
+        image_element = m.find("image")
+        check([e.tag for e in m], ["version", "bundler", "machine_configuration", "image", "signature"])
+        check([e.tag for e in m.find("machine_configuration")],
+              ["architecture", "block_device_mapping", "kernel_id", "ramdisk_id", "product_codes"])
+        check([e.tag for e in image_element],
+              ["name", "user", "type", "digest", "size", "bundled_size", "ec2_encrypted_key",
+               "user_encrypted_key", "ec2_encrypted_iv", "user_encrypted_iv", "parts"])
+        parts = image_element.findall("parts/part")
+        names = [p.find("filename").text for p in parts]
+        check(names, sorted(names))
+        check(sorted(os.listdir(folder)), sorted(names + [path.name]))
+        for i, p in enumerate(parts):
+            part = (folder / names[i]).read_bytes()
+            check(hashlib.sha1(part).hexdigest(), p.find("digest").text)
+            check(len(part) == PART, i < len(parts) - 1 or len(part) == PART)
+        check(int(image_element.find("bundled_size").text),
+              sum((folder / n).stat().st_size for n in names))
+        # The signature, over the bytes as they stand.
+        signed = b"".join(re.search(b"<%s>.*</%s>" % (t, t), text, re.S).group()
+                          for t in (b"machine_configuration", b"image"))
+        (box.path / "signed").write_bytes(signed)
+        (box.path / "sig").write_bytes(bytes.fromhex(m.find("signature").text))
+        run("openssl", "x509", "-in", box.path / "user.crt", "-pubkey", "-noout", "-out",
+            box.path / "user.pub")
+        run("openssl", "dgst", "-sha1", "-verify", box.path / "user.pub", "-signature",
+            box.path / "sig", box.path / "signed")
+        # Both keys open it to the same.
+        values = []
+        for who in ("ec2", "user"):
+            values.append([decrypted(box.path / (who + ".key"),
+                                     image_element.find(who + "_encrypted_" + what).text, box.path)
+                           for what in ("key", "iv")])
+        check(values[0], values[1])
+        key, iv = values[0]
+        check(bool(re.fullmatch("[0-9a-f]{32}", key) and re.fullmatch("[0-9a-f]{32}", iv)), True)
+        cipher = b"".join((folder / n).read_bytes() for n in names)
+        tar = run("gzip", "-dc", data=run("openssl", "enc", "-d", "-aes-128-cbc", "-K", key, "-iv",
+                                          iv, data=cipher))
+        check(hashlib.sha1(tar).hexdigest(), image_element.find("digest").text)
+        check(run("tar", "-tf", "-", data=tar).decode().split(), [image.name])
+        check(run("tar", "-xOf", "-", data=tar) == image.read_bytes(), True)
+        # And our own tool.
+        out = box.path / ("out%d" % size)
+        out.mkdir()
+        check(good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out)),
+              out / image.name)
+        check((out / image.name).read_bytes() == image.read_bytes(), True)
+        check((out / image.name).stat().st_blocks <= image.stat().st_blocks + 16, True)
+        # So does the cloud, with its key and a look at the user's signature.
+        (out / image.name).unlink()
+        good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "ec2.key", "-c", box.path / "user.crt",
+                 "-d", out))
+
+
+def foreign(box, name, image, sparse=False, empty_part=False, signature="UNSIGNED", user=True):
+    """A bundle as another tool would make it; indented, and nothing signed."""
+    folder = box.path / name
+    folder.mkdir()
+    tar = run("tar", "-cf", "-", "-C", image.parent, *(["--sparse"] if sparse else []), image.name)
+    key, iv = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
+    cipher = run("openssl", "enc", "-aes-128-cbc", "-K", key, "-iv", iv, data=run("gzip", "-1", data=tar))
+    parts = [cipher[i:i + PART] for i in range(0, len(cipher), PART)] + ([b""] if empty_part else [])
+
+    def wrapped(who, value):
+        return run("openssl", "pkeyutl", "-encrypt", "-certin", "-inkey", box.path / (who + ".crt"),
+                   "-pkeyopt", "rsa_padding_mode:pkcs1", data=value.encode()).hex()
+
+    lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<manifest>", " <version>2007-10-10</version>",
+             " <bundler>", "  <name>other</name>", " </bundler>", " <machine_configuration>",
+             "  <architecture>x86_64</architecture>", "  <product_codes/>",
+             "  <kernel_id>aki-1</kernel_id>", " </machine_configuration>", " <image>",
+             "  <name>%s</name>" % image.name, "  <user>%s</user>" % USER, "  <type>machine</type>",
+             "  <digest algorithm='SHA1'>%s</digest>" % hashlib.sha1(tar).hexdigest(),
+             "  <size>%d</size>" % image.stat().st_size, "  <bundled_size>%d</bundled_size>" % len(cipher)]
+    for what, value in (("key", key), ("iv", iv)):
+        for who in ("ec2", "user"):
+            hex_value = wrapped(who, value) if user or who == "ec2" else ""
+            lines.append("  <%s_encrypted_%s>%s</%s_encrypted_%s>" % (who, what, hex_value, who, what))
+    lines.append("  <parts count='%d'>" % len(parts))
+    for i, part in enumerate(parts):
+        part_name = "%s.part.%d" % (image.name, i)
+        (folder / part_name).write_bytes(part)
+        lines.append("   <part index='%d'><filename>%s</filename><digest algorithm='SHA1'>%s</digest>"
+                     "</part>" % (i, part_name, hashlib.sha1(part).hexdigest()))
+    lines += ["  </parts>", " </image>", " <signature>%s</signature>" % signature, "</manifest>"]
+    path = folder / (image.name + ".manifest.xml")
+    path.write_text("\n".join(lines))
+    return path
+
+
+def opens_what_other_tools_make(box):
+    image = noise(box.path / "disk", 24 * MIB, 9 * MIB)
+    for i, how in enumerate(({}, {"sparse": True}, {"empty_part": True}, {"user": False})):
+        path = foreign(box, "f%d" % i, image, **how)
+        out = box.path / ("fo%d" % i)
+        out.mkdir()
+        key = box.path / ("ec2.key" if how.get("user") is False else "user.key")
+        status, said, err = ec2("ec2-unbundle", "-m", path, "-k", key, "-d", out)
+        check((status, said.strip()), (0, str(out / "disk")))
+        check_said([err], "is not signed: nobody vouches for this image")
+        check((out / "disk").read_bytes() == image.read_bytes(), True)
+
+
+def notices_damage(box):
+    image = noise(box.path / "disk", 30 * MIB)
+    got, folder = bundle(box, image)
+    path = good(got)
+    out = box.path / "out"
+    out.mkdir()
+    part = folder / "disk.part.1"
+    whole, text = part.read_bytes(), path.read_text()
+
+    def tried(said, key="user.key", *more):
+        refused(ec2("ec2-unbundle", "-m", path, "-k", box.path / key, "-d", out, *more), said)
+        check(os.listdir(out), [])
+
+    part.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    tried("disk.part.1 is damaged: its digest is not the one in the manifest")
+    part.write_bytes(whole[:-1])
+    tried("disk.part.1 is damaged")
+    part.unlink()
+    tried("part 2 of 2, %s/disk.part.1, cannot be opened" % folder)
+    part.symlink_to("/dev/zero")
+    tried("is no part of a bundle: it is no file")
+    part.unlink()
+    part.write_bytes(whole)
+    tried("the signature does not match", "other.key")
+    tried("does not open the bundle: it was made for another one", "other.key", "-c", box.path / "user.crt")
+    path.write_text(text.replace("<kernel_id>", "").replace("x86_64", "i386"))
+    tried("the signature does not match")
+    for change, said in (((r"<size>\d+", "<size>7"), "has 31457280 bytes, the manifest says 7"),
+                         ((r"<bundled_size>\d+", "<bundled_size>7"), "the manifest says 7"),
+                         ((r"(<type>machine</type><digest algorithm='SHA1'>).{4}", r"\1abcd"),
+                          "the image's digest is not the one in the manifest"),
+                         ((r"(count=')2('>.*)<part index='1'>.*?</part>", r"\g<1>1\2"),
+                          "does not end as it should: a part is missing")):
+        path.write_text(re.sub(*change, re.sub("<signature>.*</signature>",
+                                               "<signature>UNSIGNED</signature>", text)))
+        status, said_out, err = ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out)
+        check((status, said_out, os.listdir(out)), (1, "", []))
+        check_said([err], said)
+    path.write_text(text.replace("disk.part.0", "../disk.part.0"))
+    tried("cannot be used")
+    path.write_text(text[:len(text) // 2])
+    tried("line 1: ")
+    path.write_text(text)
+    (out / "disk").write_text("mine")
+    refused(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out), "is there already")
+    check((out / "disk").read_text(), "mine")
+
+
+def leaves_nothing_when_stopped(box):
+    image = noise(box.path / "disk", 60 * MIB)
+    folder = box.path / "stopped"
+    folder.mkdir()
+    for nr in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        p = subprocess.Popen([EC2, "ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder,
+                              *map(str, box.keys.options())], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        end = time.time() + 20
+        while not list(folder.glob(".*/0")) and time.time() < end:
+            time.sleep(0.005)
+        p.send_signal(nr)
+        out, err = p.communicate()
+        check(list(folder.glob("disk*")), [])
+        if nr == signal.SIGKILL:
+            continue
+        check((p.returncode, out, os.listdir(folder)), (1, b"", []))
+        check_said([err.decode()], "interrupted; nothing of the bundle was left")
+    good(bundle(box, image, folder=folder)[0])
+    refused(bundle(box, image, folder=folder)[0], "is there already; remove that bundle")
+
+
+def needs_the_same_memory(box):
+    """Far less address space than the image is long, and much less than its parts."""
+    image = box.path / "disk"
+    with open(image, "wb") as f:
+        f.truncate(700 * MIB)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_DATA, (200 * MIB, 200 * MIB))
+
+    folder, out = box.path / "bundle", box.path / "out"
+    folder.mkdir()
+    out.mkdir()
+    path = good(ec2("ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder,
+                    *box.keys.options(), preexec_fn=limit))
+    good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out, preexec_fn=limit))
+    check((out / "disk").stat().st_size, 700 * MIB)
+    check((out / "disk").stat().st_blocks < 64, True)
+
+
+def checks_the_aki(box):
+    image = box.image({"boot/grub/menu.lst": MENU, "boot/k": kernel()})
+    gone = box.image({"boot/grub/menu.lst": MENU}, "gone.img")
+    good(bundle(box, image, "--kernel", "aki-427d952b", "-p", "right")[0])
+    refused(bundle(box, image, "--kernel", "aki-4e7d9527", "-p", "x")[0], "use aki-427d952b")
+    refused(bundle(box, image, "--kernel", "aki-407d9529", "-p", "x")[0], "boots i386 kernels")
+    refused(bundle(box, gone, "--kernel", "aki-427d952b", "-p", "x")[0], "File not found")
+    good(bundle(box, gone, "--kernel", "aki-427d952b", "-p", "gone", "--no-check")[0])
+    got, _ = bundle(box, gone, "--kernel", "aki-99999999", "-p", "unknown")
+    check(got[0], 0)
+    check_said([got[2]], "aki-99999999 is not in the catalogue")
+
+
+def refuses_wrong_words(box):
+    image = noise(box.path / "disk", 1000)
+    at, keys = ["-i", image, "-r", "x86_64", "-d", box.path], box.keys
+    refused(ec2("ec2-bundle-image", *at, *keys.options(c=box.path / "other.crt")), "do not belong together")
+    refused(ec2("ec2-bundle-image", *at, *keys.options(k=box.path / "user.crt")), "is no private key")
+    refused(ec2("ec2-bundle-image", *at, *keys.options(k=box.path / "gone")), "cannot be opened")
+    refused(ec2("ec2-bundle-image", *at, *keys.options(), "-p", "a/b"), "the prefix (-p)", 2)
+    refused(ec2("ec2-bundle-image", *at, *keys.options(), "-u", "me"), "12 digits", 2)
+    refused(ec2("ec2-bundle-image", *at, *keys.options(), "-r", "arm"), "i386 or x86_64, not arm", 2)
+    refused(ec2("ec2-bundle-image", *at, *keys.options(), "-B", "ami"), "NAME=DEVICE", 2)
+    refused(ec2("ec2-bundle-image", *at, *keys.options(), "-d", "/nowhere"), "/nowhere cannot be opened")
+    refused(ec2("ec2-bundle-image", *keys.options(), "-r", "i386", "-i", "/dev/null"), "no file and no block")
+    big = box.path / "big"
+    with open(big, "wb") as f:
+        f.truncate((10 << 30) + 512)
+    refused(ec2("ec2-bundle-image", "-i", big, *at[2:], *keys.options()), "at most 10 GiB")
+    refused(ec2("ec2-unbundle", "-k", "x"), "which bundle?", 2)
+    run("openssl", "rsa", "-aes128", "-passout", "pass:x", "-in", box.path / "user.key", "-out",
+        box.path / "locked.key")
+    refused(ec2("ec2-bundle-image", *at, *keys.options(k=box.path / "locked.key")), "protected by a passphrase")
+    refused(ec2("ec2-nothing"), "there is no command", 2)
+    check(ec2("ec2-bundle-image", "--help")[0], 0)
+
+
+def main():
+    failed = 0
+    tests = [other_tools_open_it, opens_what_other_tools_make, notices_damage,
+             leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, refuses_wrong_words]
+    for test in tests:
+        box = Box()
+        try:
+            box.keys = Keys(box.path)
+            test(box)
+            print("ok", test.__name__)
+        except (AssertionError, RuntimeError, OSError, AttributeError, ValueError) as e:
+            failed += 1
+            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, str(e)[:600]))
+        finally:
+            box.dir.cleanup()
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 1 if failed else 0
+
+
+sys.exit(main())
