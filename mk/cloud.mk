@@ -1,7 +1,8 @@
 # The image workflow: build/pvboot-ec2, the tools that bundle images. See cloud/bundle/pack.h.
 
-CLOUD_BUNDLE := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c
-CLOUD_TOOLS  := main.c common.c check.c bundle_image.c unbundle.c
+CLOUD_BUNDLE := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
+                program.c stage.c volume.c
+CLOUD_TOOLS  := main.c common.c check.c bundle_image.c bundle_vol.c unbundle.c
 
 CLOUD_EC2 := $(addprefix cloud/bundle/,$(CLOUD_BUNDLE)) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
 EC2_LIBS  := $(shell pkg-config --libs libarchive zlib libcrypto expat 2>/dev/null) -lpthread

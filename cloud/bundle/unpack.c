@@ -99,7 +99,7 @@ static bool load_part(struct unpack *u, size_t *len)
     const struct manifest_part *part = &u->m->parts[u->next_part];
     int fd = openat(u->from_fd, part->filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     uint8_t sha1[EVP_MAX_MD_SIZE];
-    struct stat st;
+    struct stat st = {0};
     bool good = true;
 
     if (fd < 0 || fstat(fd, &st) != 0)

@@ -12,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *what;
 } tools[] = {
+    {"ec2-bundle-vol", tool_bundle_vol, "make a bundle of a running system"},
     {"ec2-bundle-image", tool_bundle_image, "make a bundle of an image"},
     {"ec2-unbundle", tool_unbundle, "make an image of a bundle"},
 };

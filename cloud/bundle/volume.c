@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include "cloud/bundle/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cloud/bundle/manifest.h"
+
+#define FS_LABEL_MAX 17
+#define UUID_MAX     37
+#define FSTAB_MAX    ((size_t)1 << 20)
+
+struct making {
+    struct volume *v;
+    const char *work;
+    char image[VOLUME_PATH_MAX], stage[VOLUME_PATH_MAX], fstab[VOLUME_PATH_MAX];
+    char script[VOLUME_PATH_MAX];
+    char uuid[UUID_MAX], label[FS_LABEL_MAX], type[16];
+    struct stat root; /* of the volume */
+    char *why;
+    size_t why_cap;
+};
+
+static bool bad(struct making *k, const char *what, const char *path)
+{
+    snprintf(k->why, k->why_cap, "%s %s: %s", path, what, strerror(errno));
+    return false;
+}
+
+/* ---- what the file system is called ---------------------------------------------------------- */
+
+/* The value of KEY=... in blkid's answer, if it is as long as it may be. */
+static void take_value(const char *text, const char *key, char *out, size_t cap)
+{
+    const char *p = strstr(text, key);
+    size_t len = p != NULL ? strcspn(p + strlen(key), "\n") : 0;
+
+    if (len == 0 || len >= cap)
+        return;
+    memcpy(out, p + strlen(key), len);
+    out[len] = '\0';
+}
+
+/* Label and UUID of the volume are kept: fstab and command lines name them. */
+static bool name_file_system(struct making *k)
+{
+    const char *argv[] = {"blkid", "-o", "export", k->v->device, NULL};
+    char said[2048], ignored[256];
+    FILE *f;
+
+    snprintf(k->type, sizeof(k->type), "%s", "ext4");
+    if (strcmp(k->v->fs_type, "ext2") == 0 || strcmp(k->v->fs_type, "ext3") == 0)
+        snprintf(k->type, sizeof(k->type), "%s", k->v->fs_type);
+    if (strncmp(k->v->device, "/dev/", 5) == 0 &&
+        program_run(argv, k->v->stop, said, sizeof(said), ignored, sizeof(ignored))) {
+        take_value(said, "\nUUID=", k->uuid, sizeof(k->uuid));
+        take_value(said, "\nLABEL=", k->label, sizeof(k->label));
+    }
+    if (strlen(k->uuid) == UUID_MAX - 1)
+        return true;
+    f = fopen("/proc/sys/kernel/random/uuid", "re");
+    bool good = f != NULL && fgets(k->uuid, sizeof(k->uuid), f) != NULL;
+
+    if (f != NULL)
+        fclose(f);
+    return good || bad(k, "cannot be read", "/proc/sys/kernel/random/uuid");
+}
+
+/* ---- the file system ------------------------------------------------------------------------- */
+
+static uint64_t fs_off(const struct volume *v)
+{
+    return v->partition != VOLUME_NONE ? VOLUME_PART_OFF : 0;
+}
+
+static bool make_file(struct making *k)
+{
+    int fd = open(k->image, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && ftruncate(fd, (off_t)k->v->image_bytes) == 0;
+
+    if (!good)
+        bad(k, "cannot be made", k->image);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+static bool make_fs(struct making *k)
+{
+    char extended[64], blocks[32];
+    uint64_t bytes = k->v->image_bytes - 2 * fs_off(k->v);
+    const char *argv[] = {"mke2fs", "-q", "-F",     "-t",     k->type, "-U",
+                          k->uuid,  "-L", k->label, "-m",     "1",     "-E",
+                          extended, "-d", k->stage, k->image, blocks,  NULL};
+
+    snprintf(extended, sizeof(extended), "offset=%llu,root_owner=%u:%u",
+             (unsigned long long)fs_off(k->v), k->root.st_uid, k->root.st_gid);
+    snprintf(blocks, sizeof(blocks), "%lluk", (unsigned long long)bytes / 1024);
+    return program_run(argv, k->v->stop, NULL, 0, k->why, k->why_cap);
+}
+
+static bool copy_fstab(struct making *k)
+{
+    FILE *from = fopen(k->v->fstab, "re"), *to;
+    char buf[4096];
+    size_t n, all = 0;
+
+    if (from == NULL)
+        return bad(k, "cannot be opened", k->v->fstab);
+    to = fopen(k->fstab, "we");
+    while (to != NULL && all < FSTAB_MAX && (n = fread(buf, 1, sizeof(buf), from)) > 0)
+        all += fwrite(buf, 1, n, to);
+    bool good = !ferror(from) && to != NULL && !ferror(to) && feof(from);
+
+    if (!good)
+        bad(k, all >= FSTAB_MAX ? "is too large for an fstab" : "cannot be copied", k->v->fstab);
+    fclose(from);
+    if (to != NULL && fclose(to) != 0 && good)
+        good = bad(k, "cannot be written", k->fstab);
+    return good;
+}
+
+static bool write_fstab(struct making *k)
+{
+    FILE *f = fopen(k->fstab, "we");
+
+    if (f == NULL)
+        return bad(k, "cannot be made", k->fstab);
+    fprintf(f,
+            "# <device> <folder> <type> <options> <dump> <pass>\n"
+            "UUID=%s / %s defaults 1 1\n"
+            "none /proc proc defaults 0 0\n"
+            "none /sys sysfs defaults 0 0\n"
+            "none /dev/pts devpts gid=5,mode=620 0 0\n",
+            k->uuid, k->type);
+    return fclose(f) == 0 || bad(k, "cannot be written", k->fstab);
+}
+
+/* What mke2fs does not do: the root folder's mode and time, another fstab. */
+static bool finish_fs(struct making *k)
+{
+    const struct volume *v = k->v;
+    char device[VOLUME_PATH_MAX + 64];
+    const char *argv[] = {"debugfs", "-w", "-f", k->script, device, NULL};
+    FILE *f;
+
+    if ((v->generate_fstab && !write_fstab(k)) || (v->fstab != NULL && !copy_fstab(k)))
+        return false;
+    f = fopen(k->script, "we");
+    if (f == NULL)
+        return bad(k, "cannot be made", k->script);
+    if (v->generate_fstab || v->fstab != NULL) {
+        fprintf(f, "rm /etc/fstab\nwrite \"%s\" /etc/fstab\n", k->fstab);
+        fputs("sif /etc/fstab mode 0100644\nsif /etc/fstab uid 0\nsif /etc/fstab gid 0\n", f);
+    }
+    fprintf(f, "sif / mode 0%o\nsif / mtime @%lld\n", (unsigned)k->root.st_mode,
+            (long long)k->root.st_mtim.tv_sec);
+    if (fclose(f) != 0)
+        return bad(k, "cannot be written", k->script);
+    snprintf(device, sizeof(device), "%s?offset=%llu", k->image, (unsigned long long)fs_off(v));
+    return program_run(argv, v->stop, NULL, 0, k->why, k->why_cap);
+}
+
+/* debugfs does not tell by its status that a line failed. */
+static bool check_fstab(struct making *k)
+{
+    char device[VOLUME_PATH_MAX + 64], said[512] = "", ignored[256];
+    const char *argv[] = {"debugfs", "-R", "stat /etc/fstab", device, NULL};
+
+    if (!k->v->generate_fstab && k->v->fstab == NULL)
+        return true;
+    snprintf(device, sizeof(device), "%s?offset=%llu", k->image, (unsigned long long)fs_off(k->v));
+    if (program_run(argv, k->v->stop, said, sizeof(said), ignored, sizeof(ignored)) &&
+        strstr(said, "Type: regular") != NULL)
+        return true;
+    snprintf(k->why, k->why_cap, "/etc/fstab could not be put into the image; has it /etc?");
+    return false;
+}
+
+/* ---- the partition table --------------------------------------------------------------------- */
+
+static bool partition(struct making *k)
+{
+    const struct volume *v = k->v;
+    const char *argv[] = {
+        "sh", "-c",     "exec sfdisk -q --no-reread --no-tell-kernel \"$1\" <\"$2\"",
+        "sh", k->image, k->script,
+        NULL};
+    FILE *f;
+
+    if (v->partition == VOLUME_NONE)
+        return true;
+    f = fopen(k->script, "we");
+    if (f == NULL)
+        return bad(k, "cannot be made", k->script);
+    fprintf(f, "label: %s\nunit: sectors\nstart=%d, size=%llu, type=%s\n",
+            v->partition == VOLUME_GPT ? "gpt" : "dos", VOLUME_PART_OFF / 512,
+            (unsigned long long)(v->image_bytes - 2 * VOLUME_PART_OFF) / 512,
+            v->partition == VOLUME_GPT ? "L" : "83, bootable");
+    if (fclose(f) != 0)
+        return bad(k, "cannot be written", k->script);
+    return program_run(argv, v->stop, NULL, 0, k->why, k->why_cap);
+}
+
+bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap)
+{
+    struct making *k = calloc(1, sizeof(*k));
+
+    if (k == NULL) {
+        snprintf(why, why_cap, "out of memory");
+        return false;
+    }
+    k->v = v;
+    k->work = work;
+    k->why = why;
+    k->why_cap = why_cap;
+    snprintf(k->image, sizeof(k->image), "%s/" VOLUME_IMAGE, work);
+    snprintf(k->stage, sizeof(k->stage), "%s/.stage", work);
+    snprintf(k->fstab, sizeof(k->fstab), "%s/.fstab", work);
+    snprintf(k->script, sizeof(k->script), "%s/.script", work);
+    if (strpbrk(work, "?\"\\\n") != NULL) {
+        snprintf(why, why_cap,
+                 "the folder %s has a ?, \" or \\ in its name, which debugfs cannot take", work);
+        free(k);
+        return false;
+    }
+    bool good = mkdir(k->stage, 0700) == 0 || bad(k, "cannot be made", k->stage);
+
+    if (good && stage_begin(v, k->stage, why, why_cap)) {
+        good = stat(v->real, &k->root) == 0 || bad(k, "cannot be read", v->real);
+        good = good && name_file_system(k) && make_file(k) && make_fs(k) && finish_fs(k) &&
+               check_fstab(k) && partition(k);
+    } else {
+        good = false;
+    }
+    stage_end(k->stage);
+    rmdir(k->stage);
+    unlink(k->fstab);
+    unlink(k->script);
+    free(k);
+    return good;
+}

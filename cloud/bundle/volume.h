@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a running system to an image, without a loop mount and without a second copy of the files:
+ *
+ *   stage.c    the volume as it has to look: a bind mount in a mount namespace of our own, where
+ *              what is left out is covered by empty folders
+ *   volume.c   mke2fs -d makes the file system of it; then fstab and the partition table
+ *   program.c  runs the programs that this needs
+ *
+ * mke2fs keeps owners, modes, times, hard links, extended attributes, devices and holes.
+ */
+#ifndef PVBOOT_CLOUD_BUNDLE_VOLUME_H
+#define PVBOOT_CLOUD_BUNDLE_VOLUME_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VOLUME_EXCLUDES_MAX 64u
+#define VOLUME_PATH_MAX     4096
+#define VOLUME_PART_OFF     1048576 /* of the one partition; as much stays free behind it */
+
+enum volume_partition { VOLUME_NONE, VOLUME_MBR, VOLUME_GPT };
+
+struct volume {
+    const char *path; /* as it was given */
+    uint32_t nr_excludes;
+    const char *excludes[VOLUME_EXCLUDES_MAX]; /* folders, from the root of the volume */
+    bool all;                                  /* take file systems that are mounted in it, too */
+    const char *folder; /* where images and bundles go: never a part of the image */
+    uint64_t image_bytes;
+    enum volume_partition partition;
+    const char *fstab; /* a file to put at /etc/fstab; NULL: leave it */
+    bool generate_fstab;
+    const volatile sig_atomic_t *stop;
+    void (*note)(const char *line); /* what was left out, guessed */
+    /* What stage_begin finds out. */
+    char real[VOLUME_PATH_MAX];
+    char fs_type[16], device[256]; /* of the file system that the volume is; else empty */
+};
+
+/* Mount the volume as it has to look on the folder `at`, for this process and its children. */
+bool stage_begin(struct volume *v, const char *at, char *why, size_t why_cap);
+void stage_end(const char *at);
+
+#define VOLUME_IMAGE "image"
+
+/*
+ * Make the image, in the folder `work`, as the file work/VOLUME_IMAGE. It is the caller's to
+ * remove, also after an error.
+ */
+bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap);
+
+/*
+ * Run a program to its end, found in PATH and in the folders of root's programs. What it says on
+ * standard output goes to out[0..out_cap) when that is not NULL. False: it failed, or was stopped;
+ * `why` holds what it said.
+ */
+bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
+                 size_t out_cap, char *why, size_t why_cap);
+
+#endif

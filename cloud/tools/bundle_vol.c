@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* ec2-bundle-vol: a bundle of a running system. */
+#include "cloud/tools/tools.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cloud/bundle/volume.h"
+#include "host/cmd.h"
+#include "host/filedisk.h"
+
+#define SIZE_DEFAULT_MIB 10240u
+
+static const char help_text[] =
+    "usage: ec2-bundle-vol -k KEY -c CERT -u USER -r ARCH [OPTION]...\n\n"
+    "Makes an image of a running system, and a bundle of the image. Needs root.\n\n"
+    "  -k, --privatekey KEY    your RSA key, PEM\n"
+    "  -c, --cert CERT         your certificate, PEM\n"
+    "  -u, --user USER         your account, 12 digits\n"
+    "  -r, --arch ARCH         i386 or x86_64\n"
+    "  -d, --destination DIR   where the bundle goes; /mnt. It is never a part of the image\n"
+    "  -p, --prefix NAME       the bundle's name; image\n"
+    "  -s, --size MIB          of the image; 10240\n"
+    "  -v, --volume DIR        the top folder of the system; /\n"
+    "  -e, --exclude DIR[,DIR]...\n"
+    "                          folders that are empty in the image; paths in the volume\n"
+    "  -a, --all               take in other file systems that are mounted in the volume\n"
+    "      --fstab FILE        the image's /etc/fstab\n"
+    "      --generate-fstab    write one with the root file system alone\n"
+    "      --partition KIND    none, mbr or gpt; none\n"
+    "      --ec2cert CERT      the cloud's certificate; without it $EC2_BUNDLE_CERT,\n"
+    "                          /etc/pvboot/cert-ec2.pem, /etc/ec2/amitools/cert-ec2.pem\n"
+    "      --kernel AKI        the kernel image that instances start with\n"
+    "      --ramdisk ARI       the initrd that goes with it\n"
+    "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
+    "      --productcodes CODE[,CODE]...\n"
+    "      --no-inherit        take nothing over from the instance, which is always so\n"
+    "      --no-check          do not look whether the image boots with the AKI\n"
+    "      --help              this text\n\n"
+    "The file system has the type, label and UUID of the volume's, where that is ext2, ext3 or\n"
+    "ext4; else it is ext4.\n";
+
+enum {
+    OPT_EC2 = 256,
+    OPT_KERNEL,
+    OPT_RAMDISK,
+    OPT_CODES,
+    OPT_FSTAB,
+    OPT_GENERATE,
+    OPT_PARTITION,
+    OPT_NO_INHERIT,
+    OPT_NO_CHECK,
+    OPT_HELP
+};
+
+static const struct option options[] = {
+    {"privatekey", required_argument, NULL, 'k'},
+    {"cert", required_argument, NULL, 'c'},
+    {"user", required_argument, NULL, 'u'},
+    {"arch", required_argument, NULL, 'r'},
+    {"destination", required_argument, NULL, 'd'},
+    {"prefix", required_argument, NULL, 'p'},
+    {"size", required_argument, NULL, 's'},
+    {"volume", required_argument, NULL, 'v'},
+    {"exclude", required_argument, NULL, 'e'},
+    {"all", no_argument, NULL, 'a'},
+    {"block-device-mapping", required_argument, NULL, 'B'},
+    {"ec2cert", required_argument, NULL, OPT_EC2},
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"ramdisk", required_argument, NULL, OPT_RAMDISK},
+    {"productcodes", required_argument, NULL, OPT_CODES},
+    {"fstab", required_argument, NULL, OPT_FSTAB},
+    {"generate-fstab", no_argument, NULL, OPT_GENERATE},
+    {"partition", required_argument, NULL, OPT_PARTITION},
+    {"no-inherit", no_argument, NULL, OPT_NO_INHERIT},
+    {"no-check", no_argument, NULL, OPT_NO_CHECK},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+struct bundle_vol {
+    struct tool_identity who;
+    struct manifest m;
+    struct volume v;
+    struct arena arena;
+    const char *arch;
+    char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + 64];
+    bool no_check, help;
+};
+
+static bool set_size(struct bundle_vol *b, const char *text)
+{
+    unsigned mib;
+
+    if (!parse_number("--size (in MiB)", text, 4, SIZE_DEFAULT_MIB, &mib))
+        return false;
+    b->v.image_bytes = (uint64_t)mib << 20;
+    return true;
+}
+
+static bool set_partition(struct bundle_vol *b, const char *text)
+{
+    static const char *const kinds[] = {"none", "mbr", "gpt"};
+
+    for (int i = VOLUME_NONE; i <= VOLUME_GPT; i++) {
+        b->v.partition = (enum volume_partition)i;
+        if (strcmp(text, kinds[i]) == 0)
+            return true;
+    }
+    tool_say("--partition is none, mbr or gpt, not \"%s\"", text);
+    return false;
+}
+
+static bool long_option(struct bundle_vol *b, int opt)
+{
+    struct manifest *m = &b->m;
+
+    switch (opt) {
+    case OPT_EC2:
+        b->who.ec2_cert = optarg;
+        return true;
+    case OPT_KERNEL:
+        m->kernel_id = optarg;
+        return true;
+    case OPT_RAMDISK:
+        m->ramdisk_id = optarg;
+        return true;
+    case OPT_CODES:
+        return tool_words(optarg, m->product_codes, &m->nr_product_codes, "product codes",
+                          &b->arena);
+    case OPT_FSTAB:
+        b->v.fstab = optarg;
+        return true;
+    case OPT_GENERATE:
+        b->v.generate_fstab = true;
+        return true;
+    case OPT_PARTITION:
+        return set_partition(b, optarg);
+    case OPT_NO_INHERIT:
+        return true;
+    case OPT_NO_CHECK:
+        b->no_check = true;
+        return true;
+    default:
+        b->help = true;
+        return true;
+    }
+}
+
+static bool one_option(struct bundle_vol *b, int opt)
+{
+    switch (opt) {
+    case 'k':
+        b->who.key = optarg;
+        return true;
+    case 'c':
+        b->who.cert = optarg;
+        return true;
+    case 'u':
+        b->who.user = optarg;
+        return true;
+    case 'r':
+        b->arch = optarg;
+        return true;
+    case 'd':
+        b->v.folder = optarg;
+        return true;
+    case 'p':
+        b->m.name = optarg;
+        return true;
+    case 's':
+        return set_size(b, optarg);
+    case 'v':
+        b->v.path = optarg;
+        return true;
+    case 'e':
+        return tool_words(optarg, b->v.excludes, &b->v.nr_excludes, "excluded folders", &b->arena);
+    case 'a':
+        b->v.all = true;
+        return true;
+    case 'B':
+        return tool_mappings(optarg, &b->m, &b->arena);
+    default:
+        return long_option(b, opt);
+    }
+}
+
+static void say_line(const char *line)
+{
+    tool_say("%s", line);
+}
+
+static bool parse(struct bundle_vol *b, int argc, char **argv)
+{
+    int opt;
+
+    b->m.name = "image";
+    b->v.path = "/";
+    b->v.folder = "/mnt";
+    b->v.image_bytes = (uint64_t)SIZE_DEFAULT_MIB << 20;
+    b->v.note = say_line;
+    optind = 1;
+    opterr = 0;
+    while ((opt = getopt_long(argc, argv, "k:c:u:r:d:p:s:v:e:aB:", options, NULL)) != -1) {
+        if (opt == '?') {
+            tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
+            return false;
+        }
+        if (!one_option(b, opt))
+            return false;
+    }
+    if (b->help)
+        return true;
+    if (optind != argc)
+        tool_say("\"%s\" is no option; see --help", argv[optind]);
+    else if (b->v.fstab != NULL && b->v.generate_fstab)
+        tool_say("--fstab and --generate-fstab do not go together");
+    else
+        return tool_bundle_values(&b->who, &b->m, b->arch, b->user);
+    return false;
+}
+
+/* In the work folder; what it leaves there is removed by the caller. */
+static bool make(struct bundle_vol *b)
+{
+    char why[2048], image[VOLUME_PATH_MAX + 128];
+
+    if (!volume_image(&b->v, b->work, why, sizeof(why))) {
+        tool_say("%s", why);
+        return false;
+    }
+    snprintf(image, sizeof(image), "%s/" VOLUME_IMAGE, b->work);
+    if (b->m.kernel_id != NULL && !b->no_check && !tool_check_image(image, b->m.kernel_id, b->arch))
+        return false;
+    return tool_make_bundle(&b->who, image, b->folder, &b->m, &b->arena);
+}
+
+static bool run(struct bundle_vol *b)
+{
+    char image[VOLUME_PATH_MAX + 128];
+    struct bundle_job *job = tool_job();
+
+    b->v.stop = job->stop;
+    if (realpath(b->v.folder, b->folder) == NULL) {
+        tool_say("the folder %s cannot be opened: %s; name another one with -d", b->v.folder,
+                 strerror(errno));
+        return false;
+    }
+    snprintf(image, sizeof(image), "%s/%s" MANIFEST_SUFFIX, b->folder, b->m.name);
+    if (access(image, F_OK) == 0) {
+        tool_say("%s is there already; remove that bundle, or choose another name or folder",
+                 image);
+        return false;
+    }
+    snprintf(b->work, sizeof(b->work), "%s/.pvboot-volume.%ld", b->folder, (long)getpid());
+    if (mkdir(b->work, 0700) != 0) {
+        tool_say("%s cannot be made: %s", b->work, strerror(errno));
+        return false;
+    }
+    bool good = make(b);
+
+    snprintf(image, sizeof(image), "%s/" VOLUME_IMAGE, b->work);
+    unlink(image);
+    if (rmdir(b->work) != 0)
+        tool_say("%s was left: %s", b->work, strerror(errno));
+    return good;
+}
+
+int tool_bundle_vol(int argc, char **argv)
+{
+    static struct bundle_vol b;
+    int status = TOOL_USAGE;
+
+    arena_init(&b.arena, &host_memory);
+    if (parse(&b, argc, argv))
+        status = TOOL_FAILED;
+    if (b.help && status == TOOL_FAILED) {
+        fputs(help_text, stdout);
+        status = fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+    } else if (status == TOOL_FAILED && tool_keys(&b.who) && run(&b)) {
+        status = TOOL_DONE;
+    }
+    tool_keys_free(&b.who);
+    arena_reset(&b.arena);
+    return status;
+}

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Images of ec2-bundle-vol, mounted by Linux and compared with the system they were made of.
+
+    tests/cloud/volume.py build/pvboot-ec2 build/pvboot        (as root)
+"""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
+
+from box import MIB, Box, check, check_said, kernel  # noqa: E402
+
+EC2, PVBOOT = (str(Path(a).resolve()) for a in sys.argv[1:3])
+MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
+
+
+def run(*args):
+    r = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if r.returncode:
+        raise AssertionError("%s: %s" % (args[0], r.stdout.decode("latin-1")))
+    return r.stdout.decode()
+
+
+def make_root(root):
+    """A small system with all that a copy can lose."""
+    for d in ("bin", "boot/grub", "dev", "proc", "etc", "root/.ssh", "mnt/out", "tmp", "var/data", "home/user"):
+        (root / d).mkdir(parents=True)
+    (root / "boot/grub/menu.lst").write_text(MENU)
+    (root / "boot/k").write_bytes(kernel())
+    (root / "etc/fstab").write_text("LABEL=old / ext3 defaults 0 1\n")
+    (root / "root/.ssh/id").write_text("secret")
+    (root / "mnt/big").write_text("left out")
+    os.chmod(root / "root/.ssh", 0o700)
+    os.chmod(root / "tmp", 0o1777)
+    os.chmod(root / "root", 0o750)
+    su = root / "bin/su"
+    su.write_bytes(b"x" * 5000)
+    os.chown(su, 12, 70000)
+    os.chmod(su, 0o4755)
+    os.setxattr(su, "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+    os.setxattr(su, "user.note", b"v" * 300)
+    os.link(su, root / "bin/sudo")
+    os.link(su, root / "home/user/su")
+    os.symlink("su", root / "bin/link")
+    os.symlink("/" + "t" * 100, root / "bin/long")
+    os.mknod(root / "dev/sda1", stat.S_IFBLK | 0o660, os.makedev(8, 1))
+    os.mknod(root / "dev/tty", stat.S_IFCHR | 0o666, os.makedev(5, 0))
+    os.mkfifo(root / "var/pipe")
+    with open(root / "var/sparse", "wb") as f:
+        f.truncate(200 * MIB)
+        f.seek(100 * MIB)
+        f.write(b"island")
+    for i in range(300):
+        (root / "var/data" / ("%d-" % i + "n" * 100)).write_text(str(i))
+    (root / "var" / b"caf\xe9".decode("latin-1")).write_text("name")
+    os.chown(root / "home/user", 1000, 1000)
+    for p in ("bin/su", "bin", "etc/fstab", "root/.ssh", "proc", "mnt", "."):
+        os.utime(root / p, (1100000000, 1200000000))
+
+
+def tree(top):
+    """What each path is, by its name; hard links by their first name."""
+    out, seen = {}, {}
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for name in sorted(folders + files) + ([""] if folder == str(top) else []):
+            path = os.path.join(folder, name)
+            st = os.lstat(path)
+            rel = os.path.relpath(path, top)
+            if rel == "lost+found":
+                continue
+            row = [stat.filemode(st.st_mode), st.st_uid, st.st_gid, st.st_rdev]
+            if not stat.S_ISLNK(st.st_mode):
+                row += [int(st.st_mtime), sorted((x, os.getxattr(path, x).hex()) for x in os.listxattr(path))]
+            if stat.S_ISREG(st.st_mode):
+                with open(path, "rb") as f:
+                    row += [st.st_size, hash(f.read()), st.st_nlink, seen.setdefault(st.st_ino, rel)]
+            elif stat.S_ISLNK(st.st_mode):
+                row.append(os.readlink(path))
+            out[rel] = row
+        if folder == str(top) and "lost+found" in folders:
+            folders.remove("lost+found")
+    return out
+
+
+class Here:
+    """Keys, a system, and what is mounted in it."""
+
+    def __init__(self, box):
+        self.box, self.mounts = box, []
+        for who in ("user", "ec2"):
+            run("openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "2", "-subj",
+                "/CN=" + who, "-keyout", box.path / (who + ".key"), "-out", box.path / (who + ".crt"))
+        self.root = box.path / "system"
+        self.root.mkdir()
+        make_root(self.root)
+        self.out = box.path / "out"
+        self.out.mkdir()
+
+    def mount(self, *args):
+        run("mount", *args)
+        self.mounts.append(args[-1])
+
+    def bundle(self, *more, root=None, folder=None):
+        at = self.box.path
+        r = subprocess.run([EC2, "ec2-bundle-vol", "-v", str(root or self.root), "-r", "x86_64", "-d",
+                            str(folder or self.out), "-u", "123456789012", "-k", str(at / "user.key"),
+                            "-c", str(at / "user.crt"), "--ec2cert", str(at / "ec2.crt"), "-s", "64",
+                            *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+    def image(self, *more, **how):
+        """The image, taken out of the bundle; what was said."""
+        status, out, err = self.bundle(*more, **how)
+        check(status, 0) if status == 0 else check((status, err), (0, ""))
+        manifest = Path(out.strip())
+        check([n for n in os.listdir(manifest.parent) if n.startswith(".")], [])
+        run(EC2, "ec2-unbundle", "-m", manifest, "-k", self.box.path / "user.key", "-d", self.box.path)
+        return self.box.path / manifest.name[:-len(".manifest.xml")], err
+
+    def look(self, image, off=0):
+        """The image as Linux sees it."""
+        at = self.box.path / (image.name + ".mnt")
+        at.mkdir()
+        run("e2fsck" if off == 0 else "true", "-fn", image)
+        self.mount("-o", "loop,ro,noload,offset=%d" % off, image, at)
+        return at
+
+    def close(self):
+        for at in reversed(self.mounts):
+            subprocess.run(["umount", str(at)], check=True)
+
+
+def keeps_everything(h):
+    want = tree(h.root)
+    image, err = h.image("-e", "/mnt,/root/.ssh,/nothing/here", "-p", "full", "--kernel", "aki-427d952b",
+                         folder=h.root / "mnt/out")
+    check(err, "ec2-bundle-vol: there is no folder /nothing/here in %s to leave out\n" % h.root)
+    at = h.look(image)
+    got = tree(at)
+    for gone in ("root/.ssh/id", "mnt/big", "mnt/out"):
+        del want[gone]
+    # The bundle itself changed the times of the folder that it was put into.
+    check({p: r for p, r in got.items() if r != want.get(p)}, {})
+    check(sorted(want), sorted(got))
+    check(os.stat(at / "var/sparse").st_blocks < 64, True)
+    check((at / "etc/fstab").read_text(), "LABEL=old / ext3 defaults 0 1\n")
+    check(json.loads(run(PVBOOT, "inspect", "--json", image))["boots"], True)
+
+
+def leaves_other_file_systems_out(h):
+    data = h.box.image({"file": "of another disk"}, "data.img")
+    h.mount("-o", "loop", data, h.root / "var/data")
+    h.mount("-t", "proc", "proc", h.root / "proc")
+    h.mount("-t", "tmpfs", "dev", h.root / "dev")
+    image, err = h.image("-p", "one")
+    at = h.look(image)
+    check_said([err], "system/var/data (ext4) is left out: it is another file system; --all takes it in")
+    check(len(err.splitlines()), 1)
+    check((os.listdir(at / "var/data"), os.listdir(at / "proc")), ([], []))
+    check(sorted(os.listdir(at / "dev")), ["console", "null", "zero"])
+    st = os.stat(at / "dev/console")
+    check((stat.filemode(st.st_mode), st.st_rdev), ("crw-------", os.makedev(5, 1)))
+    image, err = h.image("-p", "all", "--all")
+    at = h.look(image)
+    check((sorted(os.listdir(at / "var/data")), os.listdir(at / "proc")), (["file", "lost+found"], []))
+    check(err, "")
+
+
+def keeps_label_and_uuid(h):
+    disk = h.box.path / "vol.img"
+    disk.write_bytes(b"")
+    os.truncate(disk, 16 * MIB)
+    run("mke2fs", "-q", "-t", "ext3", "-L", "cloudroot", "-U", "12345678-1234-1234-1234-123456789abc", disk)
+    volume = h.box.path / "volume"
+    volume.mkdir()
+    h.mount("-o", "loop", disk, volume)
+    (volume / "etc").mkdir()
+    image, err = h.image("-p", "named", "--generate-fstab", root=volume)
+    said = run("blkid", "-o", "export", image)
+    for line in ("LABEL=cloudroot", "UUID=12345678-1234-1234-1234-123456789abc", "TYPE=ext3"):
+        check_said([said], line + "\n")
+    at = h.look(image)
+    check_said([(at / "etc/fstab").read_text()], "\nUUID=12345678-1234-1234-1234-123456789abc / ext3 defaults 1 1\n")
+    st = os.stat(at / "etc/fstab")
+    check((st.st_mode, st.st_uid), (0o100644, 0))
+
+
+def makes_partitions(h):
+    own = h.box.path / "own"
+    own.write_text("# mine\n")
+    for kind in ("mbr", "gpt"):
+        image, err = h.image("-p", kind, "--partition", kind, "--fstab", own, "--kernel", "aki-4e7d9527")
+        r = json.loads(run(PVBOOT, "inspect", "--json", "--layout", "hd00", image))
+        check((r["boots"], r["disks"][0]["partition_table"], r["menu"]["file"]),
+              (True, kind, "(hd0,0)/boot/grub/menu.lst"))
+        check((h.look(image, MIB) / "etc/fstab").read_text(), "# mine\n")
+        run("sfdisk", "--verify", image)
+
+
+def refuses(h):
+    def said(want, *more, **how):
+        status, out, err = h.bundle("-p", "no", *more, **how)
+        check((status in (1, 2), out), (True, ""))
+        check_said([err], want)
+        check(os.listdir(h.out), [])
+
+    said("use aki-427d952b", "--kernel", "aki-4e7d9527")
+    os.unlink(h.root / "boot/k")
+    said("File not found", "--kernel", "aki-427d952b")
+    said("absolute paths of folders", "-e", "tmp")
+    (h.root / "var/big").write_bytes(os.urandom(6 * MIB))
+    said("mke2fs failed: ", "-s", "4")
+    said("--partition is none, mbr or gpt", "--partition", "bsd")
+    said("do not go together", "--fstab", "x", "--generate-fstab")
+    said("x cannot be opened", "--fstab", h.box.path / "x")
+    said("is no folder that can be read", root=h.root / "bin/su")
+    said("cannot lie at the top of the volume", folder=h.root)
+    check([n for n in os.listdir(h.root) if n.startswith(".")], [])
+    s = socket.socket(socket.AF_UNIX)
+    os.chdir(h.root)
+    s.bind("tmp/socket")
+    s.close()
+    status, out, err = h.bundle("-p", "socket")
+    check((status, err), (0, ""))
+
+
+def main():
+    failed = 0
+    tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses]
+    os.environ["PATH"] += ":/usr/sbin:/sbin"
+    for test in tests:
+        box = Box()
+        h = Here(box)
+        try:
+            test(h)
+            print("ok", test.__name__)
+        except (AssertionError, RuntimeError, OSError, KeyError, ValueError) as e:
+            failed += 1
+            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, str(e)[:1500]))
+        finally:
+            h.close()
+            os.chdir("/")
+            box.dir.cleanup()
+    print("%d passed, %d failed" % (len(tests) - failed, failed))
+    return 1 if failed else 0
+
+
+sys.exit(main())
