@@ -34,3 +34,20 @@ unit-cloud: $(UNIT_CLOUD_BIN)
 	for t in $(UNIT_CLOUD_BIN); do echo "$$t:"; $$t || exit 1; done
 
 -include $(UNIT_CLOUD_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(UNIT_CLOUD))
+
+FUZZ_MANIFEST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/cloud/bundle/%.o,hex.c keys.c manifest_read.c \
+    manifest_fields.c manifest_write.c)
+
+$(BUILD)/fuzz/tests/fuzz/fuzz_manifest: $(FUZZ_MANIFEST_OBJ)
+$(BUILD)/fuzz/tests/fuzz/fuzz_manifest: UNPACK_LIBS += $(EC2_LIBS)
+
+-include $(FUZZ_MANIFEST_OBJ:.o=.d)
+
+.PHONY: install-cloud
+## make install-cloud   the tools that bundle images, under their names, into $(DESTDIR)$(PREFIX)/bin
+install-cloud: cloud
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/pvboot
+	install -m 755 $(BUILD)/pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/
+	for tool in ec2-bundle-vol ec2-bundle-image ec2-unbundle; do \
+	    ln -sf pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/$$tool || exit 1; done
+	install -m 644 share/pvboot/akis.tsv $(DESTDIR)$(PREFIX)/share/pvboot/
