@@ -7,10 +7,12 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -233,9 +235,28 @@ def refuses(h):
     check((status, err), (0, ""))
 
 
+def leaves_nothing_when_stopped(h):
+    (h.root / "var/big").write_bytes(os.urandom(40 * MIB))
+    at = h.box.path
+    for nr in (signal.SIGINT, signal.SIGTERM):
+        p = subprocess.Popen([EC2, "ec2-bundle-vol", "-v", h.root, "-r", "x86_64", "-d", h.out, "-u",
+                              "123456789012", "-k", at / "user.key", "-c", at / "user.crt",
+                              "--ec2cert", at / "ec2.crt", "-s", "100"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.time() + 20
+        while not list(h.out.glob(".pvboot-volume.*/image")) and time.time() < end:
+            time.sleep(0.002)
+        p.send_signal(nr)
+        out, err = p.communicate()
+        check((p.returncode, out, os.listdir(h.out)), (1, b"", []))
+        check_said([err.decode()], "interrupted; nothing of the bundle was left")
+        check([m for m in open("/proc/self/mounts") if str(h.out) in m], [])
+
+
 def main():
     failed = 0
-    tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses]
+    tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
+             leaves_nothing_when_stopped]
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     for test in tests:
         box = Box()
