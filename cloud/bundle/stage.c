@@ -36,13 +36,18 @@ static const char *below(const char *path, const char *folder)
     return strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len : NULL;
 }
 
-/* A folder of the staged volume; links in its path lead to places in the volume. */
-static int open_in(const struct staging *s, const char *path)
+/* A file or folder of the staged volume; links in its path lead to places in the volume. */
+static int open_any(const struct staging *s, const char *path, unsigned flags)
 {
-    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 
     return (int)syscall(SYS_openat2, s->root_fd, path, &how, sizeof(how));
+}
+
+static int open_in(const struct staging *s, const char *path)
+{
+    return open_any(s, path, O_DIRECTORY);
 }
 
 /* What a kernel without a file system of its own for /dev needs to start init. */
@@ -252,6 +257,26 @@ static bool cover_folder(struct staging *s)
     return path == NULL || cover(s, path, &there);
 }
 
+/* Who has the image would have the key that signs for its maker. */
+static bool keeps_secret(struct staging *s)
+{
+    char real[VOLUME_PATH_MAX];
+    const char *path = NULL;
+
+    if (s->v->secret != NULL && realpath(s->v->secret, real) != NULL)
+        path = below(real, s->v->real);
+    int fd = path != NULL ? open_any(s, path, 0) : -1;
+
+    if (fd < 0)
+        return true;
+    close(fd);
+    snprintf(s->why, s->why_cap,
+             "your private key %s would be in the image, for everybody who gets it; leave its "
+             "folder out with -e, or say --no-filter",
+             s->v->secret);
+    return false;
+}
+
 bool stage_begin(struct volume *v, const char *at, char *why, size_t why_cap)
 {
     struct staging s = {.v = v, .at = at, .root_fd = -1, .why = why, .why_cap = why_cap};
@@ -275,7 +300,7 @@ bool stage_begin(struct volume *v, const char *at, char *why, size_t why_cap)
     }
     s.root_fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool good = s.root_fd >= 0 && each_mount(&s, false) && each_mount(&s, true) && excludes(&s) &&
-                cover_folder(&s);
+                cover_folder(&s) && keeps_secret(&s);
 
     if (s.root_fd >= 0)
         close(s.root_fd);

@@ -31,7 +31,8 @@ struct volume {
     const char *folder; /* where images and bundles go: never a part of the image */
     uint64_t image_bytes;
     enum volume_partition partition;
-    const char *fstab; /* a file to put at /etc/fstab; NULL: leave it */
+    const char *secret; /* a file that must not be in the image; NULL: none */
+    const char *fstab;  /* a file to put at /etc/fstab; NULL: leave it */
     bool generate_fstab;
     const volatile sig_atomic_t *stop;
     void (*note)(const char *line); /* what was left out, guessed */

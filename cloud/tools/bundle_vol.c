@@ -40,6 +40,7 @@ static const char help_text[] =
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
     "      --no-inherit        take nothing over from the instance, which is always so\n"
+    "      --no-filter         make the image even when your private key is in it\n"
     "      --no-check          do not look whether the image boots with the AKI\n"
     "      --help              this text\n\n"
     "The file system has the type, label and UUID of the volume's, where that is ext2, ext3 or\n"
@@ -54,6 +55,7 @@ enum {
     OPT_GENERATE,
     OPT_PARTITION,
     OPT_NO_INHERIT,
+    OPT_NO_FILTER,
     OPT_NO_CHECK,
     OPT_HELP
 };
@@ -78,6 +80,7 @@ static const struct option options[] = {
     {"generate-fstab", no_argument, NULL, OPT_GENERATE},
     {"partition", required_argument, NULL, OPT_PARTITION},
     {"no-inherit", no_argument, NULL, OPT_NO_INHERIT},
+    {"no-filter", no_argument, NULL, OPT_NO_FILTER},
     {"no-check", no_argument, NULL, OPT_NO_CHECK},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -90,7 +93,7 @@ struct bundle_vol {
     struct arena arena;
     const char *arch;
     char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + 64];
-    bool no_check, help;
+    bool no_check, no_filter, help;
 };
 
 static bool set_size(struct bundle_vol *b, const char *text)
@@ -142,6 +145,9 @@ static bool long_option(struct bundle_vol *b, int opt)
     case OPT_PARTITION:
         return set_partition(b, optarg);
     case OPT_NO_INHERIT:
+        return true;
+    case OPT_NO_FILTER:
+        b->no_filter = true;
         return true;
     case OPT_NO_CHECK:
         b->no_check = true;
@@ -246,6 +252,7 @@ static bool run(struct bundle_vol *b)
     struct bundle_job *job = tool_job();
 
     b->v.stop = job->stop;
+    b->v.secret = b->no_filter ? NULL : b->who.key;
     if (realpath(b->v.folder, b->folder) == NULL) {
         tool_say("the folder %s cannot be opened: %s; name another one with -d", b->v.folder,
                  strerror(errno));

@@ -227,6 +227,14 @@ def refuses(h):
     said("is no folder that can be read", root=h.root / "bin/su")
     said("cannot lie at the top of the volume", folder=h.root)
     check([n for n in os.listdir(h.root) if n.startswith(".")], [])
+    key = h.root / "home/user/pkey.pem"
+    key.write_bytes((h.box.path / "user.key").read_bytes())
+    said("your private key %s would be in the image" % key, "-k", key)
+    os.symlink(key, h.box.path / "link.pem")
+    said("would be in the image", "-k", h.box.path / "link.pem", "-e", "/bin")
+    for name, way in (("left", ["-e", "/home/user"]), ("wanted", ["--no-filter"])):
+        status, out, err = h.bundle("-p", name, "-k", key, *way)
+        check((status, err), (0, ""))
     s = socket.socket(socket.AF_UNIX)
     os.chdir(h.root)
     s.bind("tmp/socket")
