@@ -251,6 +251,8 @@ static bool run(struct bundle_vol *b)
     char image[VOLUME_PATH_MAX + 128];
     struct bundle_job *job = tool_job();
 
+    if (b->m.kernel_id != NULL && !b->no_check && !tool_check_begin())
+        return false;
     b->v.stop = job->stop;
     b->v.secret = b->no_filter ? NULL : b->who.key;
     if (realpath(b->v.folder, b->folder) == NULL) {

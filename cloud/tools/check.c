@@ -33,22 +33,30 @@ static bool judge(const struct aki_table *t, const char *path, const struct aki 
     return false;
 }
 
+static struct aki_table catalogue;
+
+bool tool_check_begin(void)
+{
+    char why[AKI_WHY_MAX];
+
+    if (catalogue.nr > 0 || aki_table_load(&catalogue, why, sizeof(why)))
+        return true;
+    tool_say("%s", why);
+    return false;
+}
+
 bool tool_check_image(const char *image, const char *aki, const char *arch)
 {
-    struct aki_table t = {0};
-    char why[AKI_WHY_MAX];
-    bool good = aki_table_load(&t, why, sizeof(why));
-    const struct aki *a = good ? aki_find(&t, aki) : NULL;
+    const struct aki *a = tool_check_begin() ? aki_find(&catalogue, aki) : NULL;
+    bool good = catalogue.nr > 0;
 
-    if (!good)
-        tool_say("%s", why);
-    else if (a == NULL)
+    if (good && a == NULL)
         tool_say(
             "%s is not in the catalogue of pvboot aki list, so whether the image boots with it "
             "was not checked",
             aki);
-    else
-        good = judge(&t, image, a, arch);
-    aki_table_free(&t);
+    else if (good)
+        good = judge(&catalogue, image, a, arch);
+    aki_table_free(&catalogue);
     return good;
 }

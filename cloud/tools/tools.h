@@ -53,6 +53,7 @@ bool tool_words(const char *text, const char **list, uint32_t *nr, const char *w
  * Would the image boot with this AKI? One that is not in the catalogue is not ours to judge, which
  * is said. False: the reason was said.
  */
+bool tool_check_begin(void); /* reads the catalogue; for those that change their mounts then */
 bool tool_check_image(const char *image, const char *aki, const char *arch);
 
 /* The values that every bundle needs, checked and put into m, whose name is set. */

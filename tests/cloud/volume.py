@@ -261,10 +261,51 @@ def leaves_nothing_when_stopped(h):
         check([m for m in open("/proc/self/mounts") if str(h.out) in m], [])
 
 
+def put_program(root, program):
+    """A program with its libraries."""
+    paths = [program] + [w for line in run("ldd", program).splitlines() for w in line.split() if w[0] == "/"]
+    for path in paths:
+        to = root / path.lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(Path(path).read_bytes())
+        os.chmod(to, 0o755)
+
+
+def bundles_the_system_that_runs(h):
+    """The whole command line as people know it, on a root of its own."""
+    root, system = h.root, "usr/local/bin/ec2-bundle-vol"
+    put_program(root, EC2)
+    for name in ("mke2fs", "debugfs", "blkid"):
+        put_program(root, run("which", name).strip())
+    (root / "usr/local/bin").mkdir(parents=True)
+    os.rename(root / EC2.lstrip("/"), root / system)
+    (root / "usr/local/share/pvboot").mkdir(parents=True)
+    (root / "usr/local/share/pvboot/akis.tsv").write_bytes(
+        (Path(__file__).resolve().parents[2] / "share/pvboot/akis.tsv").read_bytes())
+    (root / "etc/mke2fs.conf").write_bytes(Path("/etc/mke2fs.conf").read_bytes())
+    (root / "etc/pvboot").mkdir()
+    (root / "etc/pvboot/cert-ec2.pem").write_bytes((h.box.path / "ec2.crt").read_bytes())
+    (root / "mnt/pkey.pem").write_bytes((h.box.path / "user.key").read_bytes())
+    (root / "mnt/cert.pem").write_bytes((h.box.path / "user.crt").read_bytes())
+    h.mount("--bind", root, root)
+    h.mount("-t", "proc", "proc", root / "proc")
+    h.mount("--bind", "/dev", root / "dev")
+    line = ("ec2-bundle-vol -r x86_64 -d /mnt -p openSUSE-11.2-PVGRUB -u 123456789012 -k /mnt/pkey.pem "
+            "-c /mnt/cert.pem -s 128 -e /mnt,/root/.ssh --kernel aki-427d952b")
+    r = subprocess.run(["chroot", root, "/usr/local/bin/" + line.split()[0], *line.split()[1:]],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check((r.returncode, r.stderr.decode(), r.stdout.decode()), (0, "", "/mnt/openSUSE-11.2-PVGRUB.manifest.xml\n"))
+    run(EC2, "ec2-unbundle", "-m", root / "mnt/openSUSE-11.2-PVGRUB.manifest.xml", "-k",
+        h.box.path / "user.key", "-d", h.box.path)
+    at = h.look(h.box.path / "openSUSE-11.2-PVGRUB")
+    check((os.listdir(at / "mnt"), os.listdir(at / "root/.ssh"), os.listdir(at / "proc")), ([], [], []))
+    check((at / system).read_bytes() == Path(EC2).read_bytes(), True)
+
+
 def main():
     failed = 0
     tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
-             leaves_nothing_when_stopped]
+             leaves_nothing_when_stopped, bundles_the_system_that_runs]
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     for test in tests:
         box = Box()
