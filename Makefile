@@ -123,7 +123,7 @@ UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 UNPACK_LIBS += -lmbedcrypto # the digests of passwords
 I386_LIBS   := $(BUILD)/i386-libs
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/cloud.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/cloud.mk mk/service.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
 
 .PHONY: all help clean deps
 all: host images
