@@ -299,7 +299,7 @@ static enum sign_verdict check_time(const struct sign_claim *claim,
 }
 
 static bool expected_signature(const struct sign_request *req, const struct sign_claim *claim,
-                               const char *secret, struct buf *out)
+                               bool bare, const char *secret, struct buf *out)
 {
     switch (claim->scheme) {
     case SIGN_V4_HEADER:
@@ -309,11 +309,26 @@ static bool expected_signature(const struct sign_request *req, const struct sign
         return sign_v2_query_expected(req, claim, secret, out);
     case SIGN_V2_S3_HEADER:
     case SIGN_V2_S3_QUERY:
-        return sign_v2_s3_expected(req, claim, secret, out);
+        return sign_v2_s3_expected(req, claim, bare, secret, out);
     case SIGN_ANONYMOUS:
         break;
     }
     return false;
+}
+
+static bool is_signature(const struct sign_request *req, const struct sign_claim *claim, bool bare,
+                         const char *secret, bool *made)
+{
+    struct buf expected = {0};
+    bool same;
+
+    buf_clear(&expected);
+    *made = expected_signature(req, claim, bare, secret, &expected);
+    same = *made && expected.len == strlen(claim->signature) &&
+           CRYPTO_memcmp(expected.text, claim->signature, expected.len) == 0;
+    OPENSSL_cleanse(expected.text, expected.len);
+    buf_free(&expected);
+    return same;
 }
 
 enum sign_verdict sign_check(const struct sign_request *req, const struct sign_claim *claim,
@@ -321,16 +336,12 @@ enum sign_verdict sign_check(const struct sign_request *req, const struct sign_c
 {
     bool v4 = claim->scheme == SIGN_V4_HEADER || claim->scheme == SIGN_V4_QUERY;
     enum sign_verdict verdict = SIGN_GOOD;
-    struct buf expected = {0};
     bool made, same;
 
     *why = NULL;
-    buf_clear(&expected);
-    made = expected_signature(req, claim, secret, &expected);
-    same = made && expected.len == strlen(claim->signature) &&
-           CRYPTO_memcmp(expected.text, claim->signature, expected.len) == 0;
-    OPENSSL_cleanse(expected.text, expected.len);
-    buf_free(&expected);
+    same = is_signature(req, claim, false, secret, &made);
+    if (!same && made && (claim->scheme == SIGN_V2_S3_HEADER || claim->scheme == SIGN_V2_S3_QUERY))
+        same = is_signature(req, claim, true, secret, &made);
     /* First whether it is the right secret: what follows is told to its owner alone. */
     if (!made) {
         *why = "What the signature says to cover cannot be found in the request.";

@@ -10,7 +10,9 @@ bool sign_v4_expected(const struct sign_request *req, const struct sign_claim *c
                       const char *secret, struct buf *out);
 bool sign_v2_query_expected(const struct sign_request *req, const struct sign_claim *claim,
                             const char *secret, struct buf *out);
-bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim *claim,
+
+/* A bucket alone is signed with a slash behind it, or, by some clients, as it is (`bare`). */
+bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim *claim, bool bare,
                          const char *secret, struct buf *out);
 
 enum sign_verdict sign_v2_read(const struct sign_request *req, struct sign_claim *out,

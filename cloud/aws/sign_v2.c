@@ -80,6 +80,23 @@ static enum sign_verdict read_s3_query(const struct uri_pairs *p, struct sign_cl
     return SIGN_GOOD;
 }
 
+/* The address alone: a form is nothing that S3's version 2 signs. */
+static enum sign_verdict read_s3_address(const struct sign_request *req, struct sign_claim *out,
+                                         const char **why)
+{
+    enum sign_verdict verdict = SIGN_GOOD;
+    struct uri_pairs p;
+
+    if (!uri_pairs_parse(req->query, &p)) {
+        *why = "The query string has a broken %-escape, a NUL, or too many parameters.";
+        return SIGN_INCOMPLETE;
+    }
+    if (uri_pairs_get(&p, "AWSAccessKeyId") && uri_pairs_get(&p, "Signature"))
+        verdict = read_s3_query(&p, out, why);
+    uri_pairs_free(&p);
+    return verdict;
+}
+
 static bool parse_http_date(const char *text, int64_t *out_s)
 {
     struct tm tm = {0};
@@ -138,8 +155,8 @@ enum sign_verdict sign_v2_read(const struct sign_request *req, struct sign_claim
     } else if (version) {
         *why = "SignatureVersion must be 2; version 4 is signed in the Authorization header.";
         verdict = SIGN_INCOMPLETE;
-    } else if (uri_pairs_get(&p, "AWSAccessKeyId") && uri_pairs_get(&p, "Signature")) {
-        verdict = read_s3_query(&p, out, why);
+    } else {
+        verdict = read_s3_address(req, out, why);
     }
     uri_pairs_free(&p);
     return verdict;
@@ -215,15 +232,23 @@ static bool add_amz_headers(const struct sign_request *req, struct buf *out)
 
 /* The parameters that name a part of a bucket or an object, and those that change the answer. */
 static const char *const sub_resources[] = {
+    "accelerate",
     "acl",
+    "analytics",
     "cors",
+    "defaultObjectAcl",
     "delete",
+    "inventory",
     "lifecycle",
+    "list-type",
     "location",
     "logging",
+    "metrics",
     "notification",
+    "object-lock",
     "partNumber",
     "policy",
+    "replication",
     "requestPayment",
     "response-cache-control",
     "response-content-disposition",
@@ -231,6 +256,10 @@ static const char *const sub_resources[] = {
     "response-content-language",
     "response-content-type",
     "response-expires",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
     "tagging",
     "torrent",
     "uploadId",
@@ -255,26 +284,30 @@ static void add_sub_resources(const struct uri_pairs *p, struct buf *out)
     }
 }
 
-bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim *claim,
+bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim *claim, bool bare,
                          const char *secret, struct buf *out)
 {
     const char *md5 = sign_header_get(req, "Content-MD5");
     const char *type = sign_header_get(req, "Content-Type");
-    const char *date = sign_header_get(req, "Date");
+    const char *date = sign_header_get(req, "Date"), *expires;
     struct buf text = {0};
     struct uri_pairs p;
     bool good;
 
     if (!uri_pairs_parse(req->query, &p))
         return false;
+    expires = uri_pairs_get(&p, "Expires");
     buf_printf(&text, "%s\n%s\n%s\n", req->method, md5 ? md5 : "", type ? type : "");
     if (claim->scheme == SIGN_V2_S3_QUERY)
-        buf_puts(&text, uri_pairs_get(&p, "Expires"));
+        buf_puts(&text, expires ? expires : "");
     else if (date && !sign_header_get(req, "X-Amz-Date"))
         buf_puts(&text, date);
     buf_puts(&text, "\n");
     good = add_amz_headers(req, &text);
     buf_puts(&text, req->path);
+    /* A bucket alone is signed as if it stood in the host's name: with a slash behind it. */
+    if (!bare && req->path[0] == '/' && req->path[1] && !strchr(req->path + 1, '/'))
+        buf_puts(&text, "/");
     add_sub_resources(&p, &text);
     uri_pairs_free(&p);
     good = good && sign_hmac_base64("SHA1", secret, &text, out);
@@ -303,5 +336,5 @@ bool sign_v2_s3_header(const struct sign_request *req, const struct sign_key *ke
     struct sign_claim claim = {.scheme = SIGN_V2_S3_HEADER};
 
     buf_printf(out, "AWS %s:", key->access_key);
-    return sign_v2_s3_expected(req, &claim, key->secret, out);
+    return sign_v2_s3_expected(req, &claim, false, key->secret, out);
 }

@@ -12,6 +12,8 @@
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
+#define V4 "AWS4-HMAC-SHA256"
+
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static const struct sign_key s3_key = {
@@ -267,14 +269,12 @@ static void refuses_a_header_that_was_added(void)
 static void refuses_broken_authorizations(void)
 {
     static const char *const broken[] = {
-        "AWS4-HMAC-SHA256",
-        "AWS4-HMAC-SHA256 Credential=A/20130524/us-east-1/s3/aws4_request",
-        "AWS4-HMAC-SHA256 Credential=A/20130524/us-east-1/s3, SignedHeaders=host, Signature=a",
-        "AWS4-HMAC-SHA256 Credential=A/20130524/us-east-1/s3/aws4_request/x, SignedHeaders=host, "
-        "Signature=a",
-        "AWS4-HMAC-SHA256 Credential=A/201305240/us-east-1/s3/aws4_request, SignedHeaders=host, "
-        "Signature=a",
-        "AWS4-HMAC-SHA256 Signature=a, Signature=a, Signature=a",
+        V4,
+        V4 " Credential=A/20130524/us-east-1/s3/aws4_request",
+        V4 " Credential=A/20130524/us-east-1/s3, SignedHeaders=host, Signature=a",
+        V4 " Credential=A/20130524/us-east-1/s3/aws4_request/x, SignedHeaders=host, Signature=a",
+        V4 " Credential=A/201305240/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=a",
+        V4 " Signature=a, Signature=a, Signature=a",
         "AWS nothing",
         "AWS :",
         "Basic dXNlcjpwYXNz",
