@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration file; see config.h. */
+#include "cloud/service/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+
+#define LINE_BYTES_MAX 4096
+#define FILE_BYTES_MAX (1 << 20)
+
+enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN };
+
+static const struct setting {
+    const char *name;
+    enum kind kind;
+    size_t offset;
+    uint64_t min, max;
+} settings[] = {
+    {"listen", LISTEN, 0, 0, 0},
+    {"state", TEXT, offsetof(struct config, state_dir), 0, 0},
+    {"region", TEXT, offsetof(struct config, region), 0, 0},
+    {"endpoint", TEXT, offsetof(struct config, endpoint), 0, 0},
+    {"akis", TEXT, offsetof(struct config, akis), 0, 0},
+    {"tls-certificate", TEXT, offsetof(struct config, tls_certificate), 0, 0},
+    {"tls-key", TEXT, offsetof(struct config, tls_key), 0, 0},
+    {"log", WORD_TEXT_OR_JSON, offsetof(struct config, log_json), 0, 0},
+    {"threads", NUMBER, offsetof(struct config, threads), 1, 256},
+    {"connections", NUMBER, offsetof(struct config, connections_max), 1, 65536},
+    {"connections-per-address", NUMBER, offsetof(struct config, connections_per_address_max), 1,
+     65536},
+    {"idle-timeout", NUMBER, offsetof(struct config, idle_timeout_s), 1, 3600},
+    {"clock-skew", NUMBER, offsetof(struct config, clock_skew_s), 1, 86400},
+    {"form-size", SIZE, offsetof(struct config, form_bytes_max), 1024, 64 << 20},
+    {"object-size", SIZE, offsetof(struct config, object_bytes_max), 1 << 20, UINT64_C(5) << 40},
+};
+
+#define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* A whole number with K, M, G or T (powers of 1024) behind it. */
+static bool parse_size(const char *text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    size_t len = strlen(text);
+    unsigned shift = 0;
+    const char *unit;
+
+    if (len > 1 && (unit = strchr(units, text[len - 1]))) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        len--;
+    }
+    if (!text_parse_u64(text, len, out) || *out > UINT64_MAX >> shift)
+        return false;
+    *out <<= shift;
+    return true;
+}
+
+static void set_text(char **to, const char *value)
+{
+    free(*to);
+    *to = xstrdup(value);
+}
+
+/* 127.0.0.1:8773, [::1]:8773 */
+static bool set_listen(struct config *c, const char *value, struct buf *why)
+{
+    const char *colon = strrchr(value, ':');
+    uint64_t port;
+
+    if (!colon || colon == value || !text_parse_u64(colon + 1, strlen(colon + 1), &port) ||
+        port > 65535) {
+        buf_printf(why, "listen is ADDRESS:PORT, as 127.0.0.1:8773, not \"%s\"", value);
+        return false;
+    }
+    set_text(&c->address, value);
+    c->address[colon - value] = 0;
+    c->port = (unsigned)port;
+    return true;
+}
+
+static bool set(struct config *c, const struct setting *s, const char *value, struct buf *why)
+{
+    char *field = (char *)c + s->offset;
+    uint64_t number;
+
+    switch (s->kind) {
+    case TEXT:
+        set_text((char **)field, value);
+        return true;
+    case LISTEN:
+        return set_listen(c, value, why);
+    case WORD_TEXT_OR_JSON:
+        *(bool *)field = strcmp(value, "json") == 0;
+        if (*(bool *)field || strcmp(value, "text") == 0)
+            return true;
+        buf_printf(why, "%s is text or json, not \"%s\"", s->name, value);
+        return false;
+    case NUMBER:
+    case SIZE:
+        if (!(s->kind == SIZE ? parse_size(value, &number)
+                              : text_parse_u64(value, strlen(value), &number)) ||
+            number < s->min || number > s->max) {
+            buf_printf(why, "%s is a whole number from %llu to %llu%s, not \"%s\"", s->name,
+                       (unsigned long long)s->min, (unsigned long long)s->max,
+                       s->kind == SIZE ? " (K, M, G, T behind it multiply)" : "", value);
+            return false;
+        }
+        if (s->kind == SIZE)
+            *(uint64_t *)field = number;
+        else
+            *(unsigned *)field = (unsigned)number;
+        return true;
+    }
+    return false;
+}
+
+/* A secret lies in a file of its own, or in the configuration itself; neither may be public. */
+static bool check_private(int fd, const char *path, struct buf *why)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) == 0)
+        return true;
+    buf_printf(why, "%s holds a secret and can be read by everybody; chmod o= it", path);
+    return false;
+}
+
+static bool read_secret_file(struct account *a, const char *path, struct buf *why)
+{
+    char secret[256] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+    bool good;
+
+    if (fd < 0) {
+        buf_printf(why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    good = check_private(fd, path, why);
+    len = good ? read(fd, secret, sizeof(secret) - 1) : 0;
+    close(fd);
+    if (!good)
+        return false;
+    secret[len > 0 ? len : 0] = 0;
+    secret[strcspn(secret, "\r\n")] = 0;
+    if (strlen(secret) < 16) {
+        buf_printf(why, "%s: a secret has at least 16 characters, on the file's first line", path);
+        return false;
+    }
+    set_text(&a->secret, secret);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return true;
+}
+
+static bool set_account(struct account *a, const char *name, const char *value, struct buf *why)
+{
+    if (strcmp(name, "access-key") == 0) {
+        size_t len = strlen(value);
+
+        if (len < 3 || len > 128 ||
+            value[strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789_-")]) {
+            buf_puts(why, "access-key is 3 to 128 letters, digits, '_' and '-'");
+            return false;
+        }
+        set_text(&a->access_key, value);
+        return true;
+    }
+    if (strcmp(name, "secret-file") == 0)
+        return read_secret_file(a, value, why);
+    if (strcmp(name, "quota") == 0) {
+        if (parse_size(value, &a->quota_bytes) && a->quota_bytes > 0 && a->quota_bytes < INT64_MAX)
+            return true;
+        buf_printf(why, "quota is a size as 100G, not \"%s\"", value);
+        return false;
+    }
+    buf_printf(why, "an account has access-key, secret-file and quota, no \"%s\"", name);
+    return false;
+}
+
+static bool begin_account(struct config *c, const char *line, unsigned line_nr, struct buf *why)
+{
+    struct account *a;
+
+    if (strncmp(line, "[account ", 9) != 0 || strspn(line + 9, "0123456789") != 12 ||
+        strcmp(line + 21, "]") != 0) {
+        buf_printf(why, "a section is [account 123456789012], twelve digits, not \"%s\"", line);
+        return false;
+    }
+    if (c->nr_accounts == CONFIG_ACCOUNTS_MAX) {
+        buf_printf(why, "more than %d accounts", CONFIG_ACCOUNTS_MAX);
+        return false;
+    }
+    a = &c->accounts[c->nr_accounts++];
+    memcpy(a->id, line + 9, 12);
+    a->quota_bytes = UINT64_C(100) << 30;
+    a->line = line_nr;
+    return true;
+}
+
+static bool take_line(struct config *c, char *line, unsigned line_nr, struct buf *why)
+{
+    char *equals = strchr(line, '='), *name_end, *value;
+
+    if (line[0] == '[')
+        return begin_account(c, line, line_nr, why);
+    if (!equals || equals == line) {
+        buf_puts(why, "a line is \"name = value\"");
+        return false;
+    }
+    for (name_end = equals; name_end > line && strchr(" \t", name_end[-1]); name_end--)
+        ;
+    *name_end = 0;
+    value = equals + 1 + strspn(equals + 1, " \t");
+    if (!*value) {
+        buf_printf(why, "%s has no value", line);
+        return false;
+    }
+    if (c->nr_accounts > 0)
+        return set_account(&c->accounts[c->nr_accounts - 1], line, value, why);
+    for (size_t i = 0; i < NR_SETTINGS; i++)
+        if (strcmp(settings[i].name, line) == 0)
+            return set(c, &settings[i], value, why);
+    buf_printf(why, "there is no setting \"%s\"", line);
+    return false;
+}
+
+static bool check_accounts(const struct config *c, const char *path, struct buf *why)
+{
+    if (c->nr_accounts == 0) {
+        buf_printf(why, "%s: no [account ...]: nobody could use the service", path);
+        return false;
+    }
+    for (size_t i = 0; i < c->nr_accounts; i++) {
+        const struct account *a = &c->accounts[i];
+
+        if (!a->access_key || !a->secret) {
+            buf_printf(why, "%s:%u: account %s needs an access-key and a secret-file", path,
+                       a->line, a->id);
+            return false;
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(c->accounts[k].access_key, a->access_key) == 0) {
+                buf_printf(why, "%s:%u: the access key of account %s belongs to another one, too",
+                           path, a->line, a->id);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool check_whole(const struct config *c, const char *path, struct buf *why)
+{
+    if (!c->state_dir || c->state_dir[0] != '/') {
+        buf_printf(why, "%s: state must be an absolute path of a directory", path);
+        return false;
+    }
+    if (c->region[strspn(c->region, "abcdefghijklmnopqrstuvwxyz0123456789-")]) {
+        buf_printf(why, "%s: a region is of small letters, digits and '-'", path);
+        return false;
+    }
+    if (!c->tls_certificate != !c->tls_key) {
+        buf_printf(why, "%s: tls-certificate and tls-key are given both or not at all", path);
+        return false;
+    }
+    return check_accounts(c, path, why);
+}
+
+static void set_defaults(struct config *c)
+{
+    memset(c, 0, sizeof(*c));
+    c->address = xstrdup("127.0.0.1");
+    c->port = 8773;
+    c->region = xstrdup("us-east-1");
+    c->akis = xstrdup("/usr/share/pvboot/akis.tsv");
+    c->threads = 4;
+    c->connections_max = 512;
+    c->connections_per_address_max = 256;
+    c->idle_timeout_s = 60;
+    c->clock_skew_s = 900;
+    c->form_bytes_max = 1 << 20;
+    c->object_bytes_max = UINT64_C(16) << 30;
+    c->accounts = xalloc(CONFIG_ACCOUNTS_MAX * sizeof(*c->accounts));
+}
+
+static bool read_lines(FILE *f, const char *path, struct config *out, struct buf *why)
+{
+    char line[LINE_BYTES_MAX];
+    struct buf sentence = {0};
+    bool good = true;
+
+    for (unsigned nr = 1; good && fgets(line, sizeof(line), f); nr++) {
+        char *text = line + strspn(line, " \t");
+        size_t len = strlen(text);
+
+        if (len + (size_t)(text - line) == sizeof(line) - 1) {
+            buf_printf(why, "%s:%u: the line is longer than %d bytes", path, nr,
+                       LINE_BYTES_MAX - 2);
+            return false;
+        }
+        while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+            text[--len] = 0;
+        if (len == 0 || text[0] == '#')
+            continue;
+        good = take_line(out, text, nr, &sentence);
+        if (!good)
+            buf_printf(why, "%s:%u: %s", path, nr, sentence.text);
+    }
+    buf_free(&sentence);
+    return good;
+}
+
+bool config_read(const char *path, struct config *out, struct buf *why)
+{
+    FILE *f = fopen(path, "re");
+    struct stat st;
+    bool good;
+
+    set_defaults(out);
+    if (!f) {
+        buf_printf(why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
+        buf_printf(why, "%s: not a file of at most %d bytes", path, FILE_BYTES_MAX);
+        good = false;
+    } else {
+        good = read_lines(f, path, out, why) && check_whole(out, path, why);
+    }
+    fclose(f);
+    return good;
+}
+
+void config_free(struct config *c)
+{
+    for (size_t i = 0; i < c->nr_accounts; i++) {
+        free(c->accounts[i].access_key);
+        if (c->accounts[i].secret)
+            OPENSSL_cleanse(c->accounts[i].secret, strlen(c->accounts[i].secret));
+        free(c->accounts[i].secret);
+    }
+    free(c->accounts);
+    free(c->address);
+    free(c->state_dir);
+    free(c->region);
+    free(c->endpoint);
+    free(c->akis);
+    free(c->tls_certificate);
+    free(c->tls_key);
+    memset(c, 0, sizeof(*c));
+}
+
+const struct account *config_account(const struct config *c, const char *access_key)
+{
+    for (size_t i = 0; i < c->nr_accounts; i++)
+        if (strcmp(c->accounts[i].access_key, access_key) == 0)
+            return &c->accounts[i];
+    return NULL;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration file of pvbootd.
+ *
+ * Lines "name = value"; a line "[account 123456789012]" begins what belongs to that account. '#'
+ * begins a comment line. An unknown name, a value out of range or a secret that others can read is
+ * an error with the line's number: a service never starts on half of its configuration.
+ */
+#ifndef PVBOOT_CLOUD_SERVICE_CONFIG_H
+#define PVBOOT_CLOUD_SERVICE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/xenhost/buf.h"
+
+#define CONFIG_ACCOUNTS_MAX 256
+
+struct account {
+    char id[13]; /* twelve digits */
+    char *access_key;
+    char *secret;
+    uint64_t quota_bytes; /* of its buckets, all together */
+    unsigned line;        /* where it begins */
+};
+
+struct config {
+    char *address; /* to listen on */
+    unsigned port;
+    char *state_dir;
+    char *region;
+    char *endpoint; /* host[:port] that clients reach us by, or NULL: whatever they used */
+    char *akis;     /* the catalogue */
+    char *tls_certificate, *tls_key; /* both or none */
+    bool log_json;
+    unsigned threads;
+    unsigned connections_max, connections_per_address_max;
+    unsigned idle_timeout_s;
+    unsigned clock_skew_s;
+    uint64_t form_bytes_max;   /* a request of the Query API */
+    uint64_t object_bytes_max; /* an object of a bucket */
+    struct account *accounts;
+    size_t nr_accounts;
+};
+
+/* Read the file. False: `why` holds one sentence. */
+bool config_read(const char *path, struct config *out, struct buf *why);
+void config_free(struct config *c);
+
+/* By its access key, or NULL. */
+const struct account *config_account(const struct config *c, const char *access_key);
+
+#endif

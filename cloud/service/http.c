@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* libmicrohttpd around the APIs; see http.h. */
+#include "cloud/service/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define HEADER_BYTES_MAX (64 << 10) /* of a connection: request line and headers */
+
+/* A body that nobody wants is read and dropped up to here, so that the client hears the answer. */
+#define DROP_BYTES_MAX (16 << 20)
+
+#define DOCUMENT_BYTES_MAX (4 << 20) /* XML of the bucket store */
+
+/* How long requests that run have to end when the service is stopped. */
+#define STOP_SECONDS_MAX 10
+
+struct http {
+    struct MHD_Daemon *daemon;
+    const struct metrics *metrics;
+    char *certificate, *key;
+};
+
+static void request_id(char out[37])
+{
+    char hex[33];
+
+    random_hex(hex, 16);
+    hex[12] = '4'; /* a version 4 UUID */
+    hex[16] = "89ab"[(unsigned char)hex[16] & 3];
+    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* The first that is known of a request: its line as it came. */
+static void *on_line(void *arg, const char *uri, struct MHD_Connection *connection)
+{
+    struct request *r = xalloc(sizeof(*r));
+    size_t path_len = strcspn(uri, "?");
+
+    (void)connection;
+    r->svc = arg;
+    r->svc->metrics.in_flight++;
+    clock_gettime(CLOCK_MONOTONIC, &r->begun);
+    request_id(r->id);
+    r->path = xstrdup(uri);
+    r->path[path_len] = 0;
+    r->query = xstrdup(uri[path_len] ? uri + path_len + 1 : "");
+    r->reply_fd = -1;
+    return r;
+}
+
+static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    struct request *r = arg;
+
+    (void)kind;
+    if (r->nr_headers == SIGN_HEADERS_MAX) {
+        reply_error(r, 400, "RequestHeaderSectionTooLarge", "The request has more than %d headers.",
+                    SIGN_HEADERS_MAX);
+        return MHD_NO;
+    }
+    r->headers[r->nr_headers++] = (struct sign_header){name, value ? value : ""};
+    return MHD_YES;
+}
+
+static void note_remote(struct request *r, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (info && info->client_addr)
+        getnameinfo(info->client_addr,
+                    info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                             : sizeof(struct sockaddr_in),
+                    r->remote, sizeof(r->remote), NULL, 0, NI_NUMERICHOST);
+}
+
+/* Load balancers and monitoring ask here; no signature, and nothing about anybody in it. */
+static void own_pages(struct request *r)
+{
+    bool get = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+
+    if (strcmp(r->path, "/healthz") == 0 && get) {
+        sqlite3 *c = db_reader(r->svc->db);
+        bool good = db_number(c, -1, "SELECT count(*) FROM usage", "") >= 0;
+
+        db_done(r->svc->db, c);
+        buf_puts(&r->reply, good ? "ok\n" : "the state cannot be read\n");
+        reply_done(r, good ? 200 : 503, "text/plain");
+    } else if (strcmp(r->path, "/metrics") == 0 && get) {
+        metrics_write(&r->svc->metrics, &r->reply);
+        reply_done(r, 200, "text/plain; version=0.0.4");
+    }
+}
+
+/*
+ * The two APIs share a port. The Query API is a POST to "/" or a GET of it with an Action; S3 has
+ * neither.
+ */
+static enum api which_api(const struct request *r)
+{
+    if (strcmp(r->path, "/") != 0 && *r->path)
+        return API_S3;
+    if (strcmp(r->method, "POST") == 0 || uri_pairs_get(&r->parameters, "Action"))
+        return API_EC2;
+    return API_S3;
+}
+
+static void begin(struct request *r, struct MHD_Connection *connection, const char *method)
+{
+    r->method = method;
+    note_remote(r, connection);
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, r);
+    if (r->status == 0)
+        own_pages(r);
+    if (r->status != 0)
+        return;
+    if (!uri_pairs_parse(r->query, &r->parameters)) {
+        r->api = API_S3;
+        reply_error(r, 400, "InvalidURI",
+                    "The query string has a broken %%-escape, a NUL, or too many parameters.");
+        return;
+    }
+    r->api = which_api(r);
+    if (r->api == API_EC2)
+        ec2_begin(r);
+    else
+        s3_begin(r);
+}
+
+/* A document that names 10,000 parts with their checksums fits, however small forms may be. */
+static uint64_t body_bytes_max(const struct request *r)
+{
+    uint64_t max = r->svc->config.form_bytes_max;
+
+    return r->api == API_S3 && max < DOCUMENT_BYTES_MAX ? DOCUMENT_BYTES_MAX : max;
+}
+
+static void body(struct request *r, const char *bytes, size_t len)
+{
+    r->body_bytes += len;
+    if (r->status != 0)
+        return;
+    if (r->file) {
+        s3_body(r, bytes, len);
+    } else if (len > body_bytes_max(r) - r->body.len) {
+        reply_error(r, 413, r->api == API_EC2 ? "RequestLimitExceeded" : "EntityTooLarge",
+                    "The request is larger than %llu bytes.",
+                    (unsigned long long)body_bytes_max(r));
+    } else {
+        buf_add(&r->body, bytes, len);
+    }
+}
+
+static enum MHD_Result answer(struct request *r, struct MHD_Connection *connection)
+{
+    struct MHD_Response *response;
+    enum MHD_Result result;
+
+    r->answered = true;
+    if (r->reply_fd >= 0) {
+        response =
+            MHD_create_response_from_fd_at_offset64(r->reply_len, r->reply_fd, r->reply_offset);
+    } else {
+        response =
+            MHD_create_response_from_buffer(r->reply.len, r->reply.text, MHD_RESPMEM_MUST_COPY);
+    }
+    if (!response)
+        return MHD_NO;
+    if (r->reply_type && r->status != 204)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->reply_type);
+    MHD_add_response_header(response, "x-amz-request-id", r->id);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "pvbootd");
+    for (size_t i = 0; i < r->nr_reply_headers; i++)
+        MHD_add_response_header(response, r->reply_header[i][0], r->reply_header[i][1]);
+    result = MHD_queue_response(connection, r->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Must the answer go out before the body has come? The connection ends with it, then. */
+static bool answer_early(const struct request *r)
+{
+    const char *length = request_header(r, "Content-Length");
+
+    if (r->status == 0)
+        return false;
+    return request_header(r, "Expect") != NULL ||
+           (length && strtoull(length, NULL, 10) > DROP_BYTES_MAX);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    struct request *r = *state;
+
+    (void)arg;
+    (void)url;
+    (void)version;
+    if (!r->method) {
+        begin(r, connection, method);
+        return answer_early(r) ? answer(r, connection) : MHD_YES;
+    }
+    if (*upload_len > 0) {
+        body(r, upload, *upload_len);
+        *upload_len = 0;
+        /* A body without an announced end is not read for ever. */
+        return r->status != 0 && r->body_bytes > DROP_BYTES_MAX && !r->file ? MHD_NO : MHD_YES;
+    }
+    if (r->status == 0 && r->api == API_EC2)
+        ec2_end(r);
+    else if (r->status == 0)
+        s3_end(r);
+    return answer(r, connection);
+}
+
+static void on_end(void *arg, struct MHD_Connection *connection, void **state,
+                   enum MHD_RequestTerminationCode code)
+{
+    struct request *r = *state;
+    struct timespec now;
+    uint64_t microseconds;
+
+    (void)arg;
+    (void)connection;
+    if (!r)
+        return;
+    s3_drop(r);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    microseconds = (uint64_t)((now.tv_sec - r->begun.tv_sec) * 1000000 +
+                              (now.tv_nsec - r->begun.tv_nsec) / 1000);
+    log_request(r, microseconds, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    metrics_request(&r->svc->metrics, r->api, r->status, microseconds, r->body_bytes,
+                    r->reply_fd >= 0 ? r->reply_len : r->reply.len);
+    r->svc->metrics.in_flight--;
+    uri_pairs_free(&r->parameters);
+    for (size_t i = 0; i < r->nr_reply_headers; i++) {
+        free(r->reply_header[i][0]);
+        free(r->reply_header[i][1]);
+    }
+    buf_free(&r->body);
+    buf_free(&r->reply);
+    free(r->path);
+    free(r->query);
+    free(r);
+    *state = NULL;
+}
+
+static void on_log(void *arg, const char *fmt, va_list ap)
+{
+    (void)arg;
+    fputs("pvbootd: http: ", stderr);
+    vfprintf(stderr, fmt, ap);
+}
+
+static char *read_pem(const char *path, struct buf *why)
+{
+    struct buf text = {0};
+    char piece[4096];
+    FILE *f = fopen(path, "re");
+    size_t len;
+
+    if (!f) {
+        buf_printf(why, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    buf_clear(&text);
+    while (text.len < 1 << 20 && (len = fread(piece, 1, sizeof(piece), f)) > 0)
+        buf_add(&text, piece, len);
+    fclose(f);
+    return text.text;
+}
+
+static bool find_address(const struct config *c, struct addrinfo **out, struct buf *why)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                                   .ai_socktype = SOCK_STREAM};
+    char port[8], *address = xstrdup(c->address + (c->address[0] == '['));
+    int status;
+
+    address[strcspn(address, "]")] = 0;
+    snprintf(port, sizeof(port), "%u", c->port);
+    status = getaddrinfo(address, port, &hints, out);
+    free(address);
+    if (status == 0)
+        return true;
+    buf_printf(why, "listen: \"%s\" is no address of a machine: %s", c->address,
+               gai_strerror(status));
+    return false;
+}
+
+static struct MHD_Daemon *start(struct http *h, struct service *svc, const struct addrinfo *at)
+{
+    const struct config *c = &svc->config;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, h->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
+    if (h->key)
+        flags |= MHD_USE_TLS;
+    else
+        tls[0] = tls[2];
+    if (at->ai_family == AF_INET6)
+        flags |= MHD_USE_IPv6;
+    return MHD_start_daemon(
+        flags, (uint16_t)c->port, NULL, NULL, on_request, svc, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+        NULL, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_URI_LOG_CALLBACK, on_line, svc,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_THREAD_POOL_SIZE, c->threads,
+        MHD_OPTION_CONNECTION_LIMIT, c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls,
+        MHD_OPTION_END);
+}
+
+struct http *http_start(struct service *svc, struct buf *why)
+{
+    const struct config *c = &svc->config;
+    struct http *h = xalloc(sizeof(*h));
+    struct addrinfo *at = NULL;
+
+    h->metrics = &svc->metrics;
+    if (find_address(c, &at, why) &&
+        (!c->tls_key || ((h->certificate = read_pem(c->tls_certificate, why)) &&
+                         (h->key = read_pem(c->tls_key, why))))) {
+        h->daemon = start(h, svc, at);
+        if (!h->daemon)
+            buf_printf(why, "cannot listen on %s:%u: %s", c->address, c->port, strerror(errno));
+    }
+    if (at)
+        freeaddrinfo(at);
+    if (h->daemon)
+        return h;
+    http_stop(h);
+    return NULL;
+}
+
+unsigned http_port(const struct http *h)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
+
+    return info ? info->port : 0;
+}
+
+void http_stop(struct http *h)
+{
+    if (h->daemon) {
+        MHD_socket listening = MHD_quiesce_daemon(h->daemon);
+
+        if (listening != MHD_INVALID_SOCKET)
+            close(listening);
+        for (unsigned i = 0; i < STOP_SECONDS_MAX * 100 && h->metrics->in_flight > 0; i++)
+            usleep(10000);
+        MHD_stop_daemon(h->daemon);
+    }
+    if (h->key)
+        OPENSSL_cleanse(h->key, strlen(h->key));
+    free(h->certificate);
+    free(h->key);
+    free(h);
+}

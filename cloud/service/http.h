@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The HTTP server: hands requests to the APIs, sends their answers, writes the log's lines. */
+#ifndef PVBOOT_CLOUD_SERVICE_HTTP_H
+#define PVBOOT_CLOUD_SERVICE_HTTP_H
+
+#include "cloud/service/request.h"
+
+struct http;
+
+/* Starts to listen; NULL: `why` holds one sentence. */
+struct http *http_start(struct service *svc, struct buf *why);
+
+/* The port that it listens on (the configured one may be 0: any). */
+unsigned http_port(const struct http *h);
+
+/* Takes no new requests, lets the running ones end. */
+void http_stop(struct http *h);
+
+/* The line of the log that a request leaves. */
+void log_request(const struct request *r, uint64_t microseconds, bool sent);
+
+#endif

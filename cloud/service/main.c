@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
+#include "cloud/service/catalogue.h"
+#include "cloud/service/files.h"
+#include "cloud/service/http.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char default_config[] = "/etc/pvboot/pvbootd.conf";
+
+static int usage(FILE *f)
+{
+    fprintf(f,
+            "usage: pvbootd [--config FILE] [--check-config]\n\n"
+            "Serves EC2's Query API and a bucket store.\n\n"
+            "  --config FILE   instead of %s\n"
+            "  --check-config  read the configuration, say what is wrong with it, and end\n"
+            "  --version       name the version\n",
+            default_config);
+    return f == stdout ? 0 : 1;
+}
+
+static int give_up(const struct buf *why)
+{
+    fprintf(stderr, "pvbootd: %s\n", why->text);
+    return 1;
+}
+
+static bool prepare(struct service *svc, const char *path, struct buf *why)
+{
+    if (!config_read(path, &svc->config, why))
+        return false;
+    svc->catalogue = catalogue_read(svc->config.akis, why);
+    return svc->catalogue != NULL;
+}
+
+static bool open_state(struct service *svc, struct buf *why)
+{
+    const char *dir = svc->config.state_dir;
+
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        buf_printf(why, "%s: %s", dir, strerror(errno));
+        return false;
+    }
+    if (!files_prepare(dir, why))
+        return false;
+    svc->db = db_open(dir, why);
+    if (!svc->db)
+        return false;
+    files_sweep(dir, svc->db);
+    return true;
+}
+
+/* Signals are waited for by this thread alone; the others never see them. */
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigprocmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(struct service *svc, struct buf *why)
+{
+    struct http *http;
+    sigset_t set;
+    int which;
+
+    block_signals(&set);
+    if (!open_state(svc, why))
+        return give_up(why);
+    http = http_start(svc, why);
+    if (!http) {
+        db_close(svc->db);
+        return give_up(why);
+    }
+    fprintf(stderr, "pvbootd: region %s at %s://%s:%u, state in %s\n", svc->config.region,
+            svc->config.tls_key ? "https" : "http", svc->config.address, http_port(http),
+            svc->config.state_dir);
+    sigwait(&set, &which);
+    http_stop(http);
+    db_close(svc->db);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    struct service *svc = xalloc(sizeof(*svc));
+    const char *path = default_config;
+    struct buf why = {0};
+    bool check = false;
+    int option, status = 0;
+
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'c')
+            path = optarg;
+        else if (option == 'k')
+            check = true;
+        else if (option == 'v')
+            return puts("pvbootd " PVBOOT_VERSION) < 0;
+        else
+            return usage(option == 'h' ? stdout : stderr);
+    }
+    if (optind < argc)
+        return usage(stderr);
+    buf_clear(&why);
+    svc->started = time(NULL);
+    if (!prepare(svc, path, &why))
+        status = give_up(&why);
+    else if (check)
+        printf("%s: good: %zu accounts, region %s, %zu kernel images\n", path,
+               svc->config.nr_accounts, svc->config.region, svc->catalogue->nr);
+    else
+        status = serve(svc, &why);
+    catalogue_free(svc->catalogue);
+    config_free(&svc->config);
+    buf_free(&why);
+    free(svc);
+    return status;
+}

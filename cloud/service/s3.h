@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The bucket store, as its files share it: path-style S3. */
+#ifndef PVBOOT_CLOUD_SERVICE_S3_H
+#define PVBOOT_CLOUD_SERVICE_S3_H
+
+#include "cloud/service/files.h"
+#include "cloud/service/request.h"
+
+#define S3_KEY_BYTES_MAX  1024
+#define S3_LIST_MAX       1000
+#define S3_PARTS_MAX      10000
+#define S3_PART_BYTES_MIN (5 << 20) /* of all parts but the last */
+#define S3_META_BYTES_MAX 2048
+#define S3_BUCKETS_MAX    1000 /* of an account */
+
+struct s3_target {
+    char bucket[64]; /* "" for the list of all */
+    char *key;       /* "" for the bucket itself */
+    const struct s3_op *op;
+};
+
+struct s3_op {
+    const char *action; /* for the log */
+    const char *method;
+    int level;         /* 0 the service, 1 a bucket, 2 an object */
+    const char *query; /* the parameter that selects it, or NULL */
+    void (*end)(struct request *r);
+    bool into_file; /* its body is stored */
+    bool needs_bucket;
+};
+
+/* The value of a parameter of the query, or NULL. */
+const char *s3_parameter(const struct request *r, const char *name);
+
+/* A number of the query; `otherwise` when there is none. False: the answer is an error. */
+bool s3_number(struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise,
+               int64_t *out);
+
+/* Headers that are kept with an object: content type and x-amz-meta-. False: answer is an error. */
+bool s3_take_meta(struct request *r, const char **type, struct buf *meta);
+
+/* Does the account have room for that much more? False: the answer is an error. */
+bool s3_check_quota(struct request *r, sqlite3 *c, uint64_t more_bytes);
+
+/* Put the row of an object in place of what has its key; `old` gets the file to remove, or "". */
+bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t size,
+                      const char *etag, const char *type, const char *meta,
+                      char old[FILE_NAME_BYTES]);
+
+void s3_list_buckets(struct request *r);
+void s3_create_bucket(struct request *r);
+void s3_delete_bucket(struct request *r);
+void s3_head_bucket(struct request *r);
+void s3_bucket_location(struct request *r);
+void s3_list_objects(struct request *r);
+void s3_put_object(struct request *r);
+void s3_get_object(struct request *r);
+void s3_delete_object(struct request *r);
+void s3_delete_objects(struct request *r);
+void s3_create_upload(struct request *r);
+void s3_put_part(struct request *r);
+void s3_complete_upload(struct request *r);
+void s3_abort_upload(struct request *r);
+void s3_list_parts(struct request *r);
+void s3_list_uploads(struct request *r);
+
+/*
+ * Read an XML document of a request: `element` is called at the end of each element that holds
+ * text, with its path as "Delete/Object/Key", and at the end of each other one with text NULL.
+ * It returns a sentence to stop with, or NULL. False: the answer is the error MalformedXML.
+ */
+bool s3_read_xml(struct request *r,
+                 const char *(*element)(void *arg, const char *path, const char *text), void *arg);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects: put, get with ranges, head, delete. */
+#include "cloud/service/s3.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/text.h"
+
+bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t size,
+                      const char *etag, const char *type, const char *meta,
+                      char old[FILE_NAME_BYTES])
+{
+    const char *bucket = r->s3->bucket, *key = r->s3->key;
+    sqlite3_stmt *s =
+        db_query(c, "SELECT file FROM object WHERE bucket=? AND key=?", "ss", bucket, key);
+
+    old[0] = 0;
+    if (s && sqlite3_step(s) == SQLITE_ROW)
+        file_name_copy(old, db_text(s, 0));
+    sqlite3_finalize(s);
+    /* The bucket may have gone since the headers came: its row is asked for in the transaction. */
+    if (db_number(c, 0, "SELECT count(*) FROM bucket WHERE name=? AND account=?", "ss", bucket,
+                  r->account->id) != 1) {
+        reply_error(r, 404, "NoSuchBucket", "There is no bucket \"%s\" any more.", bucket);
+        return false;
+    }
+    if (!s || !db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", bucket, key) ||
+        !db_run(c, "INSERT INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "ssssisssi", bucket, key,
+                r->account->id, file, (int64_t)size, etag, type, meta, (int64_t)time(NULL))) {
+        reply_state_failed(r, c);
+        return false;
+    }
+    return s3_check_quota(r, c, 0);
+}
+
+static void store(struct request *r, const char *type, const char *meta)
+{
+    const char *dir = r->svc->config.state_dir;
+    struct file_in *f = r->file;
+    char old[FILE_NAME_BYTES] = "";
+    struct buf etag = {0};
+    sqlite3 *c;
+
+    if (!file_keep(f)) {
+        reply_error(r, f->full ? 503 : 500, f->full ? "ServiceUnavailable" : "InternalError",
+                    "Storing failed; the service's log tells why.");
+        return;
+    }
+    c = db_begin(r->svc->db);
+    if (!c)
+        reply_state_failed(r, NULL);
+    else if (!s3_insert_object(r, c, f->name, f->size, f->md5_hex, type, meta, old))
+        db_rollback(r->svc->db);
+    else if (!db_commit(r->svc->db))
+        reply_state_failed(r, c);
+    if (r->status != 0) {
+        file_remove(dir, f->name);
+        return;
+    }
+    if (old[0])
+        file_remove(dir, old);
+    buf_printf(&etag, "\"%s\"", f->md5_hex);
+    reply_header(r, "ETag", etag.text);
+    buf_free(&etag);
+    reply_done(r, 200, NULL);
+}
+
+void s3_put_object(struct request *r)
+{
+    struct buf meta = {0};
+    const char *type;
+
+    if (s3_take_meta(r, &type, &meta))
+        store(r, type, meta.text);
+    buf_free(&meta);
+}
+
+struct found {
+    char file[FILE_NAME_BYTES];
+    uint64_t size;
+    int64_t modified;
+    struct buf etag, type, meta;
+};
+
+static bool find(struct request *r, struct found *out)
+{
+    sqlite3 *c = db_reader(r->svc->db);
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT file, size, etag, type, meta, modified FROM object"
+                               " WHERE bucket=? AND key=?",
+                               "ss", r->s3->bucket, r->s3->key);
+    int status = s ? sqlite3_step(s) : SQLITE_ERROR;
+
+    if (status == SQLITE_ROW) {
+        file_name_copy(out->file, db_text(s, 0));
+        out->size = (uint64_t)sqlite3_column_int64(s, 1);
+        out->modified = sqlite3_column_int64(s, 5);
+        buf_clear(&out->etag);
+        buf_printf(&out->etag, "\"%s\"", db_text(s, 2));
+        buf_clear(&out->type);
+        buf_puts(&out->type, db_text(s, 3));
+        buf_clear(&out->meta);
+        buf_puts(&out->meta, db_text(s, 4));
+    } else if (status == SQLITE_DONE) {
+        reply_error(r, 404, "NoSuchKey", "There is no object \"%.*s\" in the bucket.", 512,
+                    r->s3->key);
+    } else {
+        reply_state_failed(r, c);
+    }
+    sqlite3_finalize(s);
+    db_done(r->svc->db, c);
+    return r->status == 0;
+}
+
+/* An object that was replaced between the look-up and the open has another file now. */
+static bool find_and_open(struct request *r, struct found *out)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        if (!find(r, out))
+            return false;
+        r->reply_fd = file_open(r->svc->config.state_dir, out->file);
+        if (r->reply_fd >= 0)
+            return true;
+    }
+    reply_error(r, 500, "InternalError", "The object's file cannot be opened.");
+    return false;
+}
+
+/* bytes=A-B, bytes=A-, bytes=-N. False: not one range that can be read; it is ignored, then. */
+static bool read_range(const char *text, uint64_t size, uint64_t *first, uint64_t *last)
+{
+    const char *dash;
+    bool have_first, have_last;
+
+    if (strncmp(text, "bytes=", 6) != 0 || !(dash = strchr(text += 6, '-')))
+        return false;
+    have_first = text_parse_u64(text, (size_t)(dash - text), first);
+    have_last = text_parse_u64(dash + 1, strlen(dash + 1), last);
+    if ((!have_first && dash != text) || (!have_last && dash[1]) || (!have_first && !have_last))
+        return false;
+    if (!have_first) {
+        *first = *last < size ? size - *last : 0;
+        if (*last == 0)
+            *first = size;
+        *last = size - (size > 0);
+    } else if (!have_last || *last >= size) {
+        *last = size - (size > 0);
+    }
+    return !have_first || !have_last || *first <= *last || *first >= size;
+}
+
+static void set_range(struct request *r, uint64_t size, unsigned *status)
+{
+    const char *range = request_header(r, "Range");
+    uint64_t first, last;
+    struct buf text = {0};
+
+    r->reply_len = size;
+    if (!range || !read_range(range, size, &first, &last))
+        return;
+    if (first >= size) {
+        buf_printf(&text, "bytes */%llu", (unsigned long long)size);
+        reply_header(r, "Content-Range", text.text);
+        buf_free(&text);
+        reply_error(r, 416, "InvalidRange", "The object has %llu bytes.", (unsigned long long)size);
+        return;
+    }
+    buf_printf(&text, "bytes %llu-%llu/%llu", (unsigned long long)first, (unsigned long long)last,
+               (unsigned long long)size);
+    reply_header(r, "Content-Range", text.text);
+    buf_free(&text);
+    r->reply_offset = first;
+    r->reply_len = last - first + 1;
+    *status = 206;
+}
+
+static bool lists_etag(const char *list, const char *etag)
+{
+    char bare[80];
+    size_t len = strlen(etag);
+
+    if (strcmp(list, "*") == 0 || strstr(list, etag))
+        return true;
+    if (len < 2 || len - 2 >= sizeof(bare))
+        return false;
+    memcpy(bare, etag + 1, len - 2);
+    bare[len - 2] = 0;
+    return strcmp(list, bare) == 0;
+}
+
+static void check_conditions(struct request *r, const struct found *o)
+{
+    const char *match = request_header(r, "If-Match");
+    const char *none = request_header(r, "If-None-Match");
+
+    if (match && !lists_etag(match, o->etag.text))
+        reply_error(r, 412, "PreconditionFailed", "The object's ETag is %s.", o->etag.text);
+    else if (none && lists_etag(none, o->etag.text))
+        reply_done(r, 304, NULL);
+}
+
+static void add_meta(struct request *r, char *meta)
+{
+    while (*meta) {
+        char *colon = strchr(meta, ':'), *end = strchr(meta, '\n');
+
+        if (!colon || !end || end < colon)
+            return;
+        *colon = *end = 0;
+        reply_header(r, meta, colon + 1);
+        meta = end + 1;
+    }
+}
+
+void s3_get_object(struct request *r)
+{
+    struct found o = {0};
+    unsigned status = 200;
+    char modified[32];
+
+    buf_clear(&o.etag);
+    buf_clear(&o.type);
+    buf_clear(&o.meta);
+    if (find_and_open(r, &o)) {
+        http_time(o.modified, modified);
+        reply_header(r, "ETag", o.etag.text);
+        reply_header(r, "Last-Modified", modified);
+        reply_header(r, "Accept-Ranges", "bytes");
+        check_conditions(r, &o);
+        if (r->status == 0)
+            set_range(r, o.size, &status);
+        if (r->status == 0) {
+            add_meta(r, o.meta.text);
+            reply_header(r, "Content-Type", o.type.text);
+            r->status = status;
+        } else {
+            close(r->reply_fd);
+            r->reply_fd = -1;
+        }
+    }
+    buf_free(&o.etag);
+    buf_free(&o.type);
+    buf_free(&o.meta);
+}
+
+/* Takes the row away; `file` gets what is to be removed after the commit, or "". */
+static bool delete_row(struct request *r, sqlite3 *c, const char *key, char file[FILE_NAME_BYTES])
+{
+    sqlite3_stmt *s =
+        db_query(c, "SELECT file FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
+
+    file[0] = 0;
+    if (s && sqlite3_step(s) == SQLITE_ROW)
+        file_name_copy(file, db_text(s, 0));
+    sqlite3_finalize(s);
+    return s && db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
+}
+
+void s3_delete_object(struct request *r)
+{
+    sqlite3 *c = db_begin(r->svc->db);
+    char file[FILE_NAME_BYTES];
+
+    if (!c) {
+        reply_state_failed(r, NULL);
+        return;
+    }
+    if (!delete_row(r, c, r->s3->key, file)) {
+        reply_state_failed(r, c);
+        db_rollback(r->svc->db);
+        return;
+    }
+    if (!db_commit(r->svc->db)) {
+        reply_state_failed(r, c);
+        return;
+    }
+    if (file[0])
+        file_remove(r->svc->config.state_dir, file);
+    reply_done(r, 204, NULL);
+}
+
+struct doomed {
+    char *key[S3_LIST_MAX];
+    char file[S3_LIST_MAX][FILE_NAME_BYTES];
+    size_t nr;
+    bool quiet;
+};
+
+static const char *on_delete(void *arg, const char *path, const char *text)
+{
+    struct doomed *d = arg;
+
+    if (strcmp(path, "Delete/Quiet") == 0 && text)
+        d->quiet = strcmp(text, "true") == 0;
+    if (strcmp(path, "Delete/Object/Key") != 0 || !text)
+        return NULL;
+    if (d->nr == S3_LIST_MAX)
+        return "more than 1000 keys";
+    d->key[d->nr++] = xstrdup(text);
+    return NULL;
+}
+
+static void delete_all(struct request *r, struct doomed *d)
+{
+    sqlite3 *c = db_begin(r->svc->db);
+
+    for (size_t i = 0; c && i < d->nr && r->status == 0; i++)
+        if (!delete_row(r, c, d->key[i], d->file[i]))
+            reply_state_failed(r, c);
+    if (!c) {
+        reply_state_failed(r, NULL);
+    } else if (r->status != 0) {
+        db_rollback(r->svc->db);
+    } else if (!db_commit(r->svc->db)) {
+        reply_state_failed(r, c);
+    }
+    if (r->status != 0)
+        return;
+    buf_puts(&r->reply, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteResult "
+                        "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    for (size_t i = 0; i < d->nr; i++) {
+        if (d->file[i][0])
+            file_remove(r->svc->config.state_dir, d->file[i]);
+        if (d->quiet)
+            continue;
+        buf_puts(&r->reply, "<Deleted>");
+        xml_element(&r->reply, "Key", d->key[i]);
+        buf_puts(&r->reply, "</Deleted>");
+    }
+    buf_puts(&r->reply, "</DeleteResult>\n");
+    reply_done(r, 200, NULL);
+}
+
+void s3_delete_objects(struct request *r)
+{
+    struct doomed *d = xalloc(sizeof(*d));
+
+    if (s3_read_xml(r, on_delete, d)) {
+        if (d->nr > 0)
+            delete_all(r, d);
+        else
+            reply_error(r, 400, "MalformedXML", "The document names no object to delete.");
+    }
+    for (size_t i = 0; i < d->nr; i++)
+        free(d->key[i]);
+    free(d);
+}
