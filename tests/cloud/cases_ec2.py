@@ -1,0 +1,166 @@
+"""The Query API, driven by boto3, `aws ec2` and raw requests."""
+import datetime
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+import xml.etree.ElementTree
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+
+from clients import ONE, TWO, aws, client, fails, running
+from service import ACCOUNTS, REGION
+
+
+def query(s, parameters, method="POST", auth=None, spoil=None, now=None):
+    """A raw request, signed by botocore's signer; (status, code or None, text)."""
+    key, secret = ACCOUNTS[ONE]
+    parameters = parameters.copy()  # the signer of version 2 adds to it
+    credentials = botocore.credentials.Credentials(key, secret)
+    signer = auth or botocore.auth.SigV4Auth
+    text = urllib.parse.urlencode(parameters)
+    version_2 = signer is botocore.auth.SigV2Auth
+    request = botocore.awsrequest.AWSRequest(
+        method, s.url + "/" + ("?" + text if method == "GET" and not version_2 else ""),
+        data=(parameters if version_2 else text) if method == "POST" else None,
+        params=parameters if version_2 and method == "GET" else None)
+    if method == "POST":
+        request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+    real = botocore.auth.datetime
+    if now:
+        class Clock(datetime.datetime):
+            @classmethod
+            def utcnow(cls):
+                return now
+        botocore.auth.datetime = type("m", (), {"datetime": Clock})
+    try:
+        (signer(credentials) if version_2 else signer(credentials, "ec2", REGION)).add_auth(request)
+    finally:
+        botocore.auth.datetime = real
+    prepared = request.prepare()
+    if spoil:
+        spoil(prepared)
+    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+    try:
+        with urllib.request.urlopen(urllib.request.Request(
+                prepared.url, body, dict(prepared.headers), method=method)) as got:
+            return got.status, None, got.read().decode()
+    except urllib.error.HTTPError as e:
+        text = e.read().decode()
+        return e.code, xml.etree.ElementTree.fromstring(text).findtext(".//Code"), text
+
+
+def ec2_places(program, work):
+    """Regions and zones."""
+    with running(program, work) as s:
+        c = client(s, "ec2")
+        regions = c.describe_regions()["Regions"]
+        assert [r["RegionName"] for r in regions] == [REGION]
+        assert "http://" + regions[0]["Endpoint"] == s.url
+        zone, = c.describe_availability_zones()["AvailabilityZones"]
+        assert (zone["ZoneName"], zone["State"]) == (REGION + "a", "available")
+        fails("InvalidParameterValue", c.describe_regions, RegionNames=["mars-1"])
+        assert json.loads(aws(s, "ec2", "describe-regions"))["Regions"] == regions
+
+
+def ec2_akis(program, work):
+    """The catalogue's kernel images, filtered."""
+    with running(program, work) as s:
+        c = client(s, "ec2")
+
+        def ids(**kwargs):
+            return sorted(i["ImageId"] for i in c.describe_images(**kwargs)["Images"])
+
+        def filters(**kwargs):
+            return [{"Name": k.replace("_", "-"), "Values": v} for k, v in kwargs.items()]
+
+        image, = c.describe_images(ImageIds=["aki-427d952b"])["Images"]
+        assert image["ImageType"] == "kernel" and image["Architecture"] == "x86_64"
+        assert image["Name"] == "pv-grub-hd0-V1.01-x86_64.gz" and image["Public"]
+        everything = ["aki-407d9529", "aki-427d952b", "aki-4e7d9527"]
+        assert ids() == ids(Owners=["amazon"]) == ids(ExecutableUsers=["all"]) == everything
+        assert ids(Owners=["self"]) == []
+        assert ids(Filters=filters(architecture=["i386"])) == ["aki-407d9529"]
+        assert ids(Filters=filters(name=["pv-grub-hd0-*"], architecture=["x86*"])) == \
+            ["aki-427d952b"]
+        assert ids(Filters=filters(name=["*-hd0-*", "*hd00*"])) == everything
+        assert ids(Filters=filters(name=["pv?grub-hd00-V1.01-x86_64.gz"])) == ["aki-4e7d9527"]
+        assert ids(Filters=filters(name=[r"pv\?grub-hd00-V1.01-x86_64.gz"])) == []
+        assert ids(Filters=filters(image_type=["machine"])) == []
+        message = fails("InvalidAMIID.NotFound", c.describe_images, ImageIds=["aki-9ba0f1de"])
+        assert "us-west-1" in message
+        fails("InvalidAMIID.NotFound", c.describe_images, ImageIds=["ami-12345678"])
+        fails("InvalidAMIID.Malformed", c.describe_images, ImageIds=["i-12345678"])
+        fails("InvalidParameterValue", c.describe_images, Filters=filters(no_such=["x"]))
+        fails("DryRunOperation", c.describe_images, DryRun=True)
+        said = json.loads(aws(s, "ec2", "describe-images", "--image-ids", "aki-427d952b"))
+        assert said["Images"][0]["ImageId"] == "aki-427d952b"
+
+
+def ec2_refusals(program, work):
+    """What is not offered, not known, or not well formed is an error with EC2's code."""
+    good = {"Action": "DescribeRegions", "Version": "2016-11-15"}
+    with running(program, work) as s:
+        assert query(s, good)[0] == 200
+        for changes, code in (
+                ({"Nonsense": "1"}, "UnknownParameter"),
+                ({"RegionName.1.x": "1"}, "UnknownParameter"),
+                ({"RegionName.0": "us-east-1"}, "UnknownParameter"),
+                ({"RegionName.1001": "us-east-1"}, "UnknownParameter"),
+                ({"Filter.1.Name": "region-name"}, "InvalidParameterValue"),
+                ({"AllRegions": "perhaps"}, "InvalidParameterValue"),
+                ({"Version": ""}, "NoSuchVersion"),
+                ({"Version": "now"}, "NoSuchVersion"),
+                ({"Action": ""}, "MissingAction"),
+                ({"Action": "CreateNatGateway"}, "UnsupportedOperation"),
+                ({"Action": "<&>"}, "UnsupportedOperation")):
+            status, got, text = query(s, dict(good, **changes))
+            assert (status, got) == (400, code), (changes, status, text)
+        assert query(s, list(good.items()) + [("DryRun", "true"), ("DryRun", "true")])[1] == \
+            "InvalidParameterCombination"
+        status, code, _ = query(s, dict(good, **{"RegionName.1": "x" * (2 << 20)}))
+        assert (status, code) == (413, "RequestLimitExceeded"), (status, code)
+
+
+def ec2_signatures(program, work):
+    """Version 4 in header and query, version 2; secrets, clocks and bodies that are wrong."""
+    good = {"Action": "DescribeRegions", "Version": "2016-11-15", "RegionName.1": REGION}
+    hour = datetime.timedelta(hours=1)
+    now = datetime.datetime.utcnow()
+    with running(program, work) as s:
+        for auth in (botocore.auth.SigV4Auth, botocore.auth.SigV4QueryAuth,
+                     botocore.auth.SigV2Auth):
+            for method in ("GET", "POST"):
+                if auth is botocore.auth.SigV4QueryAuth and method == "POST":
+                    continue  # botocore moves the form into the address
+                status, _, text = query(s, good, method, auth)
+                assert status == 200, (auth, method, text)
+
+        def other_body(prepared):
+            prepared.body = prepared.body.replace("DescribeRegions", "DescribeImages!")
+
+        def other_header(prepared):
+            prepared.headers["X-Amz-Extra"] = "1"
+
+        def no_signature(prepared):
+            del prepared.headers["Authorization"]
+
+        def stranger(prepared):
+            prepared.headers["Authorization"] = \
+                prepared.headers["Authorization"].replace("TESTKEYONE", "TESTKEYTEN")
+
+        for spoil, code in ((other_body, "SignatureDoesNotMatch"),
+                            (other_header, "IncompleteSignature"),
+                            (no_signature, "MissingAuthenticationToken"),
+                            (stranger, "AuthFailure")):
+            assert query(s, good, spoil=spoil)[1] == code, spoil
+        for when in (now - hour, now + hour):
+            assert query(s, good, now=when)[1] == "RequestExpired", when
+        fails("SignatureDoesNotMatch",
+              client(s, "ec2", TWO, secret="not-the-right-secret").describe_regions)
+        fails("SignatureDoesNotMatch", client(s, "ec2", region="eu-west-1").describe_regions)
+
+
+CASES = [ec2_places, ec2_akis, ec2_refusals, ec2_signatures]

@@ -1,0 +1,217 @@
+"""The server itself: configuration, its own pages, log, limits."""
+import http.client
+import json
+import os
+import re
+import socket
+import sqlite3
+import ssl
+import subprocess
+import threading
+import urllib.parse
+import urllib.request
+
+from clients import client, running
+from service import ACCOUNTS, write, write_config
+
+
+def check_config(program, path):
+    done = subprocess.run([program, "--check-config", "--config", path], capture_output=True,
+                          text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def server_config(program, work):
+    """A good configuration is good; each mistake is one sentence with its line."""
+    path = write_config(work)
+    status, said = check_config(program, path)
+    assert status == 0 and "good: 2 accounts, region us-east-1, 4 kernel images" in said, said
+    with open(path) as f:
+        lines = f.read().splitlines()
+    for line, why in (
+            ("colour = red", "there is no setting \"colour\""),
+            ("listen = 8773", "listen is ADDRESS:PORT"),
+            ("threads = 0", "threads is a whole number from 1 to 256"),
+            ("object-size = 1X", "object-size is a whole number"),
+            ("log = xml", "log is text or json"),
+            ("region", "a line is \"name = value\""),
+            ("region =", "region has no value"),
+            ("[accounts]", "a section is [account 123456789012]"),
+            ("x" * 5000, "the line is longer than")):
+        write(path, "\n".join([lines[0], line] + lines[1:]) + "\n")
+        status, said = check_config(program, path)
+        assert status == 1 and f"{path}:2: {why}" in said, (line, said)
+    write(path, "\n".join(lines) + "\n")
+    account = next(iter(ACCOUNTS))
+    os.chmod(f"{work}/secret-{account}", 0o644)
+    status, said = check_config(program, path)
+    assert status == 1 and "can be read by everybody" in said, said
+    os.chmod(f"{work}/secret-{account}", 0o600)
+    write(f"{work}/akis.tsv", "aki-1\tx\n")
+    status, said = check_config(program, path)
+    assert status == 1 and "akis.tsv:1:" in said, said
+    os.remove(f"{work}/akis.tsv")
+    status, said = check_config(program, path)
+    assert status == 1 and "akis.tsv: No such file" in said, said
+
+
+def server_pages(program, work):
+    """/healthz and /metrics need no signature; the counters count."""
+    with running(program, work) as s:
+        with urllib.request.urlopen(s.url + "/healthz") as got:
+            assert got.read() == b"ok\n"
+        client(s, "ec2").describe_regions()
+        with urllib.request.urlopen(s.url + "/metrics") as got:
+            text = got.read().decode()
+        assert 'pvbootd_requests_total{api="ec2",status="2xx"} 1\n' in text, text
+        for line in text.splitlines():
+            assert line.startswith("# ") or \
+                re.fullmatch(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+]+', line), line
+
+
+def server_log(program, work):
+    """One line a request, with its id; no query, and no secret in it."""
+    for kind in ("text", "json"):
+        folder = f"{work}/{kind}"
+        os.mkdir(folder)
+        with running(program, folder, extra=f"log = {kind}") as s:
+            c = client(s, "s3")
+            c.create_bucket(Bucket="logs")
+            url = c.generate_presigned_url("list_objects_v2", Params={"Bucket": "logs"})
+            with urllib.request.urlopen(url) as got:
+                answer = got.headers["x-amz-request-id"]
+        assert len(s.log) == 2, s.log
+        assert answer in s.log[1] and "ListObjects" in s.log[1], s.log
+        whole = "".join(s.log + s.errors)
+        for _, secret in ACCOUNTS.values():
+            assert secret not in whole
+        assert "Signature" not in whole and urllib.parse.urlparse(url).query not in whole
+        if kind == "json":
+            line = json.loads(s.log[1])
+            assert line["status"] == 200 and line["account"] == next(iter(ACCOUNTS)), line
+
+
+def raw(s, data):
+    """What the server answers to these bytes."""
+    where = urllib.parse.urlparse(s.url)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as sock:
+        sock.sendall(data)
+        answer = b""
+        try:
+            while piece := sock.recv(65536):
+                answer += piece
+                if b"\r\n\r\n" in answer:
+                    break
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def server_hostile(program, work):
+    """Requests that nobody sends by mistake: an error each, and the server lives on."""
+    with running(program, work, extra="idle-timeout = 2") as s:
+        for data, status in (
+                (b"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+                (b"GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+                (b"GET /?a=%2 HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+                (b"GET / HTTP/1.1\r\nHost: x\r\n" +
+                 b"".join(b"X-%d: y\r\n" % i for i in range(200)) + b"\r\n", b"400"),
+                (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", b"431"),
+                (b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
+                (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", b"403"),
+                (b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                 b"4"),
+                (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"")):
+            answer = raw(s, data)
+            assert not status or answer.split(b" ")[1:2] and \
+                answer.split(b" ")[1].startswith(status), (data[:60], answer[:200])
+        with urllib.request.urlopen(s.url + "/healthz") as got:
+            assert got.read() == b"ok\n"
+
+
+def server_stops(program, work):
+    """A request that runs when the service is told to stop is answered; a second one is not."""
+    with running(program, work) as s:
+        client(s, "s3").create_bucket(Bucket="stop")
+        where = urllib.parse.urlparse(s.url)
+        url = client(s, "s3").generate_presigned_url("put_object", ExpiresIn=60,
+                                                     Params={"Bucket": "stop", "Key": "k"})
+        slow = http.client.HTTPConnection(where.hostname, where.port, timeout=20)
+        slow.putrequest("PUT", url[len(s.url):])
+        slow.putheader("Content-Length", "4")
+        slow.endheaders()
+        slow.send(b"ab")
+        while "pvbootd_requests_in_flight 2\n" not in \
+                urllib.request.urlopen(s.url + "/metrics").read().decode():
+            pass
+        s.process.terminate()
+        while True:
+            try:
+                socket.create_connection((where.hostname, where.port), timeout=20).close()
+            except ConnectionRefusedError:
+                break
+        slow.send(b"cd")
+        assert slow.getresponse().status == 200
+
+
+def server_tls(program, work):
+    """HTTPS with a certificate of one's own."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                    "-keyout", f"{work}/key.pem", "-out", f"{work}/cert.pem"],
+                   check=True, capture_output=True)
+    with running(program, work, extra=f"tls-certificate = {work}/cert.pem\n"
+                                      f"tls-key = {work}/key.pem") as s:
+        assert s.url.startswith("https://"), s.url
+        context = ssl.create_default_context(cafile=f"{work}/cert.pem")
+        with urllib.request.urlopen(s.url + "/healthz", context=context) as got:
+            assert got.read() == b"ok\n"
+    with open(f"{work}/key.pem", "w") as f:
+        f.write("no key")
+    done = subprocess.run([program, "--config", f"{work}/pvbootd.conf"], capture_output=True,
+                          text=True, timeout=20, check=False)
+    assert done.returncode == 1 and "cannot listen" in done.stderr, done.stderr
+
+
+def server_one_state(program, work):
+    """Two services on one state: the second one says what is the matter."""
+    with running(program, work):
+        done = subprocess.run([program, "--config", f"{work}/pvbootd.conf"], capture_output=True,
+                              text=True, timeout=20, check=False)
+        assert done.returncode == 1 and "another pvbootd uses this state" in done.stderr
+    with sqlite3.connect(f"{work}/state/state.db") as db:
+        db.execute("PRAGMA user_version=999")
+    db.close()
+    done = subprocess.run([program, "--config", f"{work}/pvbootd.conf"], capture_output=True,
+                          text=True, timeout=20, check=False)
+    assert done.returncode == 1 and "version 999" in done.stderr, done.stderr
+
+
+def server_clients(program, work):
+    """64 clients at once: each gets its own answer."""
+    with running(program, work) as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="many")
+        failures = []
+
+        def one(number):
+            try:
+                mine = client(s, "s3", max_pool_connections=1)
+                for i in range(3):
+                    body = f"{number}-{i}".encode() * 1000
+                    mine.put_object(Bucket="many", Key=f"k{number}", Body=body)
+                    assert mine.get_object(Bucket="many", Key=f"k{number}")["Body"].read() == body
+            except Exception as e:  # pylint: disable=broad-except
+                failures.append(e)
+
+        threads = [threading.Thread(target=one, args=(i,)) for i in range(64)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert not failures, failures[:3]
+        assert c.list_objects_v2(Bucket="many")["KeyCount"] == 64
+
+
+CASES = [server_config, server_pages, server_log, server_hostile, server_stops, server_tls,
+         server_one_state, server_clients]
