@@ -111,7 +111,7 @@ FUZZ += tests/fuzz/fuzz_xfs.c tests/fuzz/fuzz_xfs_log.c
 FUZZ += tests/fuzz/fuzz_reiserfs.c
 FUZZ += tests/fuzz/fuzz_edit.c
 FUZZ += tests/fuzz/fuzz_password.c
-FUZZ += tests/fuzz/fuzz_manifest.c
+FUZZ += tests/fuzz/fuzz_manifest.c tests/fuzz/fuzz_cloud_request.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 # Headers that are made, not written: mk/tables.mk has the rules.
@@ -123,7 +123,7 @@ UNPACK_LIBS := -lz -lbz2 -llzma -llz4 -lzstd
 UNPACK_LIBS += -lmbedcrypto # the digests of passwords
 I386_LIBS   := $(BUILD)/i386-libs
 
-include mk/host.mk mk/guest.mk mk/tests.mk mk/cloud.mk mk/service.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
+include mk/host.mk mk/guest.mk mk/tests.mk mk/cloud.mk mk/core-check.mk mk/check.mk mk/rig.mk mk/install.mk mk/tables.mk
 
 .PHONY: all help clean deps
 all: host images

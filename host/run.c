@@ -299,7 +299,7 @@ static enum xh_result create_guest(struct run *r)
     enum xh_result res;
 
     for (size_t i = 0; i < o->nr_disks; i++) {
-        snprintf(drive[i], sizeof(drive[i]), "disk%zu", i);
+        snprintf(drive[i], sizeof(drive[i]), "disk%u", (unsigned)i);
         snprintf(vdev[i], sizeof(vdev[i]), "xvd%c", (char)('a' + i));
         disk[i] = (struct xh_disk){.drive = drive[i], .vdev = vdev[i]};
     }
@@ -378,7 +378,7 @@ static enum xh_result start(struct run *r)
     char accel[32];
 
     for (size_t i = 0; i < o->nr_disks; i++) {
-        snprintf(name[i], sizeof(name[i]), "disk%zu", i);
+        snprintf(name[i], sizeof(name[i]), "disk%u", (unsigned)i);
         drive[i] = (struct xh_drive){.name = name[i],
                                      .path = o->disk[i],
                                      .format = o->format[i],

@@ -10,6 +10,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'cloud=$(MAKE) --no-print-directory unit-cloud' \
          'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
+         'service=$(MAKE) --no-print-directory check-cloud' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \

@@ -1,53 +1,79 @@
-# The image workflow: build/pvboot-ec2, the tools that bundle images. See cloud/bundle/pack.h.
+# The image workflow: build/pvboot-ec2, the tools for images, and build/pvbootd, the service.
+# Each folder of cloud/ says what lives there in its first header: cloud/bundle/pack.h,
+# cloud/aws/sign.h, cloud/tools/tools.h, cloud/service/request.h.
 
-CLOUD_BUNDLE := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
-                program.c stage.c volume.c
-CLOUD_TOOLS  := main.c common.c check.c bundle_image.c bundle_vol.c unbundle.c
+CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
+                 program.c stage.c volume.c
+CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c
+CLOUD_TOOLS   := main.c common.c check.c bundle_image.c bundle_vol.c unbundle.c
+CLOUD_SERVICE := main.c config.c db.c db_migrate.c files.c metrics.c log.c reply.c auth.c http.c \
+                 ec2.c ec2_places.c ec2_images.c \
+                 s3.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
 
-CLOUD_EC2 := $(addprefix cloud/bundle/,$(CLOUD_BUNDLE)) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
-EC2_LIBS  := $(shell pkg-config --libs libarchive zlib libcrypto expat 2>/dev/null) -lpthread
-EC2_OBJ   := $(patsubst %.c,$(BUILD)/host/%.o,$(CLOUD_EC2))
-# It looks into images with the code of the host command.
-EC2_HOST_OBJ := $(filter-out $(BUILD)/host/host/main.o,$(HOST_OBJ))
+# Both look into images and start hosts with the code of the host command.
+CLOUD_COMMON := $(CORE) $(filter-out host/main.c,$(HOST)) \
+                $(addprefix cloud/bundle/,$(CLOUD_BUNDLE)) $(addprefix cloud/aws/,$(CLOUD_AWS))
+CLOUD_EC2    := $(CLOUD_COMMON) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
+CLOUD_D      := $(CLOUD_COMMON) $(addprefix cloud/service/,$(CLOUD_SERVICE))
+CLOUD_LIBS   := -larchive -lcrypto -lexpat -lmicrohttpd -lsqlite3 -lpthread
 
-$(BUILD)/pvboot-ec2: $(EC2_OBJ) $(EC2_HOST_OBJ)
-	$(CC) $(HOST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) -lcrypto $(EC2_LIBS) $(LDFLAGS)
+.PHONY: cloud
+## make cloud        the tools for images and the service, build/pvboot-ec2 and build/pvbootd
+cloud: $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd
 
-.PHONY: cloud unit-cloud
-## make cloud        the tools that bundle images for a cloud, build/pvboot-ec2
-cloud: $(BUILD)/pvboot-ec2
+$(BUILD)/pvboot-ec2: $(patsubst %.c,$(BUILD)/host/%.o,$(CLOUD_EC2))
+$(BUILD)/pvbootd: $(patsubst %.c,$(BUILD)/host/%.o,$(CLOUD_D))
 
--include $(EC2_OBJ:.o=.d)
+$(BUILD)/pvboot-ec2 $(BUILD)/pvbootd:
+	$(say) LINK $@
+	$(CC) $(HOST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS) $(LDFLAGS)
 
-# Unit tests of cloud/: 64-bit only, as the programs are.
-UNIT_CLOUD     := $(addprefix tests/unit/,test_cloud_manifest.c test_cloud_gzip.c)
+-include $(patsubst %.c,$(BUILD)/host/%.d,$(filter cloud/%,$(CLOUD_EC2) $(CLOUD_D)))
+
+# ---- tests: 64 bit alone, as the programs are ---------------------------------------------------
+
+UNIT_CLOUD     := $(addprefix tests/unit/,test_cloud_manifest.c test_cloud_gzip.c test_cloud_sign.c)
 UNIT_CLOUD_BIN := $(patsubst %.c,$(BUILD)/unit64/%,$(UNIT_CLOUD))
-UNIT_CLOUD_OBJ := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(addprefix cloud/bundle/,$(CLOUD_BUNDLE)) \
-    $(addprefix core/base/,err.c text.c arena.c) tests/unit/support.c)
+UNIT_CLOUD_OBJ := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_COMMON) tests/unit/support.c)
+
+$(BUILD)/unit64/obj/host/%.o $(BUILD)/unit64/obj/cloud/%.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'
 
 $(UNIT_CLOUD_BIN): $(BUILD)/unit64/%: $(BUILD)/unit64/obj/%.o $(UNIT_CLOUD_OBJ)
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $^ $(EC2_LIBS)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(CLOUD_LIBS)
 
+.PHONY: unit-cloud
+## make unit-cloud   unit tests of the image workflow
 unit-cloud: $(UNIT_CLOUD_BIN)
 	for t in $(UNIT_CLOUD_BIN); do echo "$$t:"; $$t || exit 1; done
 
--include $(UNIT_CLOUD_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(UNIT_CLOUD))
+# The service under the sanitizers, for the tests.
+$(BUILD)/pvbootd-asan: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_D))
+	$(say) LINK $@
+	$(CC) $(TEST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS)
 
-FUZZ_MANIFEST_OBJ := $(patsubst %.c,$(BUILD)/fuzz/obj/cloud/bundle/%.o,hex.c keys.c manifest_read.c \
-    manifest_fields.c manifest_write.c)
+-include $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(CLOUD_D) $(UNIT_CLOUD))
 
-$(BUILD)/fuzz/tests/fuzz/fuzz_manifest: $(FUZZ_MANIFEST_OBJ)
-$(BUILD)/fuzz/tests/fuzz/fuzz_manifest: UNPACK_LIBS += $(EC2_LIBS)
+.PHONY: check-cloud
+## make check-cloud [CASES="s3_lists"] the service, driven by boto3 and aws
+check-cloud: $(BUILD)/pvbootd-asan
+	tests/cloud/run.py $(BUILD)/pvbootd-asan $(BUILD)/cloud-test $(CASES)
 
--include $(FUZZ_MANIFEST_OBJ:.o=.d)
+FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_cloud_request)
+
+$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c $(filter cloud/%,$(CLOUD_COMMON)))
+$(FUZZ_CLOUD): UNPACK_LIBS += $(CLOUD_LIBS)
+$(BUILD)/fuzz/obj/cloud/%.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'
+
+-include $(patsubst %.c,$(BUILD)/fuzz/obj/%.d,$(filter cloud/%,$(CLOUD_COMMON)))
 
 .PHONY: install-cloud
-## make install-cloud   the tools that bundle images, under their names, into $(DESTDIR)$(PREFIX)/bin
+## make install-cloud   the tools and the service, under their names, into $(DESTDIR)$(PREFIX)/bin
 install-cloud: cloud
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/pvboot
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/pvboot
 	install -m 755 $(BUILD)/pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/
 	for tool in ec2-bundle-vol ec2-bundle-image ec2-unbundle; do \
 	    ln -sf pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/$$tool || exit 1; done
-	install -m 644 share/pvboot/akis.tsv $(DESTDIR)$(PREFIX)/share/pvboot/
+	install -m 755 $(BUILD)/pvbootd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 share/pvboot/akis.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/

@@ -8,7 +8,6 @@
 #ifndef PVBOOT_CLOUD_SERVICE_EC2_H
 #define PVBOOT_CLOUD_SERVICE_EC2_H
 
-#include "cloud/service/catalogue.h"
 #include "cloud/service/request.h"
 
 #define EC2_LIST_MAX    1000

@@ -39,7 +39,7 @@ static bool fits(const struct wanted *w, const struct aki *a, const char *name)
     const struct {
         const char *filter, *value;
     } facts[] = {
-        {"architecture", a->arch},
+        {"architecture", aki_arch(a->narrow)},
         {"image-id", a->id},
         {"image-type", "kernel"},
         {"is-public", "true"},
@@ -69,22 +69,22 @@ static void add_aki(struct buf *out, const struct aki *a, const char *name)
     xml_element(out, "imageOwnerId", service_owner);
     xml_element(out, "imageOwnerAlias", service_alias);
     xml_element(out, "isPublic", "true");
-    xml_element(out, "architecture", a->arch);
+    xml_element(out, "architecture", aki_arch(a->narrow));
     xml_element(out, "imageType", "kernel");
     xml_element(out, "name", name);
-    buf_printf(out, "<description>layout %s, version %s</description>", a->layout, a->version);
+    buf_printf(out, "<description>layout %s, version %s</description>", aki_layout(a->hd00), a->version);
     buf_puts(out, "<hypervisor>xen</hypervisor></item>");
 }
 
 /* An id that was asked for and is not here is an error, and one of another region says so. */
 static bool check_ids(struct ec2_call *call, const struct ec2_list *ids)
 {
-    const struct catalogue *cat = call->r->svc->catalogue;
+    const struct aki_table *t = &call->r->svc->akis;
     const char *region = call->r->svc->config.region;
 
     for (size_t i = 0; i < ids->nr; i++) {
         const char *id = ids->value[i];
-        const struct aki *found = NULL;
+        const struct aki *found = aki_find(t, id);
         size_t digits = strcspn(id, "-");
 
         if ((strncmp(id, "ami-", 4) != 0 && strncmp(id, "aki-", 4) != 0 &&
@@ -96,8 +96,6 @@ static bool check_ids(struct ec2_call *call, const struct ec2_list *ids)
                         id);
             return false;
         }
-        for (size_t k = 0; k < cat->nr && !found; k++)
-            found = strcmp(cat->aki[k].id, id) == 0 ? &cat->aki[k] : NULL;
         if (found && strcmp(found->region, region) == 0)
             continue;
         if (found)
@@ -119,8 +117,8 @@ static void write_images(struct ec2_call *call, const struct wanted *w)
 
     ec2_open(call, "DescribeImages");
     buf_puts(out, "<imagesSet>");
-    for (size_t i = 0; i < svc->catalogue->nr; i++) {
-        const struct aki *a = &svc->catalogue->aki[i];
+    for (size_t i = 0; i < svc->akis.nr; i++) {
+        const struct aki *a = &svc->akis.akis[i];
 
         if (strcmp(a->region, svc->config.region) != 0)
             continue;

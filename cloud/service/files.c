@@ -153,7 +153,7 @@ static ssize_t copy_piece(int from, int to, uint64_t left)
 
 bool file_append(struct file_in *f, const char *name, uint64_t size)
 {
-    int from = file_open(f->dir, name);
+    int from = stored_open(f->dir, name);
     bool good = from >= 0;
 
     for (uint64_t left = size; good && left > 0;) {
@@ -239,7 +239,7 @@ void file_name_copy(char out[FILE_NAME_BYTES], const char *name)
     memcpy(out, good ? name : "", good ? FILE_NAME_BYTES : 1);
 }
 
-int file_open(const char *dir, const char *name)
+int stored_open(const char *dir, const char *name)
 {
     char path[PATH_BYTES];
 
@@ -248,7 +248,7 @@ int file_open(const char *dir, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-void file_remove(const char *dir, const char *name)
+void stored_remove(const char *dir, const char *name)
 {
     char path[PATH_BYTES];
 

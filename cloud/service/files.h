@@ -54,7 +54,7 @@ void file_free(struct file_in *f);
 /* A name as the database has it, checked for its form; "" when it has another one. */
 void file_name_copy(char out[FILE_NAME_BYTES], const char *name);
 
-int file_open(const char *dir, const char *name);
-void file_remove(const char *dir, const char *name);
+int stored_open(const char *dir, const char *name);
+void stored_remove(const char *dir, const char *name);
 
 #endif

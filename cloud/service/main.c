@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
-#include "cloud/service/catalogue.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
 
@@ -34,10 +33,14 @@ static int give_up(const struct buf *why)
 
 static bool prepare(struct service *svc, const char *path, struct buf *why)
 {
+    char text[AKI_WHY_MAX];
+
     if (!config_read(path, &svc->config, why))
         return false;
-    svc->catalogue = catalogue_read(svc->config.akis, why);
-    return svc->catalogue != NULL;
+    if (aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text)))
+        return true;
+    buf_printf(why, "%s", text);
+    return false;
 }
 
 static bool open_state(struct service *svc, struct buf *why)
@@ -123,10 +126,10 @@ int main(int argc, char **argv)
         status = give_up(&why);
     else if (check)
         printf("%s: good: %zu accounts, region %s, %zu kernel images\n", path,
-               svc->config.nr_accounts, svc->config.region, svc->catalogue->nr);
+               svc->config.nr_accounts, svc->config.region, svc->akis.nr);
     else
         status = serve(svc, &why);
-    catalogue_free(svc->catalogue);
+    aki_table_free(&svc->akis);
     config_free(&svc->config);
     buf_free(&why);
     free(svc);

@@ -16,15 +16,14 @@
 #include "cloud/service/config.h"
 #include "cloud/service/db.h"
 #include "cloud/service/metrics.h"
+#include "host/aki.h"
 
 #define REPLY_HEADERS_MAX 48
-
-struct catalogue;
 
 struct service {
     struct config config;
     struct db *db;
-    struct catalogue *catalogue;
+    struct aki_table akis;
     struct metrics metrics;
     time_t started;
 };

@@ -109,11 +109,11 @@ void s3_put_part(struct request *r)
     else if (!db_commit(r->svc->db))
         reply_state_failed(r, c);
     if (r->status != 0) {
-        file_remove(r->svc->config.state_dir, r->file->name);
+        stored_remove(r->svc->config.state_dir, r->file->name);
         return;
     }
     if (old[0])
-        file_remove(r->svc->config.state_dir, old);
+        stored_remove(r->svc->config.state_dir, old);
     buf_printf(&etag, "\"%s\"", r->file->md5_hex);
     reply_header(r, "ETag", etag.text);
     buf_free(&etag);
@@ -265,7 +265,7 @@ static bool drop_upload(struct request *r, sqlite3 *c, struct names *files)
 static void remove_files(struct request *r, struct names *files)
 {
     for (size_t i = 0; r->status == 0 && i < files->nr; i++)
-        file_remove(r->svc->config.state_dir, files->name[i]);
+        stored_remove(r->svc->config.state_dir, files->name[i]);
     free(files->name);
 }
 
@@ -308,11 +308,11 @@ static void complete(struct request *r, const struct completion *p)
         reply_state_failed(r, c);
     remove_files(r, &files);
     if (r->status != 0) {
-        file_remove(r->svc->config.state_dir, r->file->name);
+        stored_remove(r->svc->config.state_dir, r->file->name);
         return;
     }
     if (old[0])
-        file_remove(r->svc->config.state_dir, old);
+        stored_remove(r->svc->config.state_dir, old);
     buf_printf(&r->reply, "%s<CompleteMultipartUploadResult" NAMESPACE ">", xml_head);
     xml_element(&r->reply, "Bucket", r->s3->bucket);
     xml_element(&r->reply, "Key", r->s3->key);

@@ -57,11 +57,11 @@ static void store(struct request *r, const char *type, const char *meta)
     else if (!db_commit(r->svc->db))
         reply_state_failed(r, c);
     if (r->status != 0) {
-        file_remove(dir, f->name);
+        stored_remove(dir, f->name);
         return;
     }
     if (old[0])
-        file_remove(dir, old);
+        stored_remove(dir, old);
     buf_printf(&etag, "\"%s\"", f->md5_hex);
     reply_header(r, "ETag", etag.text);
     buf_free(&etag);
@@ -121,7 +121,7 @@ static bool find_and_open(struct request *r, struct found *out)
     for (unsigned i = 0; i < 3; i++) {
         if (!find(r, out))
             return false;
-        r->reply_fd = file_open(r->svc->config.state_dir, out->file);
+        r->reply_fd = stored_open(r->svc->config.state_dir, out->file);
         if (r->reply_fd >= 0)
             return true;
     }
@@ -278,7 +278,7 @@ void s3_delete_object(struct request *r)
         return;
     }
     if (file[0])
-        file_remove(r->svc->config.state_dir, file);
+        stored_remove(r->svc->config.state_dir, file);
     reply_done(r, 204, NULL);
 }
 
@@ -323,7 +323,7 @@ static void delete_all(struct request *r, struct doomed *d)
                         "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for (size_t i = 0; i < d->nr; i++) {
         if (d->file[i][0])
-            file_remove(r->svc->config.state_dir, d->file[i]);
+            stored_remove(r->svc->config.state_dir, d->file[i]);
         if (d->quiet)
             continue;
         buf_puts(&r->reply, "<Deleted>");
