@@ -49,7 +49,7 @@ def server_config(program, work):
     os.chmod(f"{work}/secret-{account}", 0o600)
     write(f"{work}/akis.tsv", "aki-1\tx\n")
     status, said = check_config(program, path)
-    assert status == 1 and "akis.tsv:1:" in said, said
+    assert status == 1 and "akis.tsv, line 1:" in said, said
     os.remove(f"{work}/akis.tsv")
     status, said = check_config(program, path)
     assert status == 1 and "akis.tsv: No such file" in said, said
