@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects of the own store; see bucket_source.h. */
+#include "cloud/service/bucket_source.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cloud/service/files.h"
+
+/* An object that is replaced between the look-up and the open has another file then. */
+#define OPEN_TRIES 3
+
+struct location {
+    char bucket[64];
+    const char *key;
+};
+
+static bool split(const char *text, struct location *out, struct buf *why)
+{
+    size_t len;
+
+    text += *text == '/';
+    len = strcspn(text, "/");
+    if (len == 0 || len >= sizeof(out->bucket) || text[len] != '/' || !text[len + 1]) {
+        buf_printf(why, "\"%.200s\" names no object; a location is BUCKET/KEY.", text);
+        return false;
+    }
+    memcpy(out->bucket, text, len);
+    out->bucket[len] = 0;
+    out->key = text + len + 1;
+    return true;
+}
+
+/* Why a look-up found nothing. */
+static enum bucket_result explain(sqlite3 *c, const struct account *account,
+                                  const struct location *at, struct buf *why)
+{
+    sqlite3_stmt *s = db_query(c, "SELECT account FROM bucket WHERE name=?", "s", at->bucket);
+    int status = s ? sqlite3_step(s) : SQLITE_ERROR;
+    enum bucket_result result = BUCKET_MISSING;
+
+    if (status == SQLITE_DONE) {
+        buf_printf(why, "There is no bucket \"%s\".", at->bucket);
+    } else if (status != SQLITE_ROW) {
+        buf_puts(why, "The service could not use its state; its log tells why.");
+        result = BUCKET_FAILED;
+    } else if (strcmp(db_text(s, 0), account->id) != 0) {
+        buf_printf(why, "The bucket \"%s\" belongs to another account.", at->bucket);
+        result = BUCKET_FORBIDDEN;
+    } else {
+        buf_printf(why, "There is no object \"%.200s\" in the bucket \"%s\".", at->key, at->bucket);
+    }
+    sqlite3_finalize(s);
+    return result;
+}
+
+static enum bucket_result find(struct service *svc, const struct account *account,
+                               const struct location *at, char file[FILE_NAME_BYTES],
+                               uint64_t *size_bytes, struct buf *why)
+{
+    sqlite3 *c = db_reader(svc->db);
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT file, size FROM object WHERE bucket=? AND key=?"
+                               " AND account=?",
+                               "sss", at->bucket, at->key, account->id);
+    enum bucket_result result = BUCKET_GOOD;
+
+    if (s && sqlite3_step(s) == SQLITE_ROW) {
+        file_name_copy(file, db_text(s, 0));
+        *size_bytes = (uint64_t)sqlite3_column_int64(s, 1);
+    } else {
+        result = explain(c, account, at, why);
+    }
+    sqlite3_finalize(s);
+    db_done(svc->db, c);
+    return result;
+}
+
+enum bucket_result bucket_head(struct service *svc, const struct account *account,
+                               const char *location, uint64_t *size_bytes, struct buf *why)
+{
+    char file[FILE_NAME_BYTES];
+    struct location at;
+
+    if (!split(location, &at, why))
+        return BUCKET_MISSING;
+    return find(svc, account, &at, file, size_bytes, why);
+}
+
+static enum bucket_result check_size(const char *location, uint64_t size_bytes, uint64_t bytes_max,
+                                     struct buf *why)
+{
+    if (size_bytes <= bytes_max)
+        return BUCKET_GOOD;
+    buf_printf(why, "\"%.200s\" has %llu bytes; at most %llu are allowed.", location,
+               (unsigned long long)size_bytes, (unsigned long long)bytes_max);
+    return BUCKET_TOO_LARGE;
+}
+
+enum bucket_result bucket_open(struct service *svc, const struct account *account,
+                               const char *location, uint64_t bytes_max, int *fd,
+                               uint64_t *size_bytes, struct buf *why)
+{
+    char file[FILE_NAME_BYTES];
+    struct location at;
+
+    if (!split(location, &at, why))
+        return BUCKET_MISSING;
+    for (unsigned i = 0; i < OPEN_TRIES; i++) {
+        enum bucket_result result = find(svc, account, &at, file, size_bytes, why);
+
+        if (result == BUCKET_GOOD)
+            result = check_size(location, *size_bytes, bytes_max, why);
+        if (result != BUCKET_GOOD)
+            return result;
+        *fd = stored_open(svc->config.state_dir, file);
+        if (*fd >= 0)
+            return BUCKET_GOOD;
+    }
+    buf_printf(why, "The file of \"%.200s\" cannot be opened: %s.", location, strerror(errno));
+    return BUCKET_FAILED;
+}
+
+static bool read_all(int fd, uint64_t size_bytes, struct buf *out)
+{
+    char piece[65536];
+
+    buf_clear(out);
+    while (out->len < size_bytes) {
+        ssize_t n = read(fd, piece, sizeof(piece));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        buf_add(out, piece, (size_t)n);
+    }
+    return out->len == size_bytes;
+}
+
+enum bucket_result bucket_get(struct service *svc, const struct account *account,
+                              const char *location, uint64_t bytes_max, struct buf *out,
+                              struct buf *why)
+{
+    uint64_t size_bytes;
+    int fd;
+    enum bucket_result result =
+        bucket_open(svc, account, location, bytes_max, &fd, &size_bytes, why);
+
+    if (result != BUCKET_GOOD)
+        return result;
+    if (!read_all(fd, size_bytes, out)) {
+        buf_printf(why, "The file of \"%.200s\" cannot be read.", location);
+        result = BUCKET_FAILED;
+    }
+    close(fd);
+    return result;
+}
