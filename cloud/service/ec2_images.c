@@ -72,7 +72,8 @@ static void add_aki(struct buf *out, const struct aki *a, const char *name)
     xml_element(out, "architecture", aki_arch(a->narrow));
     xml_element(out, "imageType", "kernel");
     xml_element(out, "name", name);
-    buf_printf(out, "<description>layout %s, version %s</description>", aki_layout(a->hd00), a->version);
+    buf_printf(out, "<description>layout %s, version %s</description>", aki_layout(a->hd00),
+               a->version);
     buf_puts(out, "<hypervisor>xen</hypervisor></item>");
 }
 
