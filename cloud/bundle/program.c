@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cloud/bundle/volume.h"
+#include "cloud/bundle/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  *   stage.c    the volume as it has to look: a bind mount in a mount namespace of our own, where
  *              what is left out is covered by empty folders
  *   volume.c   mke2fs -d makes the file system of it; then fstab and the partition table
- *   program.c  runs the programs that this needs
+ *   program.c  runs the programs that this needs (program.h)
  *
  * mke2fs keeps owners, modes, times, hard links, extended attributes, devices and holes.
  */
@@ -52,13 +52,5 @@ void stage_end(const char *at);
  * remove, also after an error.
  */
 bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap);
-
-/*
- * Run a program to its end, found in PATH and in the folders of root's programs. What it says on
- * standard output goes to out[0..out_cap) when that is not NULL. False: it failed, or was stopped;
- * `why` holds what it said.
- */
-bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
-                 size_t out_cap, char *why, size_t why_cap);
 
 #endif

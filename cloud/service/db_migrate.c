@@ -30,6 +30,68 @@ static const char *const steps[] = {
     " ON CONFLICT(account) DO UPDATE SET bytes = bytes + excluded.bytes; END;"
     "CREATE TRIGGER part_out AFTER DELETE ON part BEGIN"
     " UPDATE usage SET bytes = bytes - old.size WHERE account = old.account; END;",
+    /*
+     * 2: images, instances, disks. Times are seconds since 1970, sizes of disks GiB as the API has
+     * them, or bytes where the name says so. A text that is not known is '' and an id that is not
+     * there is NULL.
+     */
+    "CREATE TABLE blob(id TEXT PRIMARY KEY, account TEXT NOT NULL, qcow2 INTEGER NOT NULL,"
+    " parent TEXT REFERENCES blob(id), virtual_bytes INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE image(id TEXT PRIMARY KEY, account TEXT NOT NULL, type TEXT NOT NULL,"
+    " state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', name TEXT NOT NULL,"
+    " description TEXT NOT NULL DEFAULT '', location TEXT NOT NULL DEFAULT '',"
+    " arch TEXT NOT NULL, kernel TEXT, ramdisk TEXT, root_type TEXT NOT NULL,"
+    " root_device TEXT NOT NULL, public INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
+    " blob TEXT REFERENCES blob(id)) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX image_name ON image(account, name);"
+    "CREATE TABLE image_mapping(image TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,"
+    " device TEXT NOT NULL, virtual TEXT, snapshot TEXT, size_gib INTEGER NOT NULL DEFAULT 0,"
+    " delete_on_termination INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(image, device)) WITHOUT ROWID;"
+    "CREATE TABLE launch_permission(image TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,"
+    " account TEXT NOT NULL, PRIMARY KEY(image, account)) WITHOUT ROWID;"
+    "CREATE TABLE snapshot(id TEXT PRIMARY KEY, account TEXT NOT NULL, volume TEXT NOT NULL,"
+    " state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', description TEXT NOT NULL,"
+    " size_gib INTEGER NOT NULL, created INTEGER NOT NULL, blob TEXT REFERENCES blob(id))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE reservation(id TEXT PRIMARY KEY, account TEXT NOT NULL, created INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE instance(id TEXT PRIMARY KEY, account TEXT NOT NULL,"
+    " reservation TEXT NOT NULL REFERENCES reservation(id), launch_index INTEGER NOT NULL,"
+    " image TEXT NOT NULL, arch TEXT NOT NULL, kernel TEXT, ramdisk TEXT, type TEXT NOT NULL,"
+    " state TEXT NOT NULL, changed INTEGER NOT NULL, reason_code TEXT NOT NULL DEFAULT '',"
+    " reason TEXT NOT NULL DEFAULT '', launched INTEGER NOT NULL,"
+    " root_type TEXT NOT NULL, root_device TEXT NOT NULL,"
+    " shutdown_behavior TEXT NOT NULL DEFAULT 'stop', user_data TEXT NOT NULL DEFAULT '',"
+    " client_token TEXT NOT NULL DEFAULT '',"
+    /* What was asked for and not yet done: 'reboot', 'force' (of stopping), or ''. */
+    " wish TEXT NOT NULL DEFAULT '', wish_since INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX instance_account ON instance(account, id);"
+    "CREATE INDEX instance_busy ON instance(state) WHERE state <> 'terminated';"
+    /*
+     * A root disk of an instance-store image is a volume that is hidden: it is not the API's. A
+     * volume that is 'creating' has no blob yet; source is the blob that it shall show.
+     */
+    "CREATE TABLE volume(id TEXT PRIMARY KEY, account TEXT NOT NULL, hidden INTEGER NOT NULL,"
+    " state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', size_gib INTEGER NOT NULL,"
+    " virtual_bytes INTEGER NOT NULL, snapshot TEXT, source TEXT REFERENCES blob(id),"
+    " blob TEXT REFERENCES blob(id), created INTEGER NOT NULL,"
+    " instance TEXT REFERENCES instance(id), device TEXT, attach_state TEXT, attached INTEGER,"
+    " delete_on_termination INTEGER NOT NULL DEFAULT 0,"
+    " client_token TEXT NOT NULL DEFAULT '') WITHOUT ROWID;"
+    "CREATE INDEX volume_account ON volume(account, id);"
+    "CREATE UNIQUE INDEX volume_device ON volume(instance, device) WHERE instance IS NOT NULL;"
+    "CREATE TABLE tag(resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " account TEXT NOT NULL, PRIMARY KEY(resource, key)) WITHOUT ROWID;"
+    "CREATE INDEX tag_account ON tag(account, resource);"
+    /* What a request with a ClientToken made: the same request again gets the same answer. */
+    "CREATE TABLE client_token(account TEXT NOT NULL, action TEXT NOT NULL, token TEXT NOT NULL,"
+    " request_sha256 TEXT NOT NULL, made TEXT NOT NULL, created INTEGER NOT NULL,"
+    " PRIMARY KEY(account, action, token)) WITHOUT ROWID;"
+    "CREATE VIEW blob_needed AS SELECT blob AS id FROM image WHERE blob IS NOT NULL"
+    " UNION SELECT blob FROM snapshot WHERE blob IS NOT NULL"
+    " UNION SELECT blob FROM volume WHERE blob IS NOT NULL"
+    " UNION SELECT source FROM volume WHERE source IS NOT NULL"
+    " UNION SELECT parent FROM blob WHERE parent IS NOT NULL;",
 };
 
 #define NR_STEPS ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame of the Query API: who, which action, which parameters. */
-#include "cloud/service/ec2.h"
+#include "cloud/service/ec2_common.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +10,12 @@ static const struct action {
     const char *name;
     void (*run)(struct ec2_call *call);
 } actions[] = {
+    {"CreateTags", ec2_create_tags},
+    {"DeleteTags", ec2_delete_tags},
     {"DescribeAvailabilityZones", ec2_describe_availability_zones},
     {"DescribeImages", ec2_describe_images},
     {"DescribeRegions", ec2_describe_regions},
+    {"DescribeTags", ec2_describe_tags},
 };
 
 /* What is about the request itself, and not about what it asks for. */
@@ -49,6 +52,19 @@ const char *ec2_take(struct ec2_call *call, const char *name)
         call->taken[i] = true;
     }
     return value;
+}
+
+const char *ec2_peek(const struct ec2_call *call, const char *name)
+{
+    return uri_pairs_get(&call->r->parameters, name);
+}
+
+bool ec2_is_envelope(const char *name)
+{
+    for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++)
+        if (strcmp(envelope[i], name) == 0)
+            return true;
+    return false;
 }
 
 /* The number N of "NAME.N<rest>", 1 to `max`; 0: not of that form. */
@@ -118,9 +134,13 @@ bool ec2_take_bool(struct ec2_call *call, const char *name, bool otherwise, bool
 
 static bool known_filter(const char *const *known, const char *name)
 {
-    for (; *known; known++)
-        if (strcmp(*known, name) == 0)
+    for (; *known; known++) {
+        size_t len = strlen(*known);
+
+        if (strcmp(*known, name) == 0 ||
+            ((*known)[len - 1] == ':' && strncmp(*known, name, len) == 0 && name[len]))
             return true;
+    }
     return false;
 }
 

@@ -39,13 +39,22 @@ struct ec2_filters {
 /* A parameter's value, or NULL. */
 const char *ec2_take(struct ec2_call *call, const char *name);
 
+/* The same, but it still waits to be taken. */
+const char *ec2_peek(const struct ec2_call *call, const char *name);
+
+/* Is the parameter about the request itself (who signed it, when), not about what it asks for? */
+bool ec2_is_envelope(const char *name);
+
 /* NAME.1, NAME.2, ... False: the answer is an error. */
 bool ec2_take_list(struct ec2_call *call, const char *name, struct ec2_list *out);
 
 /* "true" or "false"; `otherwise` when it is not there. False: the answer is an error. */
 bool ec2_take_bool(struct ec2_call *call, const char *name, bool otherwise, bool *out);
 
-/* Filter.N.Name, Filter.N.Value.M; `known` is a list of names, ended by NULL. */
+/*
+ * Filter.N.Name, Filter.N.Value.M; `known` is a list of names, ended by NULL. One that ends with a
+ * colon ("tag:") stands for every name that begins so.
+ */
 bool ec2_take_filters(struct ec2_call *call, const char *const *known, struct ec2_filters *out);
 
 /*

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
+#include "cloud/service/blob.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
+#include "cloud/service/keeper.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -51,12 +53,13 @@ static bool open_state(struct service *svc, struct buf *why)
         buf_printf(why, "%s: %s", dir, strerror(errno));
         return false;
     }
-    if (!files_prepare(dir, why))
+    if (!files_prepare(dir, why) || !blobs_prepare(dir, why))
         return false;
     svc->db = db_open(dir, why);
     if (!svc->db)
         return false;
     files_sweep(dir, svc->db);
+    blobs_sweep(dir, svc->db);
     return true;
 }
 
@@ -79,8 +82,12 @@ static int serve(struct service *svc, struct buf *why)
     block_signals(&set);
     if (!open_state(svc, why))
         return give_up(why);
-    http = http_start(svc, why);
+    if (keeper_start(svc) == NULL)
+        buf_puts(why, "no thread can be made");
+    http = svc->keeper != NULL ? http_start(svc, why) : NULL;
     if (!http) {
+        if (svc->keeper != NULL)
+            keeper_stop(svc->keeper);
         db_close(svc->db);
         return give_up(why);
     }
@@ -89,6 +96,7 @@ static int serve(struct service *svc, struct buf *why)
             svc->config.state_dir);
     sigwait(&set, &which);
     http_stop(http);
+    keeper_stop(svc->keeper);
     db_close(svc->db);
     return 0;
 }

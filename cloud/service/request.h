@@ -20,11 +20,16 @@
 
 #define REPLY_HEADERS_MAX 48
 
+struct engine;
+struct keeper;
+
 struct service {
     struct config config;
     struct db *db;
     struct aki_table akis;
     struct metrics metrics;
+    struct engine *engine;
+    struct keeper *keeper;
     time_t started;
 };
 

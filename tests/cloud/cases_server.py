@@ -52,7 +52,7 @@ def server_config(program, work):
     assert status == 1 and "akis.tsv, line 1:" in said, said
     os.remove(f"{work}/akis.tsv")
     status, said = check_config(program, path)
-    assert status == 1 and "akis.tsv: No such file" in said, said
+    assert status == 1 and "akis.tsv cannot be read: No such file" in said, said
 
 
 def server_pages(program, work):

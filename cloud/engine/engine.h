@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs the instances: one small interface, one file for each way to run a guest.
+ *
+ *   engine.c     finds the engine that the configuration names
+ *   embedded.c   Xen inside QEMU, a process for each guest (runner.h), as `pvboot run` has it
+ *   xl.c         this machine is a Xen host: xl(1)
+ *   libvirt.c    any libvirt connection
+ *
+ * Contract
+ * - A guest is known by its instance's id ("i-0123456789abcdef0"). Guests outlive the service: an
+ *   engine finds them again by their ids, whatever happened to the service meanwhile.
+ * - No call waits for a guest: start and shutdown begin something, `status` tells how it went.
+ *   copy may take as long as the disk is large.
+ * - Calls on different guests may come from several threads at once; calls on one guest do not.
+ * - False: `why` holds one sentence for the owner of the instance, without paths of this machine.
+ * - Each call may be repeated: starting what runs, ending what is gone and detaching what is not
+ *   there are successes, since after a crash the service does again what it may have done.
+ */
+#ifndef PVBOOT_CLOUD_ENGINE_H
+#define PVBOOT_CLOUD_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/xenhost/buf.h"
+
+#define ENGINE_DISKS_MAX     20
+#define ENGINE_CONSOLE_BYTES 65536 /* the last ones of a console are kept */
+
+enum engine_format { ENGINE_RAW, ENGINE_QCOW2 };
+
+struct engine_disk {
+    const char *path;
+    enum engine_format format;
+    const char *vdev; /* as the guest sees it: "sda1", "xvdf" */
+    bool readonly;
+};
+
+struct engine_guest {
+    const char *id;
+    const char *dir; /* the instance's folder, which exists and is the engine's to write into */
+    unsigned memory_mib, vcpus;
+    bool narrow;         /* i386 */
+    const char *kernel;  /* path of pvboot's image, or of a plain kernel */
+    const char *ramdisk; /* path or NULL */
+    const char *cmdline; /* or NULL */
+    struct engine_disk disks[ENGINE_DISKS_MAX];
+    size_t nr_disks;
+};
+
+enum engine_state {
+    ENGINE_ABSENT,   /* nothing is known of this guest: never started, or the machine restarted */
+    ENGINE_STARTING, /* start was called, the guest does not run yet */
+    ENGINE_RUNNING,
+    ENGINE_ENDED, /* it ended or never came up: `reason` says why */
+};
+
+enum engine_reason {
+    ENGINE_POWEROFF,  /* by itself, or because it was asked to */
+    ENGINE_CRASHED,   /* the guest; pvboot that found no kernel ends so, too */
+    ENGINE_DESTROYED, /* by destroy */
+    ENGINE_FAILED,    /* it could not be started, or what ran it broke: `why` */
+};
+
+struct engine_status {
+    enum engine_state state;
+    enum engine_reason reason; /* of ENGINE_ENDED */
+    char why[512];             /* of ENGINE_FAILED */
+};
+
+struct engine;
+
+struct engine_ops {
+    const char *name;
+    /* A guest that reboots itself is started again by the engine, from the same description. */
+    bool (*start)(struct engine *e, const struct engine_guest *g, struct buf *why);
+    bool (*status)(struct engine *e, const char *id, struct engine_status *out);
+    bool (*shutdown)(struct engine *e, const char *id, struct buf *why); /* asks the guest */
+    bool (*reboot)(struct engine *e, const char *id, struct buf *why);   /* asks the guest */
+    /* Ends it at once. With what an ended guest left (ENGINE_ENDED) it is absent afterwards. */
+    bool (*destroy)(struct engine *e, const char *id, struct buf *why);
+    /* The last ENGINE_CONSOLE_BYTES of what the guest wrote, also after it ended. */
+    bool (*console)(struct engine *e, const char *id, struct buf *out, struct buf *why);
+    /* Disks that come and go while it runs. */
+    bool (*attach)(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
+    bool (*detach)(struct engine *e, const char *id, const char *vdev, struct buf *why);
+    /*
+     * A copy of a disk in use as it was at one moment: what the guest had written then, as after a
+     * power cut. Only what lies in the disk's own file is copied, into the new file `to`, which has
+     * the same backing file.
+     */
+    bool (*copy)(struct engine *e, const char *id, const char *vdev, const char *to,
+                 struct buf *why);
+    void (*close)(struct engine *e); /* guests go on */
+};
+
+struct engine {
+    const struct engine_ops *ops;
+};
+
+/* What the engines are told when they are opened. */
+struct engine_setup {
+    const char *state_dir;   /* a folder "engine" in it is theirs */
+    const char *name;        /* "embedded", "xl", "libvirt" */
+    const char *libvirt_uri; /* or NULL */
+    const char *bridge;      /* of the guests' network interface; NULL: they have none */
+    const char *program;     /* this program, for processes of its own */
+};
+
+/* NULL: `why` says what is missing on this machine. */
+struct engine *engine_open(const struct engine_setup *setup, struct buf *why);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks: the contents of images, snapshots and volumes.
+ *
+ * A blob is a file blobs/ID in the state's directory, raw or qcow2. A qcow2 blob may have a parent,
+ * whose bytes it shares and which therefore never changes: only blobs of volumes are written to.
+ * The file is complete before the database tells of it, and it is removed after the last row that
+ * needs it is gone; what a crash leaves over is a file that nothing tells of, and blobs_sweep
+ * removes it at the next start.
+ */
+#ifndef PVBOOT_CLOUD_SERVICE_BLOB_H
+#define PVBOOT_CLOUD_SERVICE_BLOB_H
+
+#include "cloud/service/db.h"
+
+#define BLOB_ID_BYTES 33
+
+struct blob {
+    char id[BLOB_ID_BYTES];
+    bool qcow2;                 /* else raw */
+    char parent[BLOB_ID_BYTES]; /* "" for none */
+    uint64_t virtual_bytes;     /* what a guest sees */
+};
+
+/* The folder; false: `why` holds one sentence. */
+bool blobs_prepare(const char *dir, struct buf *why);
+
+/* At the start, before anything else uses blobs: remove files that no row tells of. */
+void blobs_sweep(const char *dir, struct db *db);
+
+/* Remove the blobs that no image, snapshot, volume or other blob needs any more. */
+void blobs_drop_unused(const char *dir, struct db *db);
+
+/* Where its file is. */
+void blob_path(const char *dir, const char *id, struct buf *out);
+
+/* An empty blob of that size. False: `why`; nothing is left. Nothing is in the database yet. */
+bool blob_make_empty(const char *dir, uint64_t virtual_bytes, struct blob *out, struct buf *why);
+
+/* A blob that shows the parent's bytes and takes writes. It may be larger than the parent. */
+bool blob_make_child(const char *dir, const struct blob *parent, uint64_t virtual_bytes,
+                     struct blob *out, struct buf *why);
+
+/* A copy of a blob that nothing writes to, with the same parent; only its own bytes are copied. */
+bool blob_make_copy(const char *dir, const struct blob *from, struct blob *out, struct buf *why);
+
+/*
+ * A raw blob that the caller writes: a descriptor of an empty file, then blob_keep, which makes it
+ * durable, or blob_throw_away. -1: `why`.
+ */
+int blob_begin(const char *dir, struct blob *out, struct buf *why);
+bool blob_keep(const char *dir, int fd, struct blob *b, struct buf *why);
+void blob_throw_away(const char *dir, const struct blob *b);
+
+/* A file that another program made at blob_path of a new id: look at it, make it durable. */
+void blob_new_id(struct blob *out);
+
+/* Its row, to be inserted in the transaction that inserts what needs it. */
+bool blob_insert(sqlite3 *c, const struct blob *b, const char *account);
+
+/* False: there is none. */
+bool blob_find(sqlite3 *c, const char *id, struct blob *out);
+
+#endif

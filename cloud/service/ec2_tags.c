@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* Tags: names that accounts give to their objects. */
+#include "cloud/service/ec2_common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The tables of what can be tagged, by the kind in front of the id's dash. */
+static const struct {
+    const char *kind, *type, *query, *code;
+} kinds[] = {
+    {"ami", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
+    {"aki", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
+    {"ari", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
+    {"i", "instance", "SELECT 1 FROM instance WHERE id = ? AND account = ?", "InvalidInstanceID"},
+    {"snap", "snapshot", "SELECT 1 FROM snapshot WHERE id = ? AND account = ?", "InvalidSnapshot"},
+    {"vol", "volume", "SELECT 1 FROM volume WHERE id = ? AND account = ? AND hidden = 0",
+     "InvalidVolume"},
+};
+
+#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static size_t kind_of(const char *id)
+{
+    size_t i = 0;
+
+    for (; i < NR_KINDS; i++) {
+        size_t len = strlen(kinds[i].kind);
+
+        if (strncmp(id, kinds[i].kind, len) == 0 && id[len] == '-')
+            break;
+    }
+    return i;
+}
+
+static bool characters_good(const char *text, size_t max)
+{
+    size_t nr = 0;
+
+    for (; *text; text++)
+        nr += ((unsigned char)*text & 0xc0) != 0x80; /* UTF-8: all but the bytes that follow */
+    return nr <= max;
+}
+
+/* One tag; `value` may be NULL, as for those to be deleted. */
+static bool check_tag(struct ec2_call *call, const char *key, const char *value)
+{
+    if (!*key || !characters_good(key, EC2_TAG_KEY) || strncmp(key, "aws:", 4) == 0)
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "A tag's key has 1 to %d characters and does not begin with aws:, unlike "
+                    "\"%.100s\".",
+                    EC2_TAG_KEY, key);
+    else if (value && !characters_good(value, EC2_TAG_VALUE))
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "The value of the tag \"%.100s\" has more than %d characters.", key,
+                    EC2_TAG_VALUE);
+    return call->r->status == 0;
+}
+
+/* PREFIX.N.Key and .Value; `values`: a tag without one has an empty one, else NULL. */
+static bool take_pairs(struct ec2_call *call, const char *prefix, bool values, struct ec2_tags *out)
+{
+    char name[96];
+
+    for (unsigned i = 1; i <= EC2_TAGS_MAX + 1; i++) {
+        const char *key, *value;
+
+        snprintf(name, sizeof(name), "%s.%u.Key", prefix, i);
+        key = ec2_take(call, name);
+        snprintf(name, sizeof(name), "%s.%u.Value", prefix, i);
+        value = ec2_take(call, name);
+        if (!key)
+            continue;
+        if (out->nr == EC2_TAGS_MAX) {
+            reply_error(call->r, 400, "TagLimitExceeded", "A resource has at most %d tags.",
+                        EC2_TAGS_MAX);
+            return false;
+        }
+        if (!check_tag(call, key, value))
+            return false;
+        for (size_t k = 0; k < out->nr; k++)
+            if (strcmp(out->tag[k].key, key) == 0) {
+                reply_error(call->r, 400, "InvalidParameterValue",
+                            "The tag \"%.100s\" is given twice.", key);
+                return false;
+            }
+        out->tag[out->nr].key = key;
+        out->tag[out->nr++].value = value || !values ? value : "";
+    }
+    return call->r->status == 0;
+}
+
+bool ec2_take_tags(struct ec2_call *call, const char *type, const char *const *types,
+                   struct ec2_tags *out)
+{
+    char name[64];
+
+    out->nr = 0;
+    for (unsigned i = 1; i <= 8; i++) {
+        bool known = false;
+        const char *given;
+
+        snprintf(name, sizeof(name), "TagSpecification.%u.ResourceType", i);
+        given = ec2_peek(call, name);
+        if (!given)
+            continue;
+        for (const char *const *t = types; *t; t++)
+            known |= strcmp(given, *t) == 0;
+        if (!known) {
+            reply_error(call->r, 400, "InvalidParameterValue",
+                        "%s makes nothing of the type \"%.60s\" that could have tags.",
+                        call->r->action, given);
+            return false;
+        }
+        if (strcmp(given, type) != 0)
+            continue;
+        ec2_take(call, name);
+        snprintf(name, sizeof(name), "TagSpecification.%u.Tag", i);
+        if (!take_pairs(call, name, true, out))
+            return false;
+    }
+    return call->r->status == 0;
+}
+
+bool ec2_insert_tags(sqlite3 *c, const char *account, const char *resource,
+                     const struct ec2_tags *tags)
+{
+    for (size_t i = 0; i < tags->nr; i++)
+        if (!db_run(c,
+                    "INSERT INTO tag(resource, key, value, account) VALUES(?,?,?,?)"
+                    " ON CONFLICT(resource, key) DO UPDATE SET value = excluded.value",
+                    "ssss", resource, tags->tag[i].key, tags->tag[i].value, account))
+            return false;
+    return true;
+}
+
+void ec2_write_tags(struct buf *out, sqlite3 *c, const char *account, const char *resource)
+{
+    sqlite3_stmt *s =
+        db_query(c, "SELECT key, value FROM tag WHERE resource = ? AND account = ? ORDER BY key",
+                 "ss", resource, account);
+    bool any = false;
+
+    while (s && sqlite3_step(s) == SQLITE_ROW) {
+        buf_puts(out, any ? "<item>" : "<tagSet><item>");
+        xml_element(out, "key", db_text(s, 0));
+        xml_element(out, "value", db_text(s, 1));
+        buf_puts(out, "</item>");
+        any = true;
+    }
+    if (any)
+        buf_puts(out, "</tagSet>");
+    sqlite3_finalize(s);
+}
+
+static bool one_tag_fits(const struct ec2_filter *f, sqlite3 *c, const char *account,
+                         const char *resource)
+{
+    bool by_key = strcmp(f->name, "tag-key") == 0, fits = false;
+    sqlite3_stmt *s = db_query(c, "SELECT key, value FROM tag WHERE resource = ? AND account = ?",
+                               "ss", resource, account);
+
+    while (!fits && s && sqlite3_step(s) == SQLITE_ROW) {
+        const char *text = db_text(s, by_key ? 0 : 1);
+
+        if (!by_key && strcmp(db_text(s, 0), f->name + strlen("tag:")) != 0)
+            continue;
+        for (size_t i = 0; i < f->nr && !fits; i++)
+            fits = ec2_pattern(f->value[i], text);
+    }
+    sqlite3_finalize(s);
+    return fits;
+}
+
+bool ec2_tags_fit(const struct ec2_filters *f, sqlite3 *c, const char *account,
+                  const char *resource)
+{
+    for (size_t i = 0; i < f->nr; i++)
+        if ((strcmp(f->filter[i].name, "tag-key") == 0 ||
+             strncmp(f->filter[i].name, "tag:", 4) == 0) &&
+            !one_tag_fits(&f->filter[i], c, account, resource))
+            return false;
+    return true;
+}
+
+/* ---- actions ----------------------------------------------------------------------------------
+ */
+
+static bool check_resources(struct ec2_call *call, sqlite3 *c, const struct ec2_list *ids)
+{
+    for (size_t i = 0; i < ids->nr; i++) {
+        size_t k = kind_of(ids->value[i]);
+
+        if (k == NR_KINDS) {
+            reply_error(call->r, 400, "InvalidID", "\"%.100s\" is nothing that can have tags.",
+                        ids->value[i]);
+            return false;
+        }
+        if (!ec2_check_id(call, kinds[k].kind, ids->value[i], kinds[k].code))
+            return false;
+        if (db_number(c, 0, kinds[k].query, "ss", ids->value[i], call->r->account->id) == 0) {
+            char code[64];
+
+            snprintf(code, sizeof(code), "%s.NotFound", kinds[k].code);
+            reply_error(call->r, 400, code, "This account has no %s %s.", kinds[k].type,
+                        ids->value[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The resources and tags of CreateTags and DeleteTags, and a transaction. */
+static sqlite3 *begin_change(struct ec2_call *call, struct ec2_list *ids, struct ec2_tags *tags,
+                             bool values)
+{
+    sqlite3 *c;
+
+    tags->nr = 0;
+    if (!ec2_take_list(call, "ResourceId", ids) || !take_pairs(call, "Tag", values, tags))
+        return NULL;
+    if (ids->nr == 0 || (values && tags->nr == 0)) {
+        reply_error(call->r, 400, "MissingParameter", "%s needs ResourceId.1%s.", call->r->action,
+                    values ? " and Tag.1.Key" : "");
+        return NULL;
+    }
+    if (!ec2_parameters_done(call))
+        return NULL;
+    c = db_begin(call->r->svc->db);
+    if (!c) {
+        reply_state_failed(call->r, NULL);
+        return NULL;
+    }
+    if (check_resources(call, c, ids))
+        return c;
+    db_rollback(call->r->svc->db);
+    return NULL;
+}
+
+static void end_change(struct ec2_call *call, sqlite3 *c, bool good)
+{
+    if (!good || call->r->status != 0) {
+        reply_state_failed(call->r, c); /* unless there is an answer already */
+        db_rollback(call->r->svc->db);
+        return;
+    }
+    if (!db_commit(call->r->svc->db)) {
+        reply_state_failed(call->r, c);
+        return;
+    }
+    ec2_open(call, call->r->action);
+    buf_puts(&call->r->reply, "<return>true</return>");
+    ec2_close(call, call->r->action);
+}
+
+void ec2_create_tags(struct ec2_call *call)
+{
+    struct ec2_list *ids = xalloc(sizeof(*ids));
+    struct ec2_tags tags;
+    sqlite3 *c = begin_change(call, ids, &tags, true);
+    bool good = c != NULL;
+
+    for (size_t i = 0; good && i < ids->nr; i++) {
+        good = ec2_insert_tags(c, call->r->account->id, ids->value[i], &tags);
+        if (good && db_number(c, 0, "SELECT count(*) FROM tag WHERE resource = ?", "s",
+                              ids->value[i]) > EC2_TAGS_MAX) {
+            reply_error(call->r, 400, "TagLimitExceeded", "%s would have more than %d tags.",
+                        ids->value[i], EC2_TAGS_MAX);
+            good = false;
+        }
+    }
+    if (c)
+        end_change(call, c, good);
+    free(ids);
+}
+
+/* Without tags all of a resource go; a tag with a value goes only if it has that one. */
+void ec2_delete_tags(struct ec2_call *call)
+{
+    struct ec2_list *ids = xalloc(sizeof(*ids));
+    struct ec2_tags tags;
+    sqlite3 *c = begin_change(call, ids, &tags, false);
+    bool good = c != NULL;
+
+    for (size_t i = 0; good && i < ids->nr; i++) {
+        if (tags.nr == 0)
+            good = db_run(c, "DELETE FROM tag WHERE resource = ?", "s", ids->value[i]);
+        for (size_t k = 0; good && k < tags.nr; k++)
+            good = db_run(c,
+                          "DELETE FROM tag WHERE resource = ? AND key = ?"
+                          " AND value = ifnull(?, value)",
+                          "sss", ids->value[i], tags.tag[k].key, tags.tag[k].value);
+    }
+    if (c)
+        end_change(call, c, good);
+    free(ids);
+}
+
+static void write_one_tag(struct buf *out, const char *resource, const char *type, const char *key,
+                          const char *value)
+{
+    buf_puts(out, "<item>");
+    xml_element(out, "resourceId", resource);
+    xml_element(out, "resourceType", type);
+    xml_element(out, "key", key);
+    xml_element(out, "value", value);
+    buf_puts(out, "</item>");
+}
+
+void ec2_describe_tags(struct ec2_call *call)
+{
+    static const char *const known[] = {"key", "resource-id", "resource-type", "value", NULL};
+    struct ec2_filters *f = xalloc(sizeof(*f));
+    struct ec2_page page;
+    sqlite3_stmt *s;
+    sqlite3 *c;
+
+    /* Tags are few: they all fit in one answer, and a page is the whole list. */
+    if (!ec2_take_filters(call, known, f) || !ec2_take_page(call, 5, 1000, &page) ||
+        !ec2_parameters_done(call)) {
+        free(f);
+        return;
+    }
+    c = db_reader(call->r->svc->db);
+    s = db_query(c, "SELECT resource, key, value FROM tag WHERE account = ? ORDER BY resource, key",
+                 "s", call->r->account->id);
+    ec2_open(call, "DescribeTags");
+    buf_puts(&call->r->reply, "<tagSet>");
+    while (s && sqlite3_step(s) == SQLITE_ROW) {
+        const char *resource = db_text(s, 0), *key = db_text(s, 1), *value = db_text(s, 2);
+        size_t k = kind_of(resource);
+        const char *type = k < NR_KINDS ? kinds[k].type : "";
+
+        if (ec2_filter_fits(f, "resource-id", resource) &&
+            ec2_filter_fits(f, "resource-type", type) && ec2_filter_fits(f, "key", key) &&
+            ec2_filter_fits(f, "value", value))
+            write_one_tag(&call->r->reply, resource, type, key, value);
+    }
+    buf_puts(&call->r->reply, "</tagSet>");
+    sqlite3_finalize(s);
+    db_done(call->r->svc->db, c);
+    free(f);
+    ec2_close(call, "DescribeTags");
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Work that goes on behind the requests.
+ *
+ * A request only writes down what is wanted: a row in a state that is on its way (an image that is
+ * pending, an instance that is stopping). The keeper's threads look for such rows, do what they
+ * ask for, and write down how it went. Since each step begins from the rows and may be repeated, a
+ * service that was killed goes on where it was: its first look at the rows is like every other one.
+ *
+ * Two rooms, so that starting an instance does not wait for the unpacking of an image.
+ */
+#ifndef PVBOOT_CLOUD_SERVICE_KEEPER_H
+#define PVBOOT_CLOUD_SERVICE_KEEPER_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct service;
+struct keeper;
+
+enum keeper_room {
+    KEEPER_INSTANCES, /* starting, stopping, watching: no step takes long */
+    KEEPER_COPIES,    /* images, snapshots, new disks: one thing at a time, as long as it takes */
+    NR_KEEPER_ROOMS,
+};
+
+/* Call when the state is open. NULL: no thread can be made. */
+struct keeper *keeper_start(struct service *svc);
+
+/* There is something new to do. Without it a room looks every second. */
+void keeper_wake(struct keeper *k, enum keeper_room room);
+
+/* Waits for the step of the moment; a copy gives up. */
+void keeper_stop(struct keeper *k);
+
+/* Not 0 when long work must give up. */
+const volatile sig_atomic_t *keeper_stopping(const struct keeper *k);
+
+/*
+ * The steps, each in the file of its objects. One call does one thing, or finds nothing to do and
+ * returns false. What failed for a reason that may pass (a full disk) stays as it is and returns
+ * false, too, so that a room does not spin.
+ */
+bool images_step(struct service *svc);
+bool volumes_step(struct service *svc);
+bool snapshots_step(struct service *svc);
+bool blobs_step(struct service *svc);
+bool instances_step(struct service *svc);
+
+#endif
