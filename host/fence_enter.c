@@ -316,6 +316,7 @@ static bool enter_seccomp(void)
     load(&f, DATA(nr));
     /* The most frequent one first: reading an image. Never what stands behind stdout. */
     when_arg(&f, SYS_pread64, 0, BPF_JGE, first_own, true);
+    when_arg(&f, SYS_read, 0, BPF_JGE, first_own, true);
     for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
         when(&f, allowed[i], SECCOMP_RET_ALLOW);
     when_arg(&f, SYS_lseek, 0, BPF_JGE, first_own, true);

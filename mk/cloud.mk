@@ -3,7 +3,7 @@
 # cloud/aws/sign.h, cloud/tools/tools.h, cloud/service/request.h.
 
 CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
-                 program.c stage.c volume.c
+                 unpack_folder.c unpack_stream.c program.c stage.c volume.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c
 CLOUD_TOOLS   := main.c common.c check.c bundle_image.c bundle_vol.c unbundle.c
 CLOUD_SERVICE := main.c config.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c http.c \
@@ -60,9 +60,10 @@ $(BUILD)/pvbootd-asan: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_D))
 check-cloud: $(BUILD)/pvbootd-asan
 	tests/cloud/run.py $(BUILD)/pvbootd-asan $(BUILD)/cloud-test $(CASES)
 
-FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_cloud_request)
+FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request)
 
-$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c $(filter cloud/%,$(CLOUD_COMMON)))
+$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/fence.c host/fence_enter.c \
+                            $(filter cloud/%,$(CLOUD_COMMON)))
 $(FUZZ_CLOUD): UNPACK_LIBS += $(CLOUD_LIBS)
 $(BUILD)/fuzz/obj/cloud/%.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'
 

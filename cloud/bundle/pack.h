@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From an image to a bundle and back, in one pass and with the same memory for every size:
+ * From an image to a bundle, in one pass and with the same memory for every size (unpack.h goes
+ * back):
  *
  *   image -> tar (libarchive) -> SHA-1 -> gzip -> AES-128-CBC -> parts of 10 MiB with a SHA-1 each
  *
@@ -34,13 +35,5 @@ struct bundle_job {
 bool bundle_pack(const char *image, const char *folder, struct manifest *m, struct key *user,
                  struct key *user_private, struct key *ec2, const struct bundle_job *job,
                  struct arena *a, char *why, size_t why_cap);
-
-/*
- * Take the image m->name out of the parts in `from` into the folder `to`, sparse where it holds
- * zeroes. Every digest and every size is checked; the file gets its name at the end. A file of that
- * name that is there already is an error.
- */
-bool bundle_unpack(const struct manifest *m, const char *from, const char *to, struct key *user,
-                   const struct bundle_job *job, char *why, size_t why_cap);
 
 #endif

@@ -1,79 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a bundle to the image: libarchive pulls the tar stream, which is what inflate makes of what
- * AES makes of the parts. A part is read as a whole and used only when its digest is right.
+ * The outside of the unpacking: a thread reads the parts and feeds the process behind the fence. A
+ * part is read as a whole and passed on only when its digest is right.
  */
-#include "cloud/bundle/pack.h"
+#include "cloud/bundle/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <zlib.h>
 
-#define PART_FILE_MAX ((uint64_t)256 << 20) /* tools write 10 MiB */
-#define OUT_BYTES     ((size_t)1 << 20)
-/* What the tar stream may have beyond the image: headers, padding. */
-#define TAR_MORE ((uint64_t)64 << 20)
-#define HOLE     4096
+#include "host/fence.h"
+
+#define WHY_MAX    1024
+#define PIPE_BYTES (1 << 20)
+#define CPU_S_MAX  7200u
+
+/* What the process behind the fence leaves. */
+struct result {
+    bool good;
+    char why[WHY_MAX];
+};
 
 struct unpack {
     const struct manifest *m;
+    const struct bundle_source *from;
     const struct bundle_job *job;
-    const char *from, *to;
-    char *why;
-    size_t why_cap;
-    bool bad;
-    int from_fd, to_fd, out_fd;
-    char work_name[MANIFEST_NAME_MAX + 64];
-    uint32_t next_part;
-    uint64_t parts_bytes;
-    uint8_t *part, *plain; /* the part as it lies in its file, and decrypted */
-    size_t part_room;
+    int out, pipe_in, pipe_out;
     EVP_CIPHER_CTX *aes;
-    EVP_MD_CTX *tar_sha1;
-    z_stream z;
-    bool z_open, aes_done, gzip_done;
-    uint64_t tar_bytes;
-    uint8_t out[OUT_BYTES];
+    EVP_MD *sha1;
+    EVP_MD_CTX *part_sha1;
+    struct result *result;
+    bool decrypted_all;
+    /* The thread's. */
+    bool fed;
+    char why[WHY_MAX];
+    uint8_t *part;
+    size_t part_room;
+    uint64_t parts_bytes;
 };
 
 __attribute__((format(printf, 2, 3))) static bool bad(struct unpack *u, const char *fmt, ...)
 {
     va_list ap;
 
-    if (!u->bad) {
-        va_start(ap, fmt);
-        vsnprintf(u->why, u->why_cap, fmt, ap);
-        va_end(ap);
-    }
-    u->bad = true;
+    va_start(ap, fmt);
+    vsnprintf(u->why, sizeof(u->why), fmt, ap);
+    va_end(ap);
     return false;
 }
 
-/* ---- parts ----------------------------------------------------------------------------------- */
+/* ---- the thread: parts ----------------------------------------------------------------------- */
 
 static bool part_room(struct unpack *u, size_t len)
 {
     size_t room = len > BUNDLE_PART_BYTES ? len : BUNDLE_PART_BYTES;
 
-    if (u->part_room >= len && u->part != NULL)
+    if (u->part != NULL && u->part_room >= len)
         return true;
     free(u->part);
-    free(u->plain);
     u->part = malloc(room);
-    u->plain = malloc(room + 32);
     u->part_room = room;
-    return (u->part != NULL && u->plain != NULL) || bad(u, "out of memory");
+    return u->part != NULL || bad(u, "out of memory");
 }
 
 static bool read_part(struct unpack *u, int fd, const char *name, size_t len)
@@ -81,322 +78,271 @@ static bool read_part(struct unpack *u, int fd, const char *name, size_t len)
     size_t got = 0;
 
     while (got < len) {
-        ssize_t n = read(fd, u->part + got, len - got);
+        ssize_t n = pread(fd, u->part + got, len - got, (off_t)got);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return bad(u, "%s/%s cannot be read: %s", u->from, name,
+            return bad(u, "%s/%s cannot be read: %s", u->from->place, name,
                        n < 0 ? strerror(errno) : "it became shorter");
         got += (size_t)n;
     }
     return true;
 }
 
-/* The next part into u->part; *len its length. */
-static bool load_part(struct unpack *u, size_t *len)
+/* Part i into u->part; *len its length. */
+static bool load_part(struct unpack *u, uint32_t i, size_t *len)
 {
-    const struct manifest_part *part = &u->m->parts[u->next_part];
-    int fd = openat(u->from_fd, part->filename, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    uint8_t sha1[EVP_MAX_MD_SIZE];
+    const struct manifest_part *part = &u->m->parts[i];
+    int fd = u->from->open_part(u->from->ctx, i);
     struct stat st = {0};
     bool good = true;
 
     if (fd < 0 || fstat(fd, &st) != 0)
-        good = bad(u, "part %u of %u, %s/%s, cannot be opened: %s", u->next_part + 1,
-                   u->m->nr_parts, u->from, part->filename, strerror(errno));
-    else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > PART_FILE_MAX)
-        good = bad(u, "%s/%s is no part of a bundle: it is %s", u->from, part->filename,
+        good = bad(u, "part %u of %u, %s/%s, cannot be opened: %s", i + 1, u->m->nr_parts,
+                   u->from->place, part->filename, strerror(errno));
+    else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > BUNDLE_PART_FILE_MAX)
+        good = bad(u, "%s/%s is no part of a bundle: it is %s", u->from->place, part->filename,
                    S_ISREG(st.st_mode) ? "too large" : "no file");
-    good = good && part_room(u, (size_t)st.st_size) &&
-           read_part(u, fd, part->filename, (size_t)st.st_size);
+    *len = (size_t)st.st_size;
+    good = good && part_room(u, *len) && read_part(u, fd, part->filename, *len);
     if (fd >= 0)
         close(fd);
-    if (!good)
-        return false;
-    *len = (size_t)st.st_size;
-    if (EVP_Digest(u->part, *len, sha1, NULL, EVP_sha1(), NULL) != 1)
-        return bad(u, "this OpenSSL does not offer SHA-1, which bundles need");
+    return good;
+}
+
+static bool check_part(struct unpack *u, uint32_t i, size_t len)
+{
+    const struct manifest_part *part = &u->m->parts[i];
+    uint8_t sha1[EVP_MAX_MD_SIZE];
+
+    if (EVP_DigestInit_ex(u->part_sha1, u->sha1, NULL) != 1 ||
+        EVP_DigestUpdate(u->part_sha1, u->part, len) != 1 ||
+        EVP_DigestFinal_ex(u->part_sha1, sha1, NULL) != 1)
+        return bad(u, "the digest of part %u failed", i + 1);
     if (memcmp(sha1, part->sha1, SHA1_BYTES) != 0)
         return bad(u, "%s/%s is damaged: its digest is not the one in the manifest; fetch it again",
-                   u->from, part->filename);
-    u->parts_bytes += *len;
-    u->next_part++;
+                   u->from->place, part->filename);
+    u->parts_bytes += len;
+    return u->parts_bytes <= u->m->bundled_bytes ||
+           bad(u, "the parts have more than the %llu bytes that the manifest says",
+               (unsigned long long)u->m->bundled_bytes);
+}
+
+/* False also when nobody listens any more: then `why` stays empty, and the listener's counts. */
+static bool pass_on(struct unpack *u, size_t len)
+{
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(u->pipe_in, u->part + done, len - done);
+
+        if (n < 0 && errno != EINTR)
+            return errno == EPIPE ? false : bad(u, "the pipe failed: %s", strerror(errno));
+        done += n > 0 ? (size_t)n : 0;
+    }
     return true;
 }
 
-/* More for inflate in u->plain; with none left, u->aes_done. */
-static bool more_plain(struct unpack *u)
+static bool feed_parts(struct unpack *u)
 {
     size_t len = 0;
-    int out = 0;
 
-    while (out == 0 && !u->aes_done) {
+    for (uint32_t i = 0; i < u->m->nr_parts; i++) {
         if (*u->job->stop != 0)
             return bad(u, "interrupted; nothing of the image was left");
-        if (u->next_part < u->m->nr_parts) {
-            if (!load_part(u, &len))
-                return false;
-            if (EVP_DecryptUpdate(u->aes, u->plain, &out, u->part, (int)len) != 1)
-                return bad(u, "decrypting failed");
-        } else {
-            if (u->plain == NULL || EVP_DecryptFinal_ex(u->aes, u->plain, &out) != 1)
-                return bad(u, "the bundle does not end as it should: a part is missing, or the key "
-                              "is another one");
-            u->aes_done = true;
-        }
-    }
-    u->z.next_in = u->plain;
-    u->z.avail_in = (uInt)out;
-    return true;
-}
-
-/* ---- the tar stream -------------------------------------------------------------------------- */
-
-/* Up to OUT_BYTES of the tar stream into u->out; *got is 0 at its end. */
-static bool more_tar(struct unpack *u, size_t *got)
-{
-    u->z.next_out = u->out;
-    u->z.avail_out = (uInt)sizeof(u->out);
-    while (u->z.avail_out > 0 && !u->gzip_done) {
-        if (u->z.avail_in == 0 && !more_plain(u))
-            return false;
-        int status = inflate(&u->z, Z_NO_FLUSH);
-
-        /* A further member may follow: gzip joins them. */
-        if (status == Z_STREAM_END && u->z.avail_in == 0 && !more_plain(u))
-            return false;
-        if (status == Z_STREAM_END && u->z.avail_in == 0 && u->aes_done)
-            u->gzip_done = true;
-        else if (status == Z_STREAM_END)
-            status = inflateReset(&u->z);
-        if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
-            return bad(u, "what was decrypted is no gzip stream: the key is another one, or the "
-                          "bundle was damaged before it was signed");
-        if (status == Z_BUF_ERROR && u->aes_done && u->z.avail_in == 0)
-            return bad(u, "the gzip stream ends too early: a part is missing");
-    }
-    *got = sizeof(u->out) - u->z.avail_out;
-    u->tar_bytes += *got;
-    if (u->tar_bytes > u->m->size_bytes + TAR_MORE)
-        return bad(u, "the bundle unpacks to more than the image's %llu bytes",
-                   (unsigned long long)u->m->size_bytes);
-    if (EVP_DigestUpdate(u->tar_sha1, u->out, *got) != 1)
-        return bad(u, "the digest failed");
-    return true;
-}
-
-static la_ssize_t on_read(struct archive *tar, void *ctx, const void **bytes)
-{
-    struct unpack *u = ctx;
-    size_t got = 0;
-
-    *bytes = u->out;
-    if (more_tar(u, &got))
-        return (la_ssize_t)got;
-    archive_set_error(tar, EIO, "%s", u->why);
-    return -1;
-}
-
-/* Zeroes become holes. */
-static bool put_out(struct unpack *u, const uint8_t *bytes, size_t len, uint64_t off_bytes)
-{
-    static const uint8_t zeroes[HOLE];
-
-    while (len > 0) {
-        size_t n = HOLE - (size_t)(off_bytes % HOLE);
-
-        n = n < len ? n : len;
-        for (size_t done = 0; done < n && memcmp(bytes, zeroes, n) != 0;) {
-            ssize_t put = pwrite(u->out_fd, bytes + done, n - done, (off_t)(off_bytes + done));
-
-            if (put < 0 && errno != EINTR)
-                return bad(u, "%s/%s cannot be written: %s", u->to, u->m->name, strerror(errno));
-            done += put > 0 ? (size_t)put : 0;
-        }
-        bytes += n;
-        len -= n;
-        off_bytes += n;
-    }
-    return true;
-}
-
-static bool copy_member(struct unpack *u, struct archive *tar)
-{
-    const void *bytes;
-    size_t len;
-    la_int64_t off;
-    int status;
-
-    while ((status = archive_read_data_block(tar, &bytes, &len, &off)) == ARCHIVE_OK) {
-        if (off < 0 || (uint64_t)off > u->m->size_bytes || len > u->m->size_bytes - (uint64_t)off)
-            return bad(u, "the archive holds more than the image's %llu bytes",
-                       (unsigned long long)u->m->size_bytes);
-        if (!put_out(u, bytes, len, (uint64_t)off))
+        if (!load_part(u, i, &len) || !check_part(u, i, len) || !pass_on(u, len))
             return false;
         if (u->job->progress != NULL)
-            u->job->progress(u->job->progress_ctx, (uint64_t)off + len, u->m->size_bytes);
+            u->job->progress(u->job->progress_ctx, u->parts_bytes, u->m->bundled_bytes);
     }
-    if (status != ARCHIVE_EOF)
-        return bad(u, "the tar archive in the bundle is damaged: %s", archive_error_string(tar));
-    return ftruncate(u->out_fd, (off_t)u->m->size_bytes) == 0 ||
-           bad(u, "%s/%s cannot be written: %s", u->to, u->m->name, strerror(errno));
-}
-
-static bool read_archive(struct unpack *u, struct archive *tar)
-{
-    struct archive_entry *e;
-
-    if (archive_read_support_format_tar(tar) != ARCHIVE_OK ||
-        archive_read_open(tar, u, NULL, on_read, NULL) != ARCHIVE_OK ||
-        archive_read_next_header(tar, &e) != ARCHIVE_OK)
-        return bad(u, "there is no tar archive in the bundle: %s", archive_error_string(tar));
-    if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) != NULL)
-        return bad(u, "the archive in the bundle does not hold an image, but something else");
-    if (archive_entry_size(e) < 0 || (uint64_t)archive_entry_size(e) != u->m->size_bytes)
-        return bad(u, "the image in the bundle has %lld bytes, the manifest says %llu",
-                   (long long)archive_entry_size(e), (unsigned long long)u->m->size_bytes);
-    if (!copy_member(u, tar))
-        return false;
-    return archive_read_next_header(tar, &e) == ARCHIVE_EOF ||
-           bad(u, "the archive in the bundle holds more than the image, or is damaged");
-}
-
-static bool check_end(struct unpack *u)
-{
-    uint8_t sha1[EVP_MAX_MD_SIZE];
-    size_t got = 1;
-
-    while (got > 0) {
-        if (!more_tar(u, &got))
-            return false;
-    }
-    if (EVP_DigestFinal_ex(u->tar_sha1, sha1, NULL) != 1)
-        return bad(u, "the digest failed");
-    if (memcmp(sha1, u->m->sha1, SHA1_BYTES) != 0)
-        return bad(u, "the image's digest is not the one in the manifest");
     return u->parts_bytes == u->m->bundled_bytes ||
            bad(u, "the parts have %llu bytes together, the manifest says %llu",
                (unsigned long long)u->parts_bytes, (unsigned long long)u->m->bundled_bytes);
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
-
-static bool read_key(struct unpack *u, struct key *user, const char *hex, uint8_t *out)
+static void *feed(void *ctx)
 {
-    char text[2 * BUNDLE_KEY_BYTES + 1];
-    bool good;
+    struct unpack *u = ctx;
 
-    if (!key_decrypt(user, hex, text, sizeof(text), u->why, u->why_cap)) {
-        u->bad = true;
-        return false;
-    }
-    good = hex_read(text, out, BUNDLE_KEY_BYTES);
-    OPENSSL_cleanse(text, sizeof(text));
-    return good || bad(u, "the private key opens something that is no bundle's key");
+    u->fed = feed_parts(u);
+    close(u->pipe_in); /* the end, for the other side */
+    return NULL;
 }
 
-/* The bundle may be opened by its maker or by the cloud that it was made for. */
-static bool open_keys(struct unpack *u, struct key *user)
-{
-    const struct manifest *m = u->m;
-    uint8_t key[BUNDLE_KEY_BYTES], iv[BUNDLE_KEY_BYTES];
-    bool good = m->user_key != NULL && read_key(u, user, m->user_key, key) &&
-                read_key(u, user, m->user_iv, iv);
+/* ---- behind the fence ------------------------------------------------------------------------ */
 
-    if (!good && m->ec2_key != NULL) {
-        u->bad = false;
-        good = read_key(u, user, m->ec2_key, key) && read_key(u, user, m->ec2_iv, iv);
+static ssize_t get_plain(void *ctx, uint8_t *buf, size_t cap)
+{
+    static uint8_t cipher[64 << 10];
+    struct unpack *u = ctx;
+    int out = 0;
+
+    if (cap < sizeof(cipher) + EVP_MAX_BLOCK_LENGTH)
+        return -1;
+    while (out == 0 && !u->decrypted_all) {
+        ssize_t n = read(u->pipe_out, cipher, sizeof(cipher));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        u->decrypted_all = n <= 0;
+        if (n > 0 ? EVP_DecryptUpdate(u->aes, buf, &out, cipher, (int)n) == 1
+                  : EVP_DecryptFinal_ex(u->aes, buf, &out) == 1)
+            continue;
+        snprintf(u->result->why, WHY_MAX,
+                 "the bundle does not end as it should: a part is missing, or the key is another "
+                 "one");
+        return -1;
+    }
+    return out;
+}
+
+static bool put_image(void *ctx, const uint8_t *bytes, size_t len, uint64_t off_bytes)
+{
+    struct unpack *u = ctx;
+    bool good = lseek(u->out, (off_t)off_bytes, SEEK_SET) == (off_t)off_bytes;
+
+    for (size_t done = 0; good && done < len;) {
+        ssize_t n = write(u->out, bytes + done, len - done);
+
+        good = n > 0 || (n < 0 && errno == EINTR);
+        done += n > 0 ? (size_t)n : 0;
     }
     if (!good)
-        return bad(u, "the private key does not open the bundle: it was made for another one");
-    u->aes = EVP_CIPHER_CTX_new();
-    u->tar_sha1 = EVP_MD_CTX_new();
-    if (u->aes == NULL || u->tar_sha1 == NULL ||
-        EVP_DecryptInit_ex(u->aes, EVP_aes_128_cbc(), NULL, key, iv) != 1 ||
-        EVP_DigestInit_ex(u->tar_sha1, EVP_sha1(), NULL) != 1)
-        return bad(u, "this OpenSSL does not offer SHA-1 and AES-128-CBC, which bundles need");
-    OPENSSL_cleanse(key, sizeof(key));
-    u->z_open = inflateInit2(&u->z, 15 + 16) == Z_OK;
-    return u->z_open || bad(u, "out of memory");
+        snprintf(u->result->why, WHY_MAX, "the image cannot be written: %s", strerror(errno));
+    return good;
 }
 
-static bool open_files(struct unpack *u)
+static int unpack_work(void *ctx)
 {
+    struct unpack *u = ctx;
+    const struct unpack_io io = {.get = get_plain, .put = put_image, .ctx = u};
+
+    u->result->good = unpack_stream(u->m, &io, u->result->why, WHY_MAX);
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool prepare(struct unpack *u, const struct bundle_key *key)
+{
+    int ends[2];
     struct stat st;
 
     if (u->m->size_bytes > BUNDLE_IMAGE_MAX)
         return bad(u, "the manifest says that the image has %llu bytes; 10 GiB is the most",
                    (unsigned long long)u->m->size_bytes);
-    u->from_fd = open(u->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (u->from_fd < 0)
-        return bad(u, "the folder %s cannot be opened: %s", u->from, strerror(errno));
-    u->to_fd = open(u->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (u->to_fd < 0)
-        return bad(u, "the folder %s cannot be opened: %s", u->to, strerror(errno));
-    if (fstatat(u->to_fd, u->m->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return bad(u, "%s/%s is there already; remove it, or choose another folder", u->to,
-                   u->m->name);
-    snprintf(u->work_name, sizeof(u->work_name), ".%s.unbundling.%ld", u->m->name, (long)getpid());
-    u->out_fd = openat(u->to_fd, u->work_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (u->out_fd >= 0)
-        return true;
-    bad(u, "%s/%s cannot be made: %s", u->to, u->work_name, strerror(errno));
-    u->work_name[0] = '\0';
-    return false;
-}
-
-static bool give_name(struct unpack *u)
-{
-    if (fsync(u->out_fd) != 0)
-        return bad(u, "%s/%s cannot be written: %s", u->to, u->m->name, strerror(errno));
-    if (renameat(u->to_fd, u->work_name, u->to_fd, u->m->name) != 0)
-        return bad(u, "%s/%s cannot get its name: %s", u->to, u->m->name, strerror(errno));
-    u->work_name[0] = '\0';
+    if (u->m->bundled_bytes > BUNDLED_MAX)
+        return bad(u, "the manifest says that the parts have %llu bytes; no image needs so many",
+                   (unsigned long long)u->m->bundled_bytes);
+    if (fstat(u->out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != 0 ||
+        ftruncate(u->out, (off_t)u->m->size_bytes) != 0)
+        return bad(u, "the image cannot be written: %s", strerror(errno));
+    u->aes = EVP_CIPHER_CTX_new();
+    u->part_sha1 = EVP_MD_CTX_new();
+    u->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    if (u->aes == NULL || u->part_sha1 == NULL || u->sha1 == NULL ||
+        EVP_DecryptInit_ex(u->aes, EVP_aes_128_cbc(), NULL, key->key, key->iv) != 1)
+        return bad(u, "this OpenSSL does not offer SHA-1 and AES-128-CBC, which bundles need");
+    u->result = fence_share(sizeof(*u->result));
+    if (u->result == NULL || pipe2(ends, O_CLOEXEC) != 0)
+        return bad(u, "no pipe for the process that unpacks: %s", strerror(errno));
+    u->pipe_out = ends[0];
+    u->pipe_in = ends[1];
+    (void)fcntl(u->pipe_in, F_SETPIPE_SZ, PIPE_BYTES); /* smaller only costs time */
     return true;
 }
 
-static void clean_up(struct unpack *u)
+/*
+ * The thread uses nothing that has a lock, because the fence forks while it runs; and takes no
+ * signals, because the fence waits for them.
+ */
+static bool run(struct unpack *u)
 {
-    if (u->work_name[0] != '\0')
-        unlinkat(u->to_fd, u->work_name, 0);
-    if (u->out_fd >= 0)
-        close(u->out_fd);
-    if (u->to_fd >= 0)
-        close(u->to_fd);
-    if (u->from_fd >= 0)
-        close(u->from_fd);
-    if (u->z_open)
-        inflateEnd(&u->z);
-    EVP_CIPHER_CTX_free(u->aes);
-    EVP_MD_CTX_free(u->tar_sha1);
-    free(u->part);
-    free(u->plain);
+    struct fence fence = {.keep = {u->pipe_out, u->out},
+                          .nr_keep = 2,
+                          .memory_bytes = FENCE_MEMORY,
+                          .file_bytes = u->m->size_bytes,
+                          .cpu_s = CPU_S_MAX};
+    sigset_t all, before;
+    pthread_t thread;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, NULL, feed, u);
+
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        close(u->pipe_in);
+        return bad(u, "no thread to read the parts: %s", strerror(error));
+    }
+    struct fence_end end = fence_run(&fence, unpack_work, u);
+
+    close(u->pipe_out); /* the thread hears that nobody listens */
+    u->pipe_out = -1;
+    pthread_join(thread, NULL);
+    if (u->why[0] != '\0')
+        return false;
+    u->result->why[WHY_MAX - 1] = '\0';
+    if (end.signal_nr != 0)
+        return bad(u, "interrupted; nothing of the image was left");
+    if (end.status != 0)
+        return bad(u, "the process that unpacks the bundle was stopped, for the reason above");
+    if (!u->result->good)
+        return bad(u, "%s", u->result->why);
+    /* It says that it is good without having taken all: no bundle does that. */
+    return u->fed || bad(u, "the bundle holds more than its image");
 }
 
-bool bundle_unpack(const struct manifest *m, const char *from, const char *to, struct key *user,
-                   const struct bundle_job *job, char *why, size_t why_cap)
+bool bundle_unpack(const struct manifest *m, const struct bundle_source *from,
+                   const struct bundle_key *key, int out, const struct bundle_job *job, char *why,
+                   size_t why_cap)
 {
     struct unpack *u = calloc(1, sizeof(*u));
-    struct archive *tar = archive_read_new();
-    bool good = u != NULL && tar != NULL;
 
-    if (good) {
-        u->m = m;
-        u->job = job;
-        u->from = from;
-        u->to = to;
-        u->why = why;
-        u->why_cap = why_cap;
-        u->from_fd = u->to_fd = u->out_fd = -1;
-        good = open_keys(u, user) && open_files(u) && read_archive(u, tar) && check_end(u) &&
-               give_name(u);
-    } else {
+    if (u == NULL) {
         snprintf(why, why_cap, "out of memory");
+        return false;
     }
-    archive_read_free(tar);
-    if (u != NULL)
-        clean_up(u);
+    *u = (struct unpack){
+        .m = m, .from = from, .job = job, .out = out, .pipe_in = -1, .pipe_out = -1};
+    bool good = prepare(u, key) && run(u);
+
+    if (!good)
+        snprintf(why, why_cap, "%s", u->why);
+    if (u->pipe_out >= 0)
+        close(u->pipe_out);
+    if (u->result != NULL)
+        munmap(u->result, sizeof(*u->result));
+    EVP_CIPHER_CTX_free(u->aes);
+    EVP_MD_CTX_free(u->part_sha1);
+    EVP_MD_free(u->sha1);
+    free(u->part);
     free(u);
     return good;
+}
+
+/* ---- the bundle's key ------------------------------------------------------------------------ */
+
+static bool open_value(struct key *private, const char *hex, uint8_t out[BUNDLE_KEY_BYTES],
+                       char *why, size_t why_cap)
+{
+    char text[2 * BUNDLE_KEY_BYTES + 1];
+
+    if (hex == NULL || !key_decrypt(private, hex, text, sizeof(text), why, why_cap))
+        return false;
+    bool good = hex_read(text, out, BUNDLE_KEY_BYTES);
+
+    OPENSSL_cleanse(text, sizeof(text));
+    if (!good)
+        snprintf(why, why_cap, "the private key opens something that is no bundle's key");
+    return good;
+}
+
+bool bundle_open_key(const struct manifest *m, struct key *private, struct bundle_key *out,
+                     char *why, size_t why_cap)
+{
+    snprintf(why, why_cap, "the bundle has no key for its maker or the cloud");
+    return (open_value(private, m->user_key, out->key, why, why_cap) &&
+            open_value(private, m->user_iv, out->iv, why, why_cap)) ||
+           (open_value(private, m->ec2_key, out->key, why, why_cap) &&
+            open_value(private, m->ec2_iv, out->iv, why, why_cap));
 }

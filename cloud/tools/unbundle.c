@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
+#include "cloud/bundle/unpack.h"
 #include "host/filedisk.h"
 
 static const char help_text[] =
@@ -100,32 +103,55 @@ static bool verified(const struct unbundle *o, const struct manifest *m, const c
     return good;
 }
 
-static bool unbundle(const struct unbundle *o, struct key *key, struct arena *a)
+/* The folder that a file lies in; that of "/manifest" is "/". */
+static const char *folder_of(const char *path, struct arena *a)
 {
-    struct manifest m;
-    const char *text, *slash = strrchr(o->manifest, '/'), *source = o->source;
-    char why[2048];
+    const char *slash = strrchr(path, '/');
 
-    if (!manifest_read_file(&m, o->manifest, a, &text, why, sizeof(why))) {
-        tool_say("%s", why);
+    if (slash == NULL)
+        return ".";
+    return arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* Read, judge, and open the bundle's key. The private key is not needed after that. */
+static bool open_bundle(const struct unbundle *o, struct manifest *m, struct bundle_key *bundle_key,
+                        struct arena *a)
+{
+    char why[2048];
+    const char *text;
+    struct key *key = key_private(o->key, why, sizeof(why));
+    bool good = key != NULL && manifest_read_file(m, o->manifest, a, &text, why, sizeof(why));
+
+    if (good && m->nr_passed_over > 0)
+        tool_say("%s: %u elements that are not known were passed over, the first is <%s>",
+                 o->manifest, m->nr_passed_over, m->passed_over);
+    if (good && !verified(o, m, text, key)) {
+        key_free(key);
         return false;
     }
-    if (m.nr_passed_over > 0)
-        tool_say("%s: %u elements that are not known were passed over, the first is <%s>",
-                 o->manifest, m.nr_passed_over, m.passed_over);
-    if (!verified(o, &m, text, key))
-        return false;
-    if (source == NULL && slash == NULL)
-        source = ".";
-    else if (source == NULL) /* the folder of "/manifest" is "/" */
-        source =
-            arena_strndup(a, o->manifest, slash == o->manifest ? 1 : (size_t)(slash - o->manifest));
+    good = good && bundle_open_key(m, key, bundle_key, why, sizeof(why));
+    if (!good)
+        tool_say("%s", why);
+    key_free(key);
+    return good;
+}
+
+static bool unbundle(const struct unbundle *o, struct arena *a)
+{
+    struct manifest m;
+    struct bundle_key key;
+    const char *source = o->source != NULL ? o->source : folder_of(o->manifest, a);
+    char why[2048];
+
     if (source == NULL) {
         tool_say("out of memory");
         return false;
     }
-    bool good = bundle_unpack(&m, source, o->folder, key, tool_job(), why, sizeof(why));
+    if (!open_bundle(o, &m, &key, a))
+        return false;
+    bool good = bundle_unpack_folder(&m, source, o->folder, &key, tool_job(), why, sizeof(why));
 
+    OPENSSL_cleanse(&key, sizeof(key));
     tool_progress_end();
     if (good)
         printf("%s/%s\n", o->folder, m.name);
@@ -138,7 +164,6 @@ int tool_unbundle(int argc, char **argv)
 {
     struct unbundle o = {0};
     struct arena arena;
-    char why[1024];
 
     if (!parse(&o, argc, argv))
         return TOOL_USAGE;
@@ -146,16 +171,9 @@ int tool_unbundle(int argc, char **argv)
         fputs(help_text, stdout);
         return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
     }
-    struct key *key = key_private(o.key, why, sizeof(why));
-
-    if (key == NULL) {
-        tool_say("%s", why);
-        return TOOL_FAILED;
-    }
     arena_init(&arena, &host_memory);
-    bool good = unbundle(&o, key, &arena);
+    bool good = unbundle(&o, &arena);
 
     arena_reset(&arena);
-    key_free(key);
     return good ? TOOL_DONE : TOOL_FAILED;
 }

@@ -123,7 +123,8 @@ static void stops_who_reaches_over_it(void)
         {"memory made code", SYS_mprotect, {(long)page, 4096, rx}},
         {"reading what is behind stdout", SYS_pread64, {1, (long)page, 1, 0}},
         {"going back on stdout", SYS_lseek, {1, 0, SEEK_SET}},
-        {"read", SYS_read, {0, (long)page, 1}},
+        {"reading standard input", SYS_read, {0, (long)page, 1}},
+        {"reading a pipe behind stdout", SYS_read, {1, (long)page, 1}},
     };
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
