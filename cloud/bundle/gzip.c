@@ -13,7 +13,8 @@
 #define THREADS_MAX 16u
 #define SLOTS_MAX   (THREADS_MAX + 2)
 /* zlib's deflateBound of a piece is below this: stored blocks, and the marker of a flush. */
-#define OUT_BYTES (PIECE_BYTES + PIECE_BYTES / 64 + 64)
+#define OUT_BYTES        (PIECE_BYTES + PIECE_BYTES / 64 + 64)
+#define ZEROES_OUT_BYTES 4096 /* deflate packs at most 1 to 1032 */
 
 enum slot_state { SLOT_EMPTY, SLOT_FILLED, SLOT_TAKEN, SLOT_DONE, SLOT_BAD };
 
@@ -24,6 +25,17 @@ struct slot {
     size_t dict_len, in_len, out_len;
     uLong crc;
     uint8_t dict[DICT_BYTES], in[PIECE_BYTES], out[OUT_BYTES];
+};
+
+/*
+ * A piece of zeroes after zeroes always packs to the same bytes, and an image is mostly such: one
+ * worker packs it, which the others then copy.
+ */
+struct packed_zeroes {
+    bool have;
+    size_t out_len;
+    uLong crc;
+    uint8_t out[ZEROES_OUT_BYTES];
 };
 
 struct gzip {
@@ -37,6 +49,7 @@ struct gzip {
     pthread_t threads[THREADS_MAX];
     struct slot *slots[SLOTS_MAX];
     unsigned fill, take, drain; /* slots, in the order of the stream */
+    struct packed_zeroes zeroes;
     uLong crc;
     uint64_t in_bytes;
 };
@@ -60,6 +73,55 @@ static bool compress_piece(z_stream *z, struct slot *s)
     return z->avail_in == 0 && z->avail_out > 0 && status == (s->last ? Z_STREAM_END : Z_OK);
 }
 
+static bool all_zero(const uint8_t *bytes, size_t len)
+{
+    return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
+}
+
+static bool is_zeroes(const struct slot *s)
+{
+    return !s->last && s->in_len == PIECE_BYTES && s->dict_len == DICT_BYTES &&
+           all_zero(s->in, s->in_len) && all_zero(s->dict, s->dict_len);
+}
+
+/* With the lock held. */
+static bool take_zeroes(const struct packed_zeroes *z, struct slot *s)
+{
+    if (!z->have)
+        return false;
+    memcpy(s->out, z->out, z->out_len);
+    s->out_len = z->out_len;
+    s->crc = z->crc;
+    return true;
+}
+
+static void keep_zeroes(struct packed_zeroes *z, const struct slot *s)
+{
+    if (z->have || s->out_len > sizeof(z->out))
+        return;
+    memcpy(z->out, s->out, s->out_len);
+    z->out_len = s->out_len;
+    z->crc = s->crc;
+    z->have = true;
+}
+
+static bool pack_piece(struct gzip *g, z_stream *z, struct slot *s)
+{
+    bool zeroes = is_zeroes(s), good;
+
+    pthread_mutex_lock(&g->lock);
+    good = zeroes && take_zeroes(&g->zeroes, s);
+    pthread_mutex_unlock(&g->lock);
+    if (good)
+        return true;
+    good = compress_piece(z, s);
+    pthread_mutex_lock(&g->lock);
+    if (good && zeroes)
+        keep_zeroes(&g->zeroes, s);
+    pthread_mutex_unlock(&g->lock);
+    return good;
+}
+
 static void *work(void *ctx)
 {
     struct gzip *g = ctx;
@@ -80,7 +142,7 @@ static void *work(void *ctx)
         s->state = SLOT_TAKEN;
         g->take = (g->take + 1) % g->nr_slots;
         pthread_mutex_unlock(&g->lock);
-        bool good = usable && compress_piece(&z, s);
+        bool good = usable && pack_piece(g, &z, s);
 
         pthread_mutex_lock(&g->lock);
         s->state = good ? SLOT_DONE : SLOT_BAD;

@@ -35,7 +35,8 @@ struct pack {
     const char *image;
     int image_fd, to_fd, work_fd; /* the folder of the bundle, and the hidden one in it */
     char work_name[300];
-    uint64_t size_bytes;
+    bool is_file;
+    uint64_t size_bytes, hole_end; /* up to there are zeroes */
     EVP_MD_CTX *tar_sha1, *part_sha1;
     EVP_CIPHER_CTX *aes;
     struct gzip *gzip;
@@ -183,15 +184,45 @@ static bool tar_member(struct pack *p, struct archive *tar)
     return good || bad(p, "the tar header failed: %s", archive_error_string(tar));
 }
 
+/*
+ * Where the hole ends that begins at off_bytes; off_bytes itself when there is none, or when the
+ * file system or device does not tell.
+ */
+static uint64_t hole_end(const struct pack *p, uint64_t off_bytes)
+{
+    off_t data = lseek(p->image_fd, (off_t)off_bytes, SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO && p->is_file ? p->size_bytes : off_bytes;
+    return (uint64_t)data < p->size_bytes ? (uint64_t)data : p->size_bytes;
+}
+
+/* A hole is zeroes that need not be read, but count in the digest. */
+static ssize_t next_bytes(struct pack *p, uint8_t *buf, uint64_t off_bytes, const uint8_t **bytes)
+{
+    static const uint8_t zeroes[READ_BYTES];
+    uint64_t left = p->size_bytes - off_bytes;
+
+    if (p->hole_end <= off_bytes)
+        p->hole_end = hole_end(p, off_bytes);
+    if (p->hole_end > off_bytes) {
+        left = p->hole_end - off_bytes;
+        *bytes = zeroes;
+        return (ssize_t)(left < READ_BYTES ? left : READ_BYTES);
+    }
+    *bytes = buf;
+    return pread(p->image_fd, buf, left < READ_BYTES ? (size_t)left : READ_BYTES, (off_t)off_bytes);
+}
+
 static bool copy_image(struct pack *p, struct archive *tar)
 {
     uint8_t *buf = malloc(READ_BYTES);
+    const uint8_t *bytes;
     uint64_t done = 0;
     bool good = buf != NULL || bad(p, "out of memory");
 
     while (good && done < p->size_bytes) {
-        uint64_t left = p->size_bytes - done;
-        ssize_t n = read(p->image_fd, buf, left < READ_BYTES ? (size_t)left : READ_BYTES);
+        ssize_t n = next_bytes(p, buf, done, &bytes);
 
         if (*p->job->stop != 0)
             good = bad(p, "interrupted; nothing of the bundle was left");
@@ -201,7 +232,7 @@ static bool copy_image(struct pack *p, struct archive *tar)
             good = bad(p, "%s cannot be read: %s", p->image, strerror(errno));
         else if (n == 0)
             good = bad(p, "%s became shorter while it was read", p->image);
-        else if (archive_write_data(tar, buf, (size_t)n) != n)
+        else if (archive_write_data(tar, bytes, (size_t)n) != n)
             good = bad(p, "writing failed: %s", archive_error_string(tar));
         done += n > 0 ? (uint64_t)n : 0;
         if (good && p->job->progress != NULL)
@@ -301,7 +332,8 @@ static bool open_image(struct pack *p)
     p->image_fd = open(p->image, O_RDONLY | O_CLOEXEC);
     if (p->image_fd < 0 || fstat(p->image_fd, &st) != 0)
         return bad(p, "%s cannot be opened: %s", p->image, strerror(errno));
-    if (S_ISREG(st.st_mode))
+    p->is_file = S_ISREG(st.st_mode);
+    if (p->is_file)
         p->size_bytes = (uint64_t)st.st_size;
     else if (!S_ISBLK(st.st_mode) || ioctl(p->image_fd, BLKGETSIZE64, &p->size_bytes) != 0)
         return bad(p, "%s is no file and no block device", p->image);

@@ -70,12 +70,13 @@ class Keys:
 
 
 def noise(path, size, hole=0):
-    """Half noise, half pattern, and a hole."""
+    """Half noise, half pattern, a hole between them, and one at the end."""
     r = random.Random(size)
     with open(path, "wb") as f:
         f.write(r.randbytes(size // 2))
         f.seek(hole, 1)
         f.write((b"pattern %d " % size * (size // 8 + 1))[:size - size // 2])
+        f.truncate(size + 2 * hole)
     return path
 
 

@@ -53,7 +53,8 @@ static bool unpacks_to(const struct out *o, const uint8_t *want, size_t len)
     return good;
 }
 
-static void check(size_t len, unsigned nr_threads, size_t step)
+/* `zeroes`: how many bytes at the end are zero. */
+static void check_with(size_t len, size_t zeroes, unsigned nr_threads, size_t step)
 {
     struct out o = {.stop_at = SIZE_MAX};
     uint8_t *in = malloc(len + 1);
@@ -61,6 +62,7 @@ static void check(size_t len, unsigned nr_threads, size_t step)
     bool good = g != NULL;
 
     fill(in, len);
+    memset(in + len - zeroes, 0, zeroes);
     for (size_t off = 0; off < len && good; off += step)
         good = gzip_put(g, in + off, len - off < step ? len - off : step);
     good = good && gzip_finish(g);
@@ -70,6 +72,21 @@ static void check(size_t len, unsigned nr_threads, size_t step)
     gzip_free(g);
     free(in);
     free(o.bytes);
+}
+
+static void check(size_t len, unsigned nr_threads, size_t step)
+{
+    check_with(len, 0, nr_threads, step);
+}
+
+/* Pieces of zeroes are packed once and then copied, which nobody may notice. */
+static void packs_zeroes(void)
+{
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        check_with(9 * PIECE, 9 * PIECE, threads, PIECE);
+        check_with(9 * PIECE + 5, 8 * PIECE, threads, 100000);
+        check_with(9 * PIECE, 8 * PIECE - 1, threads, 300000);
+    }
 }
 
 static void zlib_reads_it(void)
@@ -117,6 +134,7 @@ static void ends_when_nobody_takes_it(void)
 int main(void)
 {
     RUN(zlib_reads_it);
+    RUN(packs_zeroes);
     RUN(is_as_small_as_one_piece);
     RUN(ends_when_nobody_takes_it);
     return test_done();
