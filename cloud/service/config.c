@@ -29,6 +29,7 @@ static const struct setting {
     {"region", TEXT, offsetof(struct config, region), 0, 0},
     {"endpoint", TEXT, offsetof(struct config, endpoint), 0, 0},
     {"akis", TEXT, offsetof(struct config, akis), 0, 0},
+    {"pvboot-images", TEXT, offsetof(struct config, pvboot_images), 0, 0},
     {"tls-certificate", TEXT, offsetof(struct config, tls_certificate), 0, 0},
     {"tls-key", TEXT, offsetof(struct config, tls_key), 0, 0},
     {"log", WORD_TEXT_OR_JSON, offsetof(struct config, log_json), 0, 0},
@@ -281,6 +282,7 @@ static void set_defaults(struct config *c)
     c->port = 8773;
     c->region = xstrdup("us-east-1");
     c->akis = xstrdup("/usr/share/pvboot/akis.tsv");
+    c->pvboot_images = xstrdup("/usr/local/lib/pvboot");
     c->threads = 4;
     c->connections_max = 512;
     c->connections_per_address_max = 256;
@@ -353,6 +355,7 @@ void config_free(struct config *c)
     free(c->region);
     free(c->endpoint);
     free(c->akis);
+    free(c->pvboot_images);
     free(c->tls_certificate);
     free(c->tls_key);
     memset(c, 0, sizeof(*c));

@@ -30,8 +30,9 @@ struct config {
     unsigned port;
     char *state_dir;
     char *region;
-    char *endpoint; /* host[:port] that clients reach us by, or NULL: whatever they used */
-    char *akis;     /* the catalogue */
+    char *endpoint;      /* host[:port] that clients reach us by, or NULL: whatever they used */
+    char *akis;          /* the catalogue */
+    char *pvboot_images; /* the folder of pvboot's own images, which AKIs of the catalogue mean */
     char *tls_certificate, *tls_key; /* both or none */
     bool log_json;
     unsigned threads;

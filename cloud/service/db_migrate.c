@@ -42,8 +42,15 @@ static const char *const steps[] = {
     " description TEXT NOT NULL DEFAULT '', location TEXT NOT NULL DEFAULT '',"
     " arch TEXT NOT NULL, kernel TEXT, ramdisk TEXT, root_type TEXT NOT NULL,"
     " root_device TEXT NOT NULL, public INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL,"
-    " blob TEXT REFERENCES blob(id)) WITHOUT ROWID;"
+    " blob TEXT REFERENCES blob(id),"
+    /* Has its root disk a partition table? NULL: nobody looked. */
+    " hd00 INTEGER) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX image_name ON image(account, name);"
+    "CREATE INDEX image_pending ON image(id) WHERE state = 'pending';"
+    /* What a pending image is made of; the manifest of a bundle, NULL for a snapshot. */
+    "CREATE TABLE image_job(image TEXT PRIMARY KEY REFERENCES image(id) ON DELETE CASCADE,"
+    " manifest TEXT, arch_given INTEGER NOT NULL, not_before INTEGER NOT NULL DEFAULT 0)"
+    " WITHOUT ROWID;"
     "CREATE TABLE image_mapping(image TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,"
     " device TEXT NOT NULL, virtual TEXT, snapshot TEXT, size_gib INTEGER NOT NULL DEFAULT 0,"
     " delete_on_termination INTEGER NOT NULL DEFAULT 1, PRIMARY KEY(image, device)) WITHOUT ROWID;"
