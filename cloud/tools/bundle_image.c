@@ -20,8 +20,9 @@ static const char help_text[] =
     "  -p, --prefix NAME       the bundle's name; that of the image\n"
     "      --ec2cert CERT      the cloud's certificate; without it $EC2_BUNDLE_CERT,\n"
     "                          /etc/pvboot/cert-ec2.pem, /etc/ec2/amitools/cert-ec2.pem\n"
-    "      --kernel AKI        the kernel image that instances start with\n"
-    "      --ramdisk ARI       the initrd that goes with it\n"
+    "      --kernel AKI        the kernel image that instances start with; \"true\": the image\n"
+    "                          is a kernel itself, to be registered as an AKI\n"
+    "      --ramdisk ARI       the initrd that goes with it; \"true\": the image is one\n"
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
     "      --ancestor_ami_ids AMI[,AMI]...\n"
@@ -109,6 +110,26 @@ static bool one_option(struct bundle_image *b, int opt)
     }
 }
 
+/* "true" as an id says what the image itself is, as other makers of bundles have it. */
+static bool choose_type(struct manifest *m)
+{
+    bool kernel = m->kernel_id != NULL && strcmp(m->kernel_id, "true") == 0;
+    bool ramdisk = m->ramdisk_id != NULL && strcmp(m->ramdisk_id, "true") == 0;
+
+    if (!kernel && !ramdisk)
+        return true;
+    if (m->kernel_id != NULL && m->ramdisk_id != NULL) {
+        tool_say(
+            "an image that is a kernel or an initrd itself starts with no other: leave %s away",
+            kernel ? "--ramdisk" : "--kernel");
+        return false;
+    }
+    m->type = kernel ? MANIFEST_KERNEL : MANIFEST_RAMDISK;
+    m->kernel_name = kernel ? m->name : NULL;
+    m->kernel_id = m->ramdisk_id = NULL;
+    return true;
+}
+
 bool tool_bundle_values(struct tool_identity *who, struct manifest *m, const char *arch,
                         char user[13])
 {
@@ -166,7 +187,7 @@ static bool parse(struct bundle_image *b, int argc, char **argv)
 
         b->m.name = slash != NULL ? slash + 1 : b->image;
     }
-    return tool_bundle_values(&b->who, &b->m, b->arch, b->user);
+    return tool_bundle_values(&b->who, &b->m, b->arch, b->user) && choose_type(&b->m);
 }
 
 bool tool_make_bundle(struct tool_identity *who, const char *image, const char *folder,

@@ -313,6 +313,18 @@ def checks_the_aki(box):
     check_said([got[2]], "aki-99999999 is not in the catalogue")
 
 
+def bundles_kernels(box):
+    image = noise(box.path / "vmlinuz-1", 4 * MIB)
+    for option, kind, name in (("--kernel", "kernel", "vmlinuz-1"), ("--ramdisk", "ramdisk", None)):
+        got, _ = bundle(box, image, option, "true", folder=box.path / kind)
+        m = ET.parse(good(got)).getroot()
+        check(m.find("image/type").text, kind)
+        check(m.findtext("image/kernel_name"), name)
+        check([e.tag for e in m.find("machine_configuration")], ["architecture"])
+    got, _ = bundle(box, image, "--kernel", "true", "--ramdisk", "ari-1")
+    refused(got, "leave --ramdisk away", 2)
+
+
 def refuses_wrong_words(box):
     image = noise(box.path / "disk", 1000)
     at, keys = ["-i", image, "-r", "x86_64", "-d", box.path], box.keys
@@ -340,7 +352,8 @@ def refuses_wrong_words(box):
 def main():
     failed = 0
     tests = [other_tools_open_it, opens_what_other_tools_make, notices_damage,
-             leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, refuses_wrong_words]
+             leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, bundles_kernels,
+             refuses_wrong_words]
     for test in tests:
         box = Box()
         try:
