@@ -10,11 +10,14 @@ CLOUD_SERVICE := main.c config.c db.c db_migrate.c files.c blob.c keeper.c metri
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c image.c bucket_source.c \
                  s3.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
 
+CLOUD_ENGINE  := engine.c embedded.c
+
 # Both look into images and start hosts with the code of the host command.
 CLOUD_COMMON := $(CORE) $(filter-out host/main.c,$(HOST)) \
                 $(addprefix cloud/bundle/,$(CLOUD_BUNDLE)) $(addprefix cloud/aws/,$(CLOUD_AWS))
 CLOUD_EC2    := $(CLOUD_COMMON) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
-CLOUD_D      := $(CLOUD_COMMON) $(addprefix cloud/service/,$(CLOUD_SERVICE))
+CLOUD_D      := $(CLOUD_COMMON) $(addprefix cloud/service/,$(CLOUD_SERVICE)) \
+                $(addprefix cloud/engine/,$(CLOUD_ENGINE))
 CLOUD_LIBS   := -larchive -lcrypto -lexpat -lmicrohttpd -lsqlite3 -lpthread
 
 .PHONY: cloud

@@ -12,7 +12,8 @@
  *   engine finds them again by their ids, whatever happened to the service meanwhile.
  * - No call waits for a guest: start and shutdown begin something, `status` tells how it went.
  *   copy may take as long as the disk is large.
- * - Calls on different guests may come from several threads at once; calls on one guest do not.
+ * - Calls may come from several threads at once, also on one guest: a copy is under way while
+ *   another thread asks how the guest is. Only one of start, destroy and forget at a time.
  * - False: `why` holds one sentence for the owner of the instance, without paths of this machine.
  * - Each call may be repeated: starting what runs, ending what is gone and detaching what is not
  *   there are successes, since after a crash the service does again what it may have done.
@@ -40,7 +41,6 @@ struct engine_disk {
 
 struct engine_guest {
     const char *id;
-    const char *dir; /* the instance's folder, which exists and is the engine's to write into */
     unsigned memory_mib, vcpus;
     bool narrow;         /* i386 */
     const char *kernel;  /* path of pvboot's image, or of a plain kernel */
@@ -60,7 +60,7 @@ enum engine_state {
 enum engine_reason {
     ENGINE_POWEROFF,  /* by itself, or because it was asked to */
     ENGINE_CRASHED,   /* the guest; pvboot that found no kernel ends so, too */
-    ENGINE_DESTROYED, /* by destroy */
+    ENGINE_DESTROYED, /* ended from outside, by neither itself nor this interface */
     ENGINE_FAILED,    /* it could not be started, or what ran it broke: `why` */
 };
 
@@ -79,17 +79,20 @@ struct engine_ops {
     bool (*status)(struct engine *e, const char *id, struct engine_status *out);
     bool (*shutdown)(struct engine *e, const char *id, struct buf *why); /* asks the guest */
     bool (*reboot)(struct engine *e, const char *id, struct buf *why);   /* asks the guest */
-    /* Ends it at once. With what an ended guest left (ENGINE_ENDED) it is absent afterwards. */
+    /* Ends it at once, whatever its state: it is ENGINE_ABSENT afterwards. Its console stays. */
     bool (*destroy)(struct engine *e, const char *id, struct buf *why);
-    /* The last ENGINE_CONSOLE_BYTES of what the guest wrote, also after it ended. */
+    /* The instance is gone for good: removes what is left of a guest that is absent or ended. */
+    bool (*forget)(struct engine *e, const char *id, struct buf *why);
+    /* The last ENGINE_CONSOLE_BYTES of what the guest wrote in all its runs until `forget`; empty
+     * when it never wrote anything. */
     bool (*console)(struct engine *e, const char *id, struct buf *out, struct buf *why);
     /* Disks that come and go while it runs. */
     bool (*attach)(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
     bool (*detach)(struct engine *e, const char *id, const char *vdev, struct buf *why);
     /*
      * A copy of a disk in use as it was at one moment: what the guest had written then, as after a
-     * power cut. Only what lies in the disk's own file is copied, into the new file `to`, which has
-     * the same backing file.
+     * power cut. Only what lies in the disk's own file is copied, into the new qcow2 file `to`,
+     * which is made here and has the same backing file. False: there is no file `to`.
      */
     bool (*copy)(struct engine *e, const char *id, const char *vdev, const char *to,
                  struct buf *why);
@@ -106,10 +109,11 @@ struct engine_setup {
     const char *name;        /* "embedded", "xl", "libvirt" */
     const char *libvirt_uri; /* or NULL */
     const char *bridge;      /* of the guests' network interface; NULL: they have none */
-    const char *program;     /* this program, for processes of its own */
+    const char *program;     /* pvbootd, for processes of its own */
+    const char *xen32;       /* embedded: a Xen for 32-bit guests, or NULL */
 };
 
-/* NULL: `why` says what is missing on this machine. */
+/* Looks at the machine and changes nothing on it. NULL: `why` says what is missing. */
 struct engine *engine_open(const struct engine_setup *setup, struct buf *why);
 
 #endif

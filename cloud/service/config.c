@@ -41,6 +41,12 @@ static const struct setting {
     {"clock-skew", NUMBER, offsetof(struct config, clock_skew_s), 1, 86400},
     {"form-size", SIZE, offsetof(struct config, form_bytes_max), 1024, 64 << 20},
     {"object-size", SIZE, offsetof(struct config, object_bytes_max), 1 << 20, UINT64_C(5) << 40},
+    {"engine", TEXT, offsetof(struct config, engine), 0, 0},
+    {"libvirt-uri", TEXT, offsetof(struct config, libvirt_uri), 0, 0},
+    {"bridge", TEXT, offsetof(struct config, bridge), 0, 0},
+    {"xen32", TEXT, offsetof(struct config, xen32), 0, 0},
+    {"instance-memory", SIZE, offsetof(struct config, instance_bytes_max), 64 << 20,
+     UINT64_C(64) << 40},
 };
 
 #define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -290,6 +296,8 @@ static void set_defaults(struct config *c)
     c->clock_skew_s = 900;
     c->form_bytes_max = 1 << 20;
     c->object_bytes_max = UINT64_C(16) << 30;
+    c->engine = xstrdup("embedded");
+    c->instance_bytes_max = UINT64_C(4) << 30;
     c->accounts = xalloc(CONFIG_ACCOUNTS_MAX * sizeof(*c->accounts));
 }
 
@@ -358,6 +366,10 @@ void config_free(struct config *c)
     free(c->pvboot_images);
     free(c->tls_certificate);
     free(c->tls_key);
+    free(c->engine);
+    free(c->libvirt_uri);
+    free(c->bridge);
+    free(c->xen32);
     memset(c, 0, sizeof(*c));
 }
 

@@ -39,8 +39,13 @@ struct config {
     unsigned connections_max, connections_per_address_max;
     unsigned idle_timeout_s;
     unsigned clock_skew_s;
-    uint64_t form_bytes_max;   /* a request of the Query API */
-    uint64_t object_bytes_max; /* an object of a bucket */
+    uint64_t form_bytes_max;     /* a request of the Query API */
+    uint64_t object_bytes_max;   /* an object of a bucket */
+    char *engine;                /* what runs the instances, see cloud/engine/engine.h */
+    char *libvirt_uri;           /* or NULL */
+    char *bridge;                /* of the instances' network, or NULL: they have none */
+    char *xen32;                 /* embedded: a Xen for 32-bit instances, or NULL */
+    uint64_t instance_bytes_max; /* memory of all instances together */
     struct account *accounts;
     size_t nr_accounts;
 };

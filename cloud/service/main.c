@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
+#include "cloud/engine/engine.h"
 #include "cloud/service/blob.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
@@ -45,6 +46,21 @@ static bool prepare(struct service *svc, const char *path, struct buf *why)
     return false;
 }
 
+static bool open_engine(struct service *svc, struct buf *why)
+{
+    const struct engine_setup setup = {
+        .state_dir = svc->config.state_dir,
+        .name = svc->config.engine,
+        .libvirt_uri = svc->config.libvirt_uri,
+        .bridge = svc->config.bridge,
+        .program = "/proc/self/exe",
+        .xen32 = svc->config.xen32,
+    };
+
+    svc->engine = engine_open(&setup, why);
+    return svc->engine != NULL;
+}
+
 static bool open_state(struct service *svc, struct buf *why)
 {
     const char *dir = svc->config.state_dir;
@@ -82,12 +98,17 @@ static int serve(struct service *svc, struct buf *why)
     block_signals(&set);
     if (!open_state(svc, why))
         return give_up(why);
+    if (!open_engine(svc, why)) {
+        db_close(svc->db);
+        return give_up(why);
+    }
     if (keeper_start(svc) == NULL)
         buf_puts(why, "no thread can be made");
     http = svc->keeper != NULL ? http_start(svc, why) : NULL;
     if (!http) {
         if (svc->keeper != NULL)
             keeper_stop(svc->keeper);
+        svc->engine->ops->close(svc->engine);
         db_close(svc->db);
         return give_up(why);
     }
@@ -97,7 +118,19 @@ static int serve(struct service *svc, struct buf *why)
     sigwait(&set, &which);
     http_stop(http);
     keeper_stop(svc->keeper);
+    svc->engine->ops->close(svc->engine);
     db_close(svc->db);
+    return 0;
+}
+
+/* The configuration is read already; the rest of --check-config. */
+static int check_machine(struct service *svc, const char *path, struct buf *why)
+{
+    if (!open_engine(svc, why))
+        return give_up(why);
+    printf("%s: good: %zu accounts, region %s, %zu kernel images, engine %s\n", path,
+           svc->config.nr_accounts, svc->config.region, svc->akis.nr, svc->engine->ops->name);
+    svc->engine->ops->close(svc->engine);
     return 0;
 }
 
@@ -133,8 +166,7 @@ int main(int argc, char **argv)
     if (!prepare(svc, path, &why))
         status = give_up(&why);
     else if (check)
-        printf("%s: good: %zu accounts, region %s, %zu kernel images\n", path,
-               svc->config.nr_accounts, svc->config.region, svc->akis.nr);
+        status = check_machine(svc, path, &why);
     else
         status = serve(svc, &why);
     aki_table_free(&svc->akis);
