@@ -13,10 +13,13 @@
  * - No call waits for a guest: start and shutdown begin something, `status` tells how it went.
  *   copy may take as long as the disk is large.
  * - Calls may come from several threads at once, also on one guest: a copy is under way while
- *   another thread asks how the guest is. Only one of start, destroy and forget at a time.
+ *   another thread asks how the guest is. Those that change a guest (start, shutdown, reboot,
+ *   destroy, forget, attach, detach) come one after the other, from the keeper's room of the
+ *   instances.
  * - False: `why` holds one sentence for the owner of the instance, without paths of this machine.
- * - Each call may be repeated: starting what runs, ending what is gone and detaching what is not
- *   there are successes, since after a crash the service does again what it may have done.
+ * - Each call may be repeated: starting what runs, ending what is gone, attaching what is attached
+ *   (the same file as the same device) and detaching what is not there are successes, since after a
+ *   crash the service does again what it may have done.
  */
 #ifndef PVBOOT_CLOUD_ENGINE_H
 #define PVBOOT_CLOUD_ENGINE_H
@@ -86,13 +89,18 @@ struct engine_ops {
     /* The last ENGINE_CONSOLE_BYTES of what the guest wrote in all its runs until `forget`; empty
      * when it never wrote anything. */
     bool (*console)(struct engine *e, const char *id, struct buf *out, struct buf *why);
-    /* Disks that come and go while it runs. */
+    /*
+     * Disks that come and go while it runs; both take a few seconds at most. An attach that failed
+     * may be followed by a detach. A detach that failed (the guest does not let go) has left the
+     * guest its disk, and is asked again.
+     */
     bool (*attach)(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
     bool (*detach)(struct engine *e, const char *id, const char *vdev, struct buf *why);
     /*
      * A copy of a disk in use as it was at one moment: what the guest had written then, as after a
      * power cut. Only what lies in the disk's own file is copied, into the new qcow2 file `to`,
-     * which is made here and has the same backing file. False: there is no file `to`.
+     * which is made here and has the same backing file. It may take minutes, and the guest goes on;
+     * when the guest ends or the disk of `to` is full the copy fails. False: there is no file `to`.
      */
     bool (*copy)(struct engine *e, const char *id, const char *vdev, const char *to,
                  struct buf *why);

@@ -11,6 +11,7 @@
 #define LOOK_AGAIN_S 1
 
 static bool (*const steps[NR_KEEPER_ROOMS][4])(struct service *svc) = {
+    [KEEPER_INSTANCES] = {volumes_step},
     [KEEPER_COPIES] = {blobs_step},
 };
 

@@ -19,8 +19,8 @@ struct service;
 struct keeper;
 
 enum keeper_room {
-    KEEPER_INSTANCES, /* starting, stopping, watching: no step takes long */
-    KEEPER_COPIES,    /* images, snapshots, new disks: one thing at a time, as long as it takes */
+    KEEPER_INSTANCES, /* starting, stopping, watching, their disks: no step takes long */
+    KEEPER_COPIES,    /* images, snapshots: one thing at a time, as long as it takes */
     NR_KEEPER_ROOMS,
 };
 

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/* What the keeper does for volumes; see volume.h. */
+#include "cloud/service/volume.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/engine/engine.h"
+#include "cloud/service/blob.h"
+#include "cloud/service/ec2_common.h"
+
+#define MOVES_MAX    64 /* of one look; the next look takes the rest */
+#define DEVICE_BYTES 32
+
+const char *volume_vdev(const char *device)
+{
+    return strncmp(device, "/dev/", 5) == 0 ? device + 5 : device;
+}
+
+/* sd or xvd, a letter, and perhaps a number from 1 to 15. */
+bool volume_device_good(const char *device)
+{
+    const char *name = volume_vdev(device);
+    size_t digits;
+
+    if (strncmp(name, "sd", 2) == 0)
+        name += 2;
+    else if (strncmp(name, "xvd", 3) == 0)
+        name += 3;
+    else
+        return false;
+    if (*name < 'a' || *name > 'z')
+        return false;
+    name++;
+    digits = strspn(name, "0123456789");
+    if (name[digits])
+        return false;
+    return digits == 0 || (digits == 1 && name[0] != '0') ||
+           (digits == 2 && name[0] == '1' && name[1] <= '5');
+}
+
+/* ---- new ones ---------------------------------------------------------------------------------
+ */
+
+struct new_volume {
+    char id[EC2_ID_BYTES], account[16];
+    uint64_t virtual_bytes;
+    bool has_source;
+    struct blob source;
+};
+
+static bool find_new(struct service *svc, struct new_volume *out)
+{
+    sqlite3 *c = db_reader(svc->db);
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT id, account, virtual_bytes, source FROM volume"
+                               " WHERE state = 'creating' LIMIT 1",
+                               "");
+    bool found = s != NULL && sqlite3_step(s) == SQLITE_ROW;
+
+    if (found) {
+        snprintf(out->id, sizeof(out->id), "%s", db_text(s, 0));
+        snprintf(out->account, sizeof(out->account), "%s", db_text(s, 1));
+        out->virtual_bytes = (uint64_t)sqlite3_column_int64(s, 2);
+        out->has_source = sqlite3_column_type(s, 3) != SQLITE_NULL;
+        if (out->has_source)
+            found = blob_find(c, db_text(s, 3), &out->source);
+    }
+    sqlite3_finalize(s);
+    db_done(svc->db, c);
+    return found;
+}
+
+/* False: the row is gone, or the state could not be written. */
+static bool keep_new(struct service *svc, const struct new_volume *v, const struct blob *b)
+{
+    sqlite3 *c = db_begin(svc->db);
+
+    if (c == NULL)
+        return false;
+    if (blob_insert(c, b, v->account) &&
+        db_run(c,
+               "UPDATE volume SET blob = ?, source = NULL,"
+               " state = CASE WHEN instance IS NULL THEN 'available' ELSE 'in-use' END,"
+               " attach_state = CASE WHEN instance IS NULL THEN NULL ELSE 'attached' END"
+               " WHERE id = ? AND state = 'creating'",
+               "ss", b->id, v->id) &&
+        sqlite3_changes(c) == 1)
+        return db_commit(svc->db);
+    db_rollback(svc->db);
+    return false;
+}
+
+static bool write_down(struct service *svc, const char *sql, const char *a, const char *b)
+{
+    sqlite3 *c = db_begin(svc->db);
+
+    if (c == NULL)
+        return false;
+    if (db_run(c, sql, b ? "ss" : "s", a, b))
+        return db_commit(svc->db);
+    db_rollback(svc->db);
+    return false;
+}
+
+static bool make_new(struct service *svc)
+{
+    const char *dir = svc->config.state_dir;
+    struct new_volume v;
+    struct buf why = {0};
+    struct blob b;
+    bool did;
+
+    if (!find_new(svc, &v))
+        return false;
+    buf_clear(&why);
+    if (v.has_source ? blob_make_child(dir, &v.source, v.virtual_bytes, &b, &why)
+                     : blob_make_empty(dir, v.virtual_bytes, &b, &why)) {
+        did = keep_new(svc, &v, &b);
+        if (!did)
+            blob_throw_away(dir, &b);
+    } else {
+        did = write_down(svc,
+                         "UPDATE volume SET state = 'error', reason = ?, source = NULL"
+                         " WHERE id = ? AND state = 'creating'",
+                         why.text, v.id);
+    }
+    buf_free(&why);
+    return did;
+}
+
+/* ---- those that nobody wants any more ---------------------------------------------------------
+ */
+
+/* Their blobs follow, see blobs_step. */
+static const char gone[] =
+    "SELECT v.id FROM volume v LEFT JOIN instance i ON i.id = v.instance"
+    " WHERE v.state = 'deleting' OR (i.state = 'terminated' AND v.delete_on_termination = 1)";
+
+static const char freed[] = "SELECT v.id FROM instance i JOIN volume v ON v.instance = i.id"
+                            " WHERE i.state = 'terminated' AND v.delete_on_termination = 0";
+
+static bool any(struct service *svc, const char *sql)
+{
+    sqlite3 *c = db_reader(svc->db);
+    struct buf exists = {0};
+    bool found;
+
+    buf_printf(&exists, "SELECT EXISTS(%s)", sql);
+    found = db_number(c, 0, exists.text, "") != 0;
+    buf_free(&exists);
+    db_done(svc->db, c);
+    return found;
+}
+
+/* `sql` ends with " id IN (" and takes the ids that `which` finds. */
+static bool run_for(sqlite3 *c, const char *sql, const char *which)
+{
+    struct buf whole = {0};
+    bool good;
+
+    buf_printf(&whole, "%s (%s)", sql, which);
+    good = db_run(c, whole.text, "");
+    buf_free(&whole);
+    return good;
+}
+
+static bool let_go(struct service *svc)
+{
+    sqlite3 *c;
+
+    if (!any(svc, gone) && !any(svc, freed))
+        return false;
+    c = db_begin(svc->db);
+    if (c == NULL)
+        return false;
+    if (run_for(c, "DELETE FROM tag WHERE resource IN", gone) &&
+        run_for(c, "DELETE FROM volume WHERE id IN", gone) &&
+        run_for(c,
+                "UPDATE volume SET instance = NULL, device = NULL, attach_state = NULL,"
+                " attached = NULL, state = CASE state WHEN 'in-use' THEN 'available' ELSE state END"
+                " WHERE id IN",
+                freed) &&
+        db_commit(svc->db)) {
+        keeper_wake(svc->keeper, KEEPER_COPIES);
+        return true;
+    }
+    db_rollback(svc->db);
+    return false;
+}
+
+/* ---- attaching and detaching ------------------------------------------------------------------
+ */
+
+struct move {
+    char id[EC2_ID_BYTES], instance[EC2_ID_BYTES], device[DEVICE_BYTES];
+    bool attach, running;
+    struct blob blob;
+};
+
+static size_t find_moves(struct service *svc, struct move *moves)
+{
+    sqlite3 *c = db_reader(svc->db);
+    /* An instance on its way to another state is waited for. */
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT v.id, v.instance, v.device, v.attach_state, i.state, v.blob"
+                               " FROM volume v JOIN instance i ON i.id = v.instance"
+                               " WHERE v.attach_state IN ('attaching', 'detaching')"
+                               " AND i.state IN ('running', 'stopped')",
+                               "");
+    size_t nr = 0;
+
+    while (nr < MOVES_MAX && s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+        struct move *m = &moves[nr];
+
+        snprintf(m->id, sizeof(m->id), "%s", db_text(s, 0));
+        snprintf(m->instance, sizeof(m->instance), "%s", db_text(s, 1));
+        snprintf(m->device, sizeof(m->device), "%s", db_text(s, 2));
+        m->attach = strcmp(db_text(s, 3), "attaching") == 0;
+        m->running = strcmp(db_text(s, 4), "running") == 0;
+        nr += blob_find(c, db_text(s, 5), &m->blob);
+    }
+    sqlite3_finalize(s);
+    db_done(svc->db, c);
+    return nr;
+}
+
+static bool attach(struct service *svc, const struct move *m, struct buf *why)
+{
+    struct engine *e = svc->engine;
+    struct buf path = {0};
+    struct engine_disk disk = {
+        .format = m->blob.qcow2 ? ENGINE_QCOW2 : ENGINE_RAW,
+        .vdev = volume_vdev(m->device),
+    };
+    bool good;
+
+    blob_path(svc->config.state_dir, m->blob.id, &path);
+    disk.path = path.text;
+    good = e->ops->attach(e, m->instance, &disk, why);
+    buf_free(&path);
+    return good;
+}
+
+static bool set_attached(struct service *svc, const struct move *m)
+{
+    return write_down(svc, "UPDATE volume SET attach_state = 'attached', reason = '' WHERE id = ?",
+                      m->id, NULL);
+}
+
+static bool set_apart(struct service *svc, const struct move *m, const char *reason)
+{
+    return write_down(svc,
+                      "UPDATE volume SET state = 'available', instance = NULL, device = NULL,"
+                      " attached = NULL, attach_state = NULL, delete_on_termination = 0,"
+                      " reason = ? WHERE id = ?",
+                      reason, m->id);
+}
+
+/*
+ * A guest that does not take a disk goes on without it; one that does not let go of a disk keeps
+ * it, and is asked again: two guests with one disk would destroy what is on it.
+ */
+static bool move(struct service *svc, const struct move *m)
+{
+    struct engine *e = svc->engine;
+    struct buf why = {0}, held = {0};
+    bool did;
+
+    if (!m->running)
+        return m->attach ? set_attached(svc, m) : set_apart(svc, m, "");
+    if (e == NULL)
+        return false;
+    buf_clear(&why);
+    if (m->attach && attach(svc, m, &why)) {
+        did = set_attached(svc, m);
+    } else if (e->ops->detach(e, m->instance, volume_vdev(m->device), m->attach ? &held : &why)) {
+        did = set_apart(svc, m, why.text);
+    } else {
+        write_down(svc, "UPDATE volume SET reason = ? WHERE id = ?", why.text, m->id);
+        did = false;
+    }
+    if (why.len > 0)
+        fprintf(stderr, "pvbootd: %s, %s of %s: %s\n", m->id, m->device, m->instance, why.text);
+    buf_free(&why);
+    buf_free(&held);
+    return did;
+}
+
+static bool move_all(struct service *svc)
+{
+    struct move *moves = xalloc(MOVES_MAX * sizeof(*moves));
+    size_t nr = find_moves(svc, moves);
+    bool did = false;
+
+    for (size_t i = 0; i < nr; i++)
+        did |= move(svc, &moves[i]);
+    free(moves);
+    return did;
+}
+
+bool volumes_step(struct service *svc)
+{
+    return let_go(svc) || make_new(svc) || move_all(svc);
+}
