@@ -11,10 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cloud/bundle/keys.h"
 #include "core/base/text.h"
 
-#define LINE_BYTES_MAX 4096
-#define FILE_BYTES_MAX (1 << 20)
+#define LINE_BYTES_MAX     4096
+#define FILE_BYTES_MAX     (1 << 20)
+#define ACCOUNT_IMAGES     200
+#define ACCOUNT_IMAGES_MAX 100000
 
 enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN };
 
@@ -32,6 +35,8 @@ static const struct setting {
     {"pvboot-images", TEXT, offsetof(struct config, pvboot_images), 0, 0},
     {"tls-certificate", TEXT, offsetof(struct config, tls_certificate), 0, 0},
     {"tls-key", TEXT, offsetof(struct config, tls_key), 0, 0},
+    {"ec2-certificate", TEXT, offsetof(struct config, ec2_certificate), 0, 0},
+    {"ec2-key", TEXT, offsetof(struct config, ec2_key), 0, 0},
     {"log", WORD_TEXT_OR_JSON, offsetof(struct config, log_json), 0, 0},
     {"threads", NUMBER, offsetof(struct config, threads), 1, 256},
     {"connections", NUMBER, offsetof(struct config, connections_max), 1, 65536},
@@ -166,8 +171,24 @@ static bool read_secret_file(struct account *a, const char *path, struct buf *wh
     return true;
 }
 
+static bool set_certificate(struct account *a, const char *path, struct buf *why)
+{
+    char said[1024];
+    struct key *key = key_public(path, said, sizeof(said));
+
+    if (!key) {
+        buf_puts(why, said);
+        return false;
+    }
+    key_free(key);
+    set_text(&a->certificate, path);
+    return true;
+}
+
 static bool set_account(struct account *a, const char *name, const char *value, struct buf *why)
 {
+    uint64_t number;
+
     if (strcmp(name, "access-key") == 0) {
         size_t len = strlen(value);
 
@@ -188,7 +209,19 @@ static bool set_account(struct account *a, const char *name, const char *value, 
         buf_printf(why, "quota is a size as 100G, not \"%s\"", value);
         return false;
     }
-    buf_printf(why, "an account has access-key, secret-file and quota, no \"%s\"", name);
+    if (strcmp(name, "images") == 0) {
+        if (text_parse_u64(value, strlen(value), &number) && number <= ACCOUNT_IMAGES_MAX) {
+            a->images_max = (unsigned)number;
+            return true;
+        }
+        buf_printf(why, "images is a number up to %d, not \"%s\"", ACCOUNT_IMAGES_MAX, value);
+        return false;
+    }
+    if (strcmp(name, "certificate") == 0)
+        return set_certificate(a, value, why);
+    buf_printf(why,
+               "an account has access-key, secret-file, certificate, quota and images, no \"%s\"",
+               name);
     return false;
 }
 
@@ -208,6 +241,7 @@ static bool begin_account(struct config *c, const char *line, unsigned line_nr, 
     a = &c->accounts[c->nr_accounts++];
     memcpy(a->id, line + 9, 12);
     a->quota_bytes = UINT64_C(100) << 30;
+    a->images_max = ACCOUNT_IMAGES;
     a->line = line_nr;
     return true;
 }
@@ -276,6 +310,10 @@ static bool check_whole(const struct config *c, const char *path, struct buf *wh
     }
     if (!c->tls_certificate != !c->tls_key) {
         buf_printf(why, "%s: tls-certificate and tls-key are given both or not at all", path);
+        return false;
+    }
+    if (!c->ec2_certificate != !c->ec2_key) {
+        buf_printf(why, "%s: ec2-certificate and ec2-key are given both or not at all", path);
         return false;
     }
     return check_accounts(c, path, why);
@@ -353,6 +391,7 @@ void config_free(struct config *c)
 {
     for (size_t i = 0; i < c->nr_accounts; i++) {
         free(c->accounts[i].access_key);
+        free(c->accounts[i].certificate);
         if (c->accounts[i].secret)
             OPENSSL_cleanse(c->accounts[i].secret, strlen(c->accounts[i].secret));
         free(c->accounts[i].secret);
@@ -370,6 +409,8 @@ void config_free(struct config *c)
     free(c->libvirt_uri);
     free(c->bridge);
     free(c->xen32);
+    free(c->ec2_certificate);
+    free(c->ec2_key);
     memset(c, 0, sizeof(*c));
 }
 

@@ -21,8 +21,10 @@ struct account {
     char id[13]; /* twelve digits */
     char *access_key;
     char *secret;
+    char *certificate;    /* whose key signs its bundles; NULL: signatures are not checked */
     uint64_t quota_bytes; /* of its buckets, all together */
-    unsigned line;        /* where it begins */
+    unsigned images_max;
+    unsigned line; /* where it begins */
 };
 
 struct config {
@@ -34,6 +36,7 @@ struct config {
     char *akis;          /* the catalogue */
     char *pvboot_images; /* the folder of pvboot's own images, which AKIs of the catalogue mean */
     char *tls_certificate, *tls_key; /* both or none */
+    char *ec2_certificate, *ec2_key; /* of bundles; both or none: own ones are made */
     bool log_json;
     unsigned threads;
     unsigned connections_max, connections_per_address_max;

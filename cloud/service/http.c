@@ -84,7 +84,10 @@ static void note_remote(struct request *r, struct MHD_Connection *connection)
                     r->remote, sizeof(r->remote), NULL, 0, NI_NUMERICHOST);
 }
 
-/* Load balancers and monitoring ask here; no signature, and nothing about anybody in it. */
+/*
+ * Load balancers, monitoring and makers of bundles ask here; no signature, and nothing about
+ * anybody in it.
+ */
 static void own_pages(struct request *r)
 {
     bool get = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
@@ -99,6 +102,9 @@ static void own_pages(struct request *r)
     } else if (strcmp(r->path, "/metrics") == 0 && get) {
         metrics_write(&r->svc->metrics, &r->reply);
         reply_done(r, 200, "text/plain; version=0.0.4");
+    } else if (strcmp(r->path, "/cert-ec2.pem") == 0 && get) {
+        buf_puts(&r->reply, r->svc->identity.certificate.text);
+        reply_done(r, 200, "application/x-pem-file");
     }
 }
 

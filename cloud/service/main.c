@@ -69,7 +69,8 @@ static bool open_state(struct service *svc, struct buf *why)
         buf_printf(why, "%s: %s", dir, strerror(errno));
         return false;
     }
-    if (!files_prepare(dir, why) || !blobs_prepare(dir, why))
+    if (!files_prepare(dir, why) || !blobs_prepare(dir, why) ||
+        !identity_open(&svc->config, &svc->identity, why))
         return false;
     svc->db = db_open(dir, why);
     if (!svc->db)
@@ -169,6 +170,7 @@ int main(int argc, char **argv)
         status = check_machine(svc, path, &why);
     else
         status = serve(svc, &why);
+    identity_free(&svc->identity);
     aki_table_free(&svc->akis);
     config_free(&svc->config);
     buf_free(&why);

@@ -15,6 +15,7 @@
 #include "cloud/aws/uri.h"
 #include "cloud/service/config.h"
 #include "cloud/service/db.h"
+#include "cloud/service/identity.h"
 #include "cloud/service/metrics.h"
 #include "host/aki.h"
 
@@ -27,6 +28,7 @@ struct service {
     struct config config;
     struct db *db;
     struct aki_table akis;
+    struct identity identity;
     struct metrics metrics;
     struct engine *engine;
     struct keeper *keeper;
