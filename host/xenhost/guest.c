@@ -117,25 +117,38 @@ static unsigned vdev_number(const char *vdev)
     return 0;
 }
 
-static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct xh_disk *d)
+/* As xl-disk-configuration(5) has it. Nothing in it needs quoting. */
+static enum xh_result disk_spec(struct xenhost *h, struct buf *b, const struct xh_disk *d)
 {
     static const char *const backend[] = {[XH_PHY] = "script=block",
                                           [XH_LOOP] = "script=block-loop",
                                           [XH_QDISK] = "backendtype=qdisk"};
     enum xh_result r;
 
-    if (!vdev_ok(d->vdev) || (!d->drive && !vdev_number(d->vdev)))
+    if (!vdev_ok(d->vdev) || !d->drive)
         return xh_fail(h, "\"%s\" is not the name of a guest's disk (xvda, xvda1, sda1, hdc ...)",
                        d->vdev);
-    if (!d->drive)
-        return XH_OK; /* xl cannot do it without a QEMU in dom0; the agent does */
     r = agent_request(h, "drive", &d->drive, 1, DRIVE_LIMIT_MS);
     if (r != XH_OK)
         return r;
-    buf_printf(b, "\"vdev=%s, access=%s, %s%s, format=raw, target=%s\", ", d->vdev,
+    buf_printf(b, "vdev=%s, access=%s, %s%s, format=raw, target=%s", d->vdev,
                d->readonly || d->cdrom ? "ro" : "rw", backend[d->backend],
                d->cdrom ? ", devtype=cdrom" : "", h->req.text.text);
     return XH_OK;
+}
+
+static enum xh_result config_disk(struct xenhost *h, struct buf *b, const struct xh_disk *d)
+{
+    struct buf spec = {0};
+    enum xh_result r;
+
+    if (!d->drive && vdev_number(d->vdev))
+        return XH_OK; /* xl cannot do it without a QEMU in dom0; the agent does */
+    r = disk_spec(h, &spec, d);
+    if (r == XH_OK)
+        buf_printf(b, "\"%s\", ", spec.text);
+    buf_free(&spec);
+    return r;
 }
 
 static enum xh_result config_text(struct xenhost *h, struct buf *b,
@@ -165,6 +178,55 @@ static enum xh_result config_text(struct xenhost *h, struct buf *b,
     }
     buf_puts(b, "]\n");
     return XH_OK;
+}
+
+/* As libxl's own request to a guest: docs/misc/xenstore-paths in Xen, control/shutdown. */
+enum xh_result xh_ask(struct xenhost *h, const char *guest, enum xh_reason what)
+{
+    struct guest_slot *g;
+    struct buf b = {0};
+    enum xh_result r = guest_need(h, guest, &g);
+
+    if (r != XH_OK)
+        return r;
+    buf_printf(&b, "xenstore-write /local/domain/$(cat /tmp/pv/%s.id)/control/shutdown %s", guest,
+               what == XH_REBOOT ? "reboot" : "poweroff");
+    r = xh_shell(h, b.text, DRIVE_LIMIT_MS);
+    buf_free(&b);
+    return r;
+}
+
+enum xh_result xh_attach(struct xenhost *h, const char *guest, const struct xh_disk *d)
+{
+    struct guest_slot *g;
+    struct buf spec = {0}, b = {0};
+    enum xh_result r = guest_need(h, guest, &g);
+
+    if (r == XH_OK)
+        r = disk_spec(h, &spec, d);
+    if (r == XH_OK) {
+        buf_printf(&b, "xl block-attach %s '%s'", guest, spec.text);
+        r = xh_shell(h, b.text, DRIVE_LIMIT_MS);
+    }
+    buf_free(&spec);
+    buf_free(&b);
+    return r;
+}
+
+enum xh_result xh_detach(struct xenhost *h, const char *guest, const char *vdev)
+{
+    struct guest_slot *g;
+    struct buf b = {0};
+    enum xh_result r = guest_need(h, guest, &g);
+
+    if (r == XH_OK && !vdev_ok(vdev))
+        r = xh_fail(h, "\"%s\" is not the name of a guest's disk", vdev);
+    if (r == XH_OK) {
+        buf_printf(&b, "xl block-detach %s %s", guest, vdev);
+        r = xh_shell(h, b.text, ANSWER_LIMIT_MS);
+    }
+    buf_free(&b);
+    return r;
 }
 
 /* create or restore: the words after the console and the guest's name are the caller's. */

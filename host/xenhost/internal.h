@@ -76,6 +76,8 @@ struct xenhost {
     bool qmp_answered;
     struct buf qmp_error; /* empty: the last command worked */
     char qmp_deleted[XH_NAME_MAX + 8];
+    bool copying;
+    struct buf copy_error; /* of the last copy; empty: it worked */
 };
 
 __attribute__((format(printf, 2, 3))) enum xh_result xh_fail(struct xenhost *h, const char *fmt,

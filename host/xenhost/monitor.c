@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * QEMU's monitor (QMP, docs/interop/qmp-spec in QEMU): drives that come and go while the host
- * runs. QMP sends one JSON object a line with a fixed order of keys, so the first key tells what
- * a line is; values are only ever compared with names that we chose ourselves.
+ * runs, and copies of them. QMP sends one JSON object a line with a fixed order of keys, so the
+ * first key tells what a line is; values are only ever compared with names that we chose ourselves.
  */
 #include "host/xenhost/internal.h"
 
@@ -25,6 +25,14 @@ static void json_string(const struct buf *line, const char *key, struct buf *out
             p++;
         buf_add(out, p, 1);
     }
+}
+
+static void job_ended(struct xenhost *h, const struct buf *line, bool cancelled)
+{
+    json_string(line, "error", &h->copy_error);
+    if (cancelled)
+        buf_puts(&h->copy_error, "it was given up");
+    h->copying = false;
 }
 
 void qmp_line(struct xenhost *h, const struct buf *line)
@@ -50,6 +58,10 @@ void qmp_line(struct xenhost *h, const struct buf *line)
         if (name.len && name.len < sizeof(h->qmp_deleted))
             memcpy(h->qmp_deleted, name.text, name.len + 1);
         buf_free(&name);
+    } else if (strstr(line->text, "\"event\": \"BLOCK_JOB_COMPLETED\"")) {
+        job_ended(h, line, false);
+    } else if (strstr(line->text, "\"event\": \"BLOCK_JOB_CANCELLED\"")) {
+        job_ended(h, line, true);
     }
 }
 
@@ -135,5 +147,50 @@ enum xh_result xh_remove_drive(struct xenhost *h, const char *name)
             return xh_fail(h, "dom0 did not let go of the drive %s", name);
         r = xh_step(h, 1000);
     }
+    return r;
+}
+
+enum xh_result xh_copy(struct xenhost *h, const char *drive, const char *path)
+{
+    struct buf b = {0};
+    enum xh_result r;
+
+    if (!drive_name_ok(drive))
+        return xh_fail(h, "there is no drive named \"%s\"", drive);
+    if (h->copying)
+        return xh_fail(h, "another copy is under way");
+    buf_printf(&b,
+               "{\"execute\": \"drive-backup\", \"arguments\": {\"device\": \"%s\", \"job-id\": "
+               "\"copy\", \"sync\": \"top\", \"mode\": \"existing\", \"format\": \"qcow2\", "
+               "\"target\": ",
+               drive);
+    buf_json(&b, path, strlen(path));
+    buf_puts(&b, "}}\n");
+    h->copying = true; /* a small one may have ended before QEMU answers */
+    r = command(h, &b);
+    if (r != XH_OK)
+        h->copying = false;
+    buf_free(&b);
+    return r;
+}
+
+bool xh_copy_done(struct xenhost *h, enum xh_result *how)
+{
+    if (h->copying)
+        return false;
+    *how = h->copy_error.len ? xh_fail(h, "the copy failed: %s", h->copy_error.text) : XH_OK;
+    return true;
+}
+
+enum xh_result xh_copy_cancel(struct xenhost *h)
+{
+    static const char text[] =
+        "{\"execute\": \"block-job-cancel\", \"arguments\": {\"device\": \"copy\"}}\n";
+    struct buf b = {0};
+    enum xh_result r;
+
+    buf_puts(&b, text);
+    r = command(h, &b);
+    buf_free(&b);
     return r;
 }

@@ -263,6 +263,7 @@ void xh_stop(struct xenhost *h)
     buf_free(&h->req.text);
     buf_free(&h->req.out);
     buf_free(&h->qmp_error);
+    buf_free(&h->copy_error);
     free(h);
 }
 

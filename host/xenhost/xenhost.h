@@ -171,6 +171,16 @@ void xh_cancel(struct xenhost *h);
 enum xh_result xh_add_drive(struct xenhost *h, const struct xh_drive *d);
 enum xh_result xh_remove_drive(struct xenhost *h, const char *name);
 
+/*
+ * Begins to copy what lies in a drive's own file, as it is at this moment, into the qcow2 file at
+ * `path`, which exists, is as large, and has the drive's backing file. One copy at a time; it goes
+ * on while the loop runs. xh_copy_done() tells whether it has ended, and how.
+ */
+enum xh_result xh_copy(struct xenhost *h, const char *drive, const char *path);
+bool xh_copy_done(struct xenhost *h, enum xh_result *how);
+/* Asks the copy to end early; it then fails. */
+enum xh_result xh_copy_cancel(struct xenhost *h);
+
 /* Makes the file at `path` known to dom0 as `name`, for a guest's kernel or ramdisk. */
 enum xh_result xh_put_file(struct xenhost *h, const char *name, const char *path);
 /* The same out of a drive that is there already and holds the file's bytes. */
@@ -181,6 +191,13 @@ enum xh_result xh_put_file_from(struct xenhost *h, const char *name, const char 
 enum xh_result xh_create(struct xenhost *h, const struct xh_guest_config *cfg);
 enum xh_result xh_unpause(struct xenhost *h, const char *guest, double *uptime_s);
 enum xh_result xh_destroy(struct xenhost *h, const char *guest);
+/* Asks the guest to end (XH_POWEROFF) or to start again (XH_REBOOT), which comes as XH_EV_SHUTDOWN
+ * if the guest listens: an operating system does, pvboot does not. */
+enum xh_result xh_ask(struct xenhost *h, const char *guest, enum xh_reason what);
+/* A disk comes (its drive is there already) or goes while the guest runs. One that the guest holds
+ * on to stays: XH_FAILED. */
+enum xh_result xh_attach(struct xenhost *h, const char *guest, const struct xh_disk *d);
+enum xh_result xh_detach(struct xenhost *h, const char *guest, const char *vdev);
 /* Saves the guest inside dom0 (its memory must fit there) and ends it; brings it back, paused. */
 enum xh_result xh_save(struct xenhost *h, const char *guest);
 enum xh_result xh_restore(struct xenhost *h, const char *guest);
