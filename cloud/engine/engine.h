@@ -24,6 +24,7 @@
 #ifndef PVBOOT_CLOUD_ENGINE_H
 #define PVBOOT_CLOUD_ENGINE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -100,10 +101,11 @@ struct engine_ops {
      * A copy of a disk in use as it was at one moment: what the guest had written then, as after a
      * power cut. Only what lies in the disk's own file is copied, into the new qcow2 file `to`,
      * which is made here and has the same backing file. It may take minutes, and the guest goes on;
-     * when the guest ends or the disk of `to` is full the copy fails. False: there is no file `to`.
+     * when the guest ends, the disk of `to` is full, or `stop` becomes other than 0, the copy
+     * fails. False: there is no file `to`.
      */
     bool (*copy)(struct engine *e, const char *id, const char *vdev, const char *to,
-                 struct buf *why);
+                 const volatile sig_atomic_t *stop, struct buf *why);
     void (*close)(struct engine *e); /* guests go on */
 };
 
