@@ -7,7 +7,7 @@ CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c
 CLOUD_TOOLS   := main.c common.c check.c bundle_image.c bundle_vol.c unbundle.c
 CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c http.c \
-                 ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c image.c bucket_source.c \
+                 ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c image.c bucket_source.c bucket_remote.c \
                  volume.c \
                  s3.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
 
@@ -19,7 +19,7 @@ CLOUD_COMMON := $(CORE) $(filter-out host/main.c,$(HOST)) \
 CLOUD_EC2    := $(CLOUD_COMMON) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
 CLOUD_D      := $(CLOUD_COMMON) $(addprefix cloud/service/,$(CLOUD_SERVICE)) \
                 $(addprefix cloud/engine/,$(CLOUD_ENGINE))
-CLOUD_LIBS   := -larchive -lcrypto -lexpat -lmicrohttpd -lsqlite3 -lpthread
+CLOUD_LIBS   := -larchive -lcrypto -lexpat -lcurl -lmicrohttpd -lsqlite3 -lpthread
 
 .PHONY: cloud
 ## make cloud        the tools for images and the service, build/pvboot-ec2 and build/pvbootd
@@ -57,11 +57,17 @@ $(BUILD)/pvbootd-asan: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_D))
 	$(say) LINK $@
 	$(CC) $(TEST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS)
 
--include $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(CLOUD_D) $(UNIT_CLOUD))
+# What reads objects as the service does, for its tests.
+$(BUILD)/read-bucket: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(filter-out %/main.c,$(CLOUD_D)) \
+                                                             tests/cloud/read_bucket.c)
+	$(say) LINK $@
+	$(CC) $(TEST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS)
+
+-include $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(CLOUD_D) $(UNIT_CLOUD) tests/cloud/read_bucket.c)
 
 .PHONY: check-cloud
 ## make check-cloud [CASES="s3_lists"] the service, driven by boto3 and aws
-check-cloud: $(BUILD)/pvbootd-asan
+check-cloud: $(BUILD)/pvbootd-asan $(BUILD)/read-bucket
 	tests/cloud/run.py $(BUILD)/pvbootd-asan $(BUILD)/cloud-test $(CASES)
 
 FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects of the own store; see bucket_source.h. */
+/* Objects of the own store, or the way to another one; see bucket_source.h. */
 #include "cloud/service/bucket_source.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 
 /* An object that is replaced between the look-up and the open has another file then. */
@@ -85,6 +86,8 @@ enum bucket_result bucket_head(struct service *svc, const struct account *accoun
 
     if (!split(location, &at, why))
         return BUCKET_MISSING;
+    if (svc->config.s3_url)
+        return bucket_remote_head(svc, account, at.bucket, at.key, size_bytes, why);
     return find(svc, account, &at, file, size_bytes, why);
 }
 
@@ -107,6 +110,8 @@ enum bucket_result bucket_open(struct service *svc, const struct account *accoun
 
     if (!split(location, &at, why))
         return BUCKET_MISSING;
+    if (svc->config.s3_url)
+        return bucket_remote_open(svc, account, at.bucket, at.key, bytes_max, fd, size_bytes, why);
     for (unsigned i = 0; i < OPEN_TRIES; i++) {
         enum bucket_result result = find(svc, account, &at, file, size_bytes, why);
 

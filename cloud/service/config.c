@@ -19,7 +19,7 @@
 #define ACCOUNT_IMAGES     200
 #define ACCOUNT_IMAGES_MAX 100000
 
-enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN };
+enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN, SECRET_FILE };
 
 static const struct setting {
     const char *name;
@@ -37,6 +37,10 @@ static const struct setting {
     {"tls-key", TEXT, offsetof(struct config, tls_key), 0, 0},
     {"ec2-certificate", TEXT, offsetof(struct config, ec2_certificate), 0, 0},
     {"ec2-key", TEXT, offsetof(struct config, ec2_key), 0, 0},
+    {"s3-url", TEXT, offsetof(struct config, s3_url), 0, 0},
+    {"s3-region", TEXT, offsetof(struct config, s3_region), 0, 0},
+    {"s3-access-key", TEXT, offsetof(struct config, s3.access_key), 0, 0},
+    {"s3-secret-file", SECRET_FILE, offsetof(struct config, s3.secret), 0, 0},
     {"log", WORD_TEXT_OR_JSON, offsetof(struct config, log_json), 0, 0},
     {"threads", NUMBER, offsetof(struct config, threads), 1, 256},
     {"connections", NUMBER, offsetof(struct config, connections_max), 1, 65536},
@@ -97,6 +101,44 @@ static bool set_listen(struct config *c, const char *value, struct buf *why)
     return true;
 }
 
+/* A secret lies in a file of its own, or in the configuration itself; neither may be public. */
+static bool check_private(int fd, const char *path, struct buf *why)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) == 0)
+        return true;
+    buf_printf(why, "%s holds a secret and can be read by everybody; chmod o= it", path);
+    return false;
+}
+
+static bool read_secret_file(char **to, const char *path, struct buf *why)
+{
+    char secret[256] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+    bool good;
+
+    if (fd < 0) {
+        buf_printf(why, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    good = check_private(fd, path, why);
+    len = good ? read(fd, secret, sizeof(secret) - 1) : 0;
+    close(fd);
+    if (!good)
+        return false;
+    secret[len > 0 ? len : 0] = 0;
+    secret[strcspn(secret, "\r\n")] = 0;
+    if (strlen(secret) < 16) {
+        buf_printf(why, "%s: a secret has at least 16 characters, on the file's first line", path);
+        return false;
+    }
+    set_text(to, secret);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    return true;
+}
+
 static bool set(struct config *c, const struct setting *s, const char *value, struct buf *why)
 {
     char *field = (char *)c + s->offset;
@@ -108,6 +150,8 @@ static bool set(struct config *c, const struct setting *s, const char *value, st
         return true;
     case LISTEN:
         return set_listen(c, value, why);
+    case SECRET_FILE:
+        return read_secret_file((char **)field, value, why);
     case WORD_TEXT_OR_JSON:
         *(bool *)field = strcmp(value, "json") == 0;
         if (*(bool *)field || strcmp(value, "text") == 0)
@@ -131,44 +175,6 @@ static bool set(struct config *c, const struct setting *s, const char *value, st
         return true;
     }
     return false;
-}
-
-/* A secret lies in a file of its own, or in the configuration itself; neither may be public. */
-static bool check_private(int fd, const char *path, struct buf *why)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) == 0)
-        return true;
-    buf_printf(why, "%s holds a secret and can be read by everybody; chmod o= it", path);
-    return false;
-}
-
-static bool read_secret_file(struct account *a, const char *path, struct buf *why)
-{
-    char secret[256] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len;
-    bool good;
-
-    if (fd < 0) {
-        buf_printf(why, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    good = check_private(fd, path, why);
-    len = good ? read(fd, secret, sizeof(secret) - 1) : 0;
-    close(fd);
-    if (!good)
-        return false;
-    secret[len > 0 ? len : 0] = 0;
-    secret[strcspn(secret, "\r\n")] = 0;
-    if (strlen(secret) < 16) {
-        buf_printf(why, "%s: a secret has at least 16 characters, on the file's first line", path);
-        return false;
-    }
-    set_text(&a->secret, secret);
-    OPENSSL_cleanse(secret, sizeof(secret));
-    return true;
 }
 
 static bool set_certificate(struct account *a, const char *path, struct buf *why)
@@ -202,7 +208,13 @@ static bool set_account(struct account *a, const char *name, const char *value, 
         return true;
     }
     if (strcmp(name, "secret-file") == 0)
-        return read_secret_file(a, value, why);
+        return read_secret_file(&a->secret, value, why);
+    if (strcmp(name, "s3-access-key") == 0) {
+        set_text(&a->s3.access_key, value);
+        return true;
+    }
+    if (strcmp(name, "s3-secret-file") == 0)
+        return read_secret_file(&a->s3.secret, value, why);
     if (strcmp(name, "quota") == 0) {
         if (parse_size(value, &a->quota_bytes) && a->quota_bytes > 0 && a->quota_bytes < INT64_MAX)
             return true;
@@ -219,9 +231,11 @@ static bool set_account(struct account *a, const char *name, const char *value, 
     }
     if (strcmp(name, "certificate") == 0)
         return set_certificate(a, value, why);
-    buf_printf(why,
-               "an account has access-key, secret-file, certificate, quota and images, no \"%s\"",
-               name);
+    buf_printf(
+        why,
+        "an account has access-key, secret-file, s3-access-key, s3-secret-file, certificate, "
+        "quota and images, no \"%s\"",
+        name);
     return false;
 }
 
@@ -298,6 +312,55 @@ static bool check_accounts(const struct config *c, const char *path, struct buf 
     return true;
 }
 
+static bool check_login(const struct login *l, const char *path, const char *whose, struct buf *why)
+{
+    if (!l->access_key == !l->secret)
+        return true;
+    buf_printf(why, "%s: s3-access-key and s3-secret-file are given both or not at all%s%s", path,
+               *whose ? ", here for account " : "", whose);
+    return false;
+}
+
+/* HTTP or HTTPS, a host, nothing behind it. */
+static bool url_good(const char *url)
+{
+    const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
+                       : strncmp(url, "https://", 8) == 0 ? url + 8
+                                                          : NULL;
+
+    return host && *host && !host[strcspn(host, "/?#@ ")];
+}
+
+/* The S3 that bundles are read from: somebody must be able to log in for each account. */
+static bool check_s3(const struct config *c, const char *path, struct buf *why)
+{
+    if (!c->s3_url && (c->s3_region || c->s3.access_key || c->s3.secret)) {
+        buf_printf(why, "%s: s3-region, s3-access-key and s3-secret-file need s3-url", path);
+        return false;
+    }
+    if (c->s3_url && !url_good(c->s3_url)) {
+        buf_printf(why, "%s: s3-url is http://HOST[:PORT] or https://HOST[:PORT], not \"%s\"", path,
+                   c->s3_url);
+        return false;
+    }
+    if (!check_login(&c->s3, path, "", why))
+        return false;
+    for (size_t i = 0; i < c->nr_accounts; i++) {
+        const struct account *a = &c->accounts[i];
+
+        if (!check_login(&a->s3, path, a->id, why))
+            return false;
+        if (c->s3_url && !c->s3.secret && !a->s3.secret) {
+            buf_printf(why,
+                       "%s:%u: account %s needs an s3-access-key and an s3-secret-file for %s, or "
+                       "the service one for all",
+                       path, a->line, a->id, c->s3_url);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_whole(const struct config *c, const char *path, struct buf *why)
 {
     if (!c->state_dir || c->state_dir[0] != '/') {
@@ -316,7 +379,7 @@ static bool check_whole(const struct config *c, const char *path, struct buf *wh
         buf_printf(why, "%s: ec2-certificate and ec2-key are given both or not at all", path);
         return false;
     }
-    return check_accounts(c, path, why);
+    return check_accounts(c, path, why) && check_s3(c, path, why);
 }
 
 static void set_defaults(struct config *c)
@@ -339,28 +402,32 @@ static void set_defaults(struct config *c)
     c->accounts = xalloc(CONFIG_ACCOUNTS_MAX * sizeof(*c->accounts));
 }
 
+/* Every line is looked at, so that one run tells every mistake. */
 static bool read_lines(FILE *f, const char *path, struct config *out, struct buf *why)
 {
     char line[LINE_BYTES_MAX];
     struct buf sentence = {0};
     bool good = true;
 
-    for (unsigned nr = 1; good && fgets(line, sizeof(line), f); nr++) {
+    for (unsigned nr = 1; fgets(line, sizeof(line), f); nr++) {
         char *text = line + strspn(line, " \t");
         size_t len = strlen(text);
 
         if (len + (size_t)(text - line) == sizeof(line) - 1) {
-            buf_printf(why, "%s:%u: the line is longer than %d bytes", path, nr,
+            buf_printf(why, "%s%s:%u: the line is longer than %d bytes", good ? "" : "\n", path, nr,
                        LINE_BYTES_MAX - 2);
-            return false;
+            good = false;
+            break;
         }
         while (len > 0 && strchr(" \t\r\n", text[len - 1]))
             text[--len] = 0;
         if (len == 0 || text[0] == '#')
             continue;
-        good = take_line(out, text, nr, &sentence);
-        if (!good)
-            buf_printf(why, "%s:%u: %s", path, nr, sentence.text);
+        buf_clear(&sentence);
+        if (take_line(out, text, nr, &sentence))
+            continue;
+        buf_printf(why, "%s%s:%u: %s", good ? "" : "\n", path, nr, sentence.text);
+        good = false;
     }
     buf_free(&sentence);
     return good;
@@ -387,15 +454,26 @@ bool config_read(const char *path, struct config *out, struct buf *why)
     return good;
 }
 
+static void free_secret(char *secret)
+{
+    if (secret)
+        OPENSSL_cleanse(secret, strlen(secret));
+    free(secret);
+}
+
 void config_free(struct config *c)
 {
     for (size_t i = 0; i < c->nr_accounts; i++) {
         free(c->accounts[i].access_key);
         free(c->accounts[i].certificate);
-        if (c->accounts[i].secret)
-            OPENSSL_cleanse(c->accounts[i].secret, strlen(c->accounts[i].secret));
-        free(c->accounts[i].secret);
+        free_secret(c->accounts[i].secret);
+        free(c->accounts[i].s3.access_key);
+        free_secret(c->accounts[i].s3.secret);
     }
+    free(c->s3_url);
+    free(c->s3_region);
+    free(c->s3.access_key);
+    free_secret(c->s3.secret);
     free(c->accounts);
     free(c->address);
     free(c->state_dir);

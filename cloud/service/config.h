@@ -17,11 +17,17 @@
 
 #define CONFIG_ACCOUNTS_MAX 256
 
+struct login {
+    char *access_key;
+    char *secret;
+};
+
 struct account {
     char id[13]; /* twelve digits */
     char *access_key;
     char *secret;
     char *certificate;    /* whose key signs its bundles; NULL: signatures are not checked */
+    struct login s3;      /* at s3_url; both NULL: the service's own one there */
     uint64_t quota_bytes; /* of its buckets, all together */
     unsigned images_max;
     unsigned line; /* where it begins */
@@ -49,11 +55,14 @@ struct config {
     char *bridge;                /* of the instances' network, or NULL: they have none */
     char *xen32;                 /* embedded: a Xen for 32-bit instances, or NULL */
     uint64_t instance_bytes_max; /* memory of all instances together */
+    char *s3_url;                /* the S3 that holds the bundles, or NULL: the own bucket store */
+    char *s3_region;             /* of its signatures, or NULL: `region` */
+    struct login s3;             /* for accounts that have none of their own there */
     struct account *accounts;
     size_t nr_accounts;
 };
 
-/* Read the file. False: `why` holds one sentence. */
+/* Read the file. False: `why` holds one sentence for each mistake, one a line. */
 bool config_read(const char *path, struct config *out, struct buf *why);
 void config_free(struct config *c);
 

@@ -92,6 +92,22 @@ void files_sweep(const char *dir, struct db *db)
     db_done(db, c);
 }
 
+int files_nameless(const char *dir)
+{
+    char path[PATH_BYTES], name[FILE_NAME_BYTES];
+    int fd;
+
+    random_hex(name, (FILE_NAME_BYTES - 1) / 2);
+    if (!path_tmp(path, dir, name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
 struct file_in *file_begin(const char *dir)
 {
     struct file_in *f = xalloc(sizeof(*f));

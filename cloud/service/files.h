@@ -36,6 +36,9 @@ bool files_prepare(const char *dir, struct buf *why);
 /* Remove what no table tells of. Call before the first request. */
 void files_sweep(const char *dir, struct db *db);
 
+/* A file to read and write that goes away when it is closed; -1: errno tells. */
+int files_nameless(const char *dir);
+
 /* NULL: cannot be made. */
 struct file_in *file_begin(const char *dir);
 bool file_add(struct file_in *f, const void *bytes, size_t len);

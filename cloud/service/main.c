@@ -2,6 +2,7 @@
 /* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
 #include "cloud/engine/engine.h"
 #include "cloud/service/blob.h"
+#include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
 #include "cloud/service/keeper.h"
@@ -30,7 +31,12 @@ static int usage(FILE *f)
 
 static int give_up(const struct buf *why)
 {
-    fprintf(stderr, "pvbootd: %s\n", why->text);
+    for (const char *line = why->text; *line;) {
+        size_t len = strcspn(line, "\n");
+
+        fprintf(stderr, "pvbootd: %.*s\n", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
     return 1;
 }
 
@@ -97,6 +103,7 @@ static int serve(struct service *svc, struct buf *why)
     int which;
 
     block_signals(&set);
+    bucket_remote_prepare();
     if (!open_state(svc, why))
         return give_up(why);
     if (!open_engine(svc, why)) {

@@ -242,13 +242,27 @@ static bool check_length(struct request *r)
     return r->status == 0;
 }
 
+/* With an S3 elsewhere, nothing is kept here that would be found again. */
+static bool store_is_here(struct request *r)
+{
+    const char *url = r->svc->config.s3_url;
+
+    if (url)
+        reply_error(r, 501, "NotImplemented",
+                    "This service keeps no buckets: bundles are read from %s. Send this request "
+                    "there (ec2-upload-bundle --url, aws --endpoint-url).",
+                    url);
+    return !url;
+}
+
 void s3_begin(struct request *r)
 {
     struct s3_target *t = r->s3 = xalloc(sizeof(*t));
     const char *hash;
 
     if (!split_path(r, t) || !(hash = payload_hash(r)) || !authenticate(r, hash) ||
-        !check_names(r, t) || !find_op(r, t) || (t->op->needs_bucket && !check_bucket(r, t)))
+        !store_is_here(r) || !check_names(r, t) || !find_op(r, t) ||
+        (t->op->needs_bucket && !check_bucket(r, t)))
         return;
     if (!t->op->into_file || !check_length(r))
         return;

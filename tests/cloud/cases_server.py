@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 
 from clients import client, running
-from service import ACCOUNTS, write, write_config
+from service import ACCOUNTS, REGION, write, write_config
 
 
 def check_config(program, path):
@@ -37,10 +37,27 @@ def server_config(program, work):
             ("region", "a line is \"name = value\""),
             ("region =", "region has no value"),
             ("[accounts]", "a section is [account 123456789012]"),
+            ("s3-secret-file = /none", "/none: No such file"),
             ("x" * 5000, "the line is longer than")):
         write(path, "\n".join([lines[0], line] + lines[1:]) + "\n")
         status, said = check_config(program, path)
         assert status == 1 and f"{path}:2: {why}" in said, (line, said)
+    write(path, "\n".join([lines[0], "threads = x", "a = b"] + lines[1:] + ["quota = 0"]) + "\n")
+    status, said = check_config(program, path)
+    assert status == 1 and [line.split(":")[2] for line in said.splitlines()] == \
+        ["2", "3", str(len(lines) + 3)], said
+    for line, why in (
+            ("s3-region = x", "need s3-url"),
+            ("s3-url = ftp://x", "s3-url is http://HOST"),
+            ("s3-url = https://x/y", "s3-url is http://HOST"),
+            ("s3-url = https://x", f"account {next(iter(ACCOUNTS))} needs an s3-access-key"),
+            ("s3-url = https://x\ns3-access-key = k", "are given both or not at all"),
+            ("tls-key = /x", "are given both or not at all"),
+            ("region = Mars", "a region is of small letters")):
+        write(path, "\n".join([line] + lines) + "\n" if not line.startswith("region") else
+              "\n".join(lines).replace(f"region = {REGION}", line) + "\n")
+        status, said = check_config(program, path)
+        assert status == 1 and why in said and said.count("\n") == 1, (line, said)
     write(path, "\n".join(lines) + "\n")
     account = next(iter(ACCOUNTS))
     os.chmod(f"{work}/secret-{account}", 0o644)

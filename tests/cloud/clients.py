@@ -15,7 +15,14 @@ ONE, TWO = ACCOUNTS
 @contextlib.contextmanager
 def running(program, work, extra="", quota="1G"):
     """A service that is stopped at the end, and must end well."""
-    s = Service(program, write_config(work, extra, quota))
+    with running_as(program, write_config(work, extra, quota)) as s:
+        yield s
+
+
+@contextlib.contextmanager
+def running_as(program, config):
+    """The same with a configuration that is there already."""
+    s = Service(program, config)
     try:
         yield s
     finally:

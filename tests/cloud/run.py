@@ -3,7 +3,8 @@
 
 usage: tests/cloud/run.py PVBOOTD WORK [NAME]...
 
-Each case is a function; it fails by an AssertionError. WORK is made anew.
+Each case is a function; it fails by an AssertionError, and raises Skip where it cannot run. WORK is
+made anew.
 """
 import os
 import shutil
@@ -14,13 +15,18 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases_ec2  # noqa: E402
 import cases_s3  # noqa: E402
 import cases_server  # noqa: E402
+import cases_source  # noqa: E402
+from service import Skip  # noqa: E402
 
-CASES = cases_server.CASES + cases_s3.CASES + cases_ec2.CASES
+CASES = cases_server.CASES + cases_s3.CASES + cases_source.CASES + cases_ec2.CASES
 
 
 def main():
     program, work, names = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
-    failures = 0
+    passed = failed = skipped = 0
+    unknown = set(names) - {case.__name__ for case in CASES}
+    if unknown:
+        sys.exit(f"no such case: {' '.join(sorted(unknown))}")
     for case in CASES:
         if names and case.__name__ not in names:
             continue
@@ -29,13 +35,17 @@ def main():
         os.makedirs(folder)
         try:
             case(program, folder)
-            print(f"ok    {case.__name__}")
+            passed += 1
+            print(f"ok    {case.__name__}", flush=True)
+        except Skip as e:
+            skipped += 1
+            print(f"skip  {case.__name__}: {e}", flush=True)
         except Exception:  # pylint: disable=broad-except
-            failures += 1
-            traceback.print_exc()
-            print(f"FAIL  {case.__name__}")
-    print(f"{failures} failed")
-    return 1 if failures else 0
+            failed += 1
+            traceback.print_exc(file=sys.stdout)
+            print(f"FAIL  {case.__name__}", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

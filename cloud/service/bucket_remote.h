@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The S3 that the configuration names (s3-url), read with libcurl, which signs the requests. */
+#ifndef PVBOOT_CLOUD_SERVICE_BUCKET_REMOTE_H
+#define PVBOOT_CLOUD_SERVICE_BUCKET_REMOTE_H
+
+#include "cloud/service/bucket_source.h"
+
+/* Once, before the first thread. */
+void bucket_remote_prepare(void);
+
+/* As bucket_head and bucket_open. What was read lies in a file without a name, in the state. */
+enum bucket_result bucket_remote_head(struct service *svc, const struct account *account,
+                                      const char *bucket, const char *key, uint64_t *size_bytes,
+                                      struct buf *why);
+enum bucket_result bucket_remote_open(struct service *svc, const struct account *account,
+                                      const char *bucket, const char *key, uint64_t bytes_max,
+                                      int *fd, uint64_t *size_bytes, struct buf *why);
+
+#endif
