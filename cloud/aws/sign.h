@@ -89,6 +89,25 @@ enum sign_verdict sign_check(const struct sign_request *req, const struct sign_c
                              const char *secret, const struct sign_policy *policy,
                              const char **why);
 
+/*
+ * A body that is signed piece by piece: each signature covers the one before it, that of the
+ * request first, and so the order of the pieces, too.
+ */
+struct sign_chain {
+    unsigned char key[32];
+    char time[17], scope[128];
+    char previous[SIGN_SHA256_HEX];
+};
+
+enum sign_link { SIGN_LINK_DATA, SIGN_LINK_TRAILER };
+
+/* False: the claim is none of version 4. `out` holds a key: wipe it. */
+bool sign_chain_begin(const struct sign_claim *claim, const char *secret, struct sign_chain *out);
+
+/* Is it the signature of a piece with this SHA-256? Then the next one must follow on it. */
+bool sign_chain_check(struct sign_chain *c, enum sign_link link, const char *sha256_hex,
+                      const char *signature);
+
 struct sign_key {
     const char *access_key, *secret;
     const char *region, *service;

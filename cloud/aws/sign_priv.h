@@ -11,12 +11,22 @@ bool sign_v4_expected(const struct sign_request *req, const struct sign_claim *c
 bool sign_v2_query_expected(const struct sign_request *req, const struct sign_claim *claim,
                             const char *secret, struct buf *out);
 
+/* The key of the claim's day, region and service. */
+bool sign_v4_key(const struct sign_claim *claim, const char *secret, unsigned char out[32]);
+
+/* HMAC-SHA256 with such a key, as hexadecimal text. */
+bool sign_v4_mac_hex(const unsigned char key[32], const char *text, size_t len,
+                     char out[SIGN_SHA256_HEX]);
+
 /* A bucket alone is signed with a slash behind it, or, by some clients, as it is (`bare`). */
 bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim *claim, bool bare,
                          const char *secret, struct buf *out);
 
 enum sign_verdict sign_v2_read(const struct sign_request *req, struct sign_claim *out,
                                const char **why);
+
+/* 2 * len hexadecimal digits and a terminator. */
+void sign_hex(const unsigned char *bytes, size_t len, char *out);
 
 /* strcpy with an end: false when it does not fit. */
 bool sign_copy(char *out, size_t cap, const char *s, size_t len);

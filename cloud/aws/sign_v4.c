@@ -142,8 +142,8 @@ static bool mac(const unsigned char *key, size_t key_len, const char *text, size
            NULL;
 }
 
-/* The key of a day, a region and a service: the secret itself signs nothing. */
-static bool derive_key(const struct sign_claim *claim, const char *secret, unsigned char out[32])
+/* The secret itself signs nothing. */
+bool sign_v4_key(const struct sign_claim *claim, const char *secret, unsigned char out[32])
 {
     struct buf start = {0};
     bool good;
@@ -158,12 +158,23 @@ static bool derive_key(const struct sign_claim *claim, const char *secret, unsig
     return good;
 }
 
+bool sign_v4_mac_hex(const unsigned char key[32], const char *text, size_t len,
+                     char out[SIGN_SHA256_HEX])
+{
+    unsigned char raw[32];
+
+    if (!mac(key, 32, text, len, raw))
+        return false;
+    sign_hex(raw, sizeof(raw), out);
+    return true;
+}
+
 bool sign_v4_expected(const struct sign_request *req, const struct sign_claim *claim,
                       const char *secret, struct buf *out)
 {
     struct buf canonical = {0}, to_sign = {0};
-    unsigned char key[32], signature[32];
-    char hash[SIGN_SHA256_HEX];
+    char hash[SIGN_SHA256_HEX], signature[SIGN_SHA256_HEX];
+    unsigned char key[32];
     bool good;
 
     buf_clear(&canonical);
@@ -172,11 +183,11 @@ bool sign_v4_expected(const struct sign_request *req, const struct sign_claim *c
         sign_sha256_hex(canonical.text, canonical.len, hash);
         buf_printf(&to_sign, "AWS4-HMAC-SHA256\n%s\n%s/%s/%s/aws4_request\n%s", claim->time,
                    claim->day, claim->region, claim->service, hash);
-        good = derive_key(claim, secret, key) &&
-               mac(key, sizeof(key), to_sign.text, to_sign.len, signature);
+        good = sign_v4_key(claim, secret, key) &&
+               sign_v4_mac_hex(key, to_sign.text, to_sign.len, signature);
     }
-    for (size_t i = 0; good && i < sizeof(signature); i++)
-        buf_printf(out, "%02x", signature[i]);
+    if (good)
+        buf_puts(out, signature);
     OPENSSL_cleanse(key, sizeof(key));
     buf_free(&canonical);
     buf_free(&to_sign);

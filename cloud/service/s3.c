@@ -2,7 +2,6 @@
 /* The bucket store: which operation a request is, who may, and where its body goes. */
 #include "cloud/service/s3.h"
 
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -181,27 +180,6 @@ static bool find_op(struct request *r, struct s3_target *t)
     return true;
 }
 
-/* What V4 has for the body's hash. */
-static const char *payload_hash(struct request *r)
-{
-    const char *hash = request_header(r, "x-amz-content-sha256");
-
-    if (s3_parameter(r, "X-Amz-Signature"))
-        return hash ? hash : SIGN_UNSIGNED_PAYLOAD;
-    if (hash && strncmp(hash, "STREAMING-", 10) == 0) {
-        reply_error(r, 501, "NotImplemented",
-                    "This store does not take bodies that are signed or summed in chunks; have "
-                    "the client send them whole (request_checksum_calculation = when_required).");
-        return NULL;
-    }
-    if (hash ||
-        strncmp(request_header(r, "Authorization") ? request_header(r, "Authorization") : "",
-                "AWS4-", 5) != 0)
-        return hash ? hash : "";
-    reply_error(r, 400, "InvalidRequest", "The x-amz-content-sha256 header is missing.");
-    return NULL;
-}
-
 /* Is the bucket there, and ours? */
 static bool check_bucket(struct request *r, const struct s3_target *t)
 {
@@ -216,28 +194,6 @@ static bool check_bucket(struct request *r, const struct s3_target *t)
     else if (strcmp(db_text(s, 0), r->account->id) != 0)
         reply_error(r, 403, "AccessDenied", "The bucket belongs to another account.");
     sqlite3_finalize(s);
-    db_done(r->svc->db, c);
-    return r->status == 0;
-}
-
-/* How long the body will be: needed before it comes, to refuse what is too much. */
-static bool check_length(struct request *r)
-{
-    const char *text = request_header(r, "Content-Length");
-    uint64_t length;
-    sqlite3 *c;
-
-    if (!text || !text_parse_u64(text, strlen(text), &length)) {
-        reply_error(r, 411, "MissingContentLength", "The Content-Length header is missing.");
-        return false;
-    }
-    if (length > r->svc->config.object_bytes_max) {
-        reply_error(r, 400, "EntityTooLarge", "An object has at most %llu bytes here.",
-                    (unsigned long long)r->svc->config.object_bytes_max);
-        return false;
-    }
-    c = db_reader(r->svc->db);
-    s3_check_quota(r, c, length);
     db_done(r->svc->db, c);
     return r->status == 0;
 }
@@ -260,66 +216,16 @@ void s3_begin(struct request *r)
     struct s3_target *t = r->s3 = xalloc(sizeof(*t));
     const char *hash;
 
-    if (!split_path(r, t) || !(hash = payload_hash(r)) || !authenticate(r, hash) ||
+    if (!split_path(r, t) || !(hash = s3_payload_hash(r)) || !authenticate(r, hash) ||
         !store_is_here(r) || !check_names(r, t) || !find_op(r, t) ||
         (t->op->needs_bucket && !check_bucket(r, t)))
         return;
-    if (!t->op->into_file || !check_length(r))
-        return;
-    r->file = file_begin(r->svc->config.state_dir);
-    if (!r->file)
-        reply_error(r, 500, "InternalError", "The service cannot make files; its log tells why.");
-}
-
-void s3_body(struct request *r, const void *bytes, size_t len)
-{
-    if (file_add(r->file, bytes, len))
-        return;
-    if (r->file->full)
-        reply_error(r, 503, "ServiceUnavailable",
-                    "The disk of the service is full; nothing was stored.");
-    else
-        reply_error(r, 500, "InternalError", "Storing failed; the service's log tells why.");
-}
-
-/* The body against what the client says that it is. */
-static bool check_digests(struct request *r)
-{
-    const char *sha256 = request_header(r, "x-amz-content-sha256");
-    const char *md5 = request_header(r, "Content-MD5");
-    unsigned char encoded[32], md[16];
-    char hex[SIGN_SHA256_HEX];
-    const char *have = hex;
-
-    if (r->file) {
-        file_end(r->file);
-        memcpy(md, r->file->md5_raw, sizeof(md));
-        have = r->file->sha256_hex;
-    } else {
-        sign_sha256_hex(r->body.text ? r->body.text : "", r->body.len, hex);
-        EVP_Digest(r->body.text ? r->body.text : "", r->body.len, md, NULL, EVP_md5(), NULL);
-    }
-    if (sha256 && strcmp(sha256, SIGN_UNSIGNED_PAYLOAD) != 0 && strcmp(sha256, have) != 0) {
-        reply_error(r, 400, "XAmzContentSHA256Mismatch",
-                    "The body's SHA-256 is %s, not what x-amz-content-sha256 says.", have);
-        return false;
-    }
-    if (!md5)
-        return true;
-    EVP_EncodeBlock(encoded, md, sizeof(md));
-    if (strcmp((char *)encoded, md5) == 0)
-        return true;
-    if (strlen(md5) != 24)
-        reply_error(r, 400, "InvalidDigest", "Content-MD5 is no MD5 in base64.");
-    else
-        reply_error(r, 400, "BadDigest", "The body's MD5 is %s, not what Content-MD5 says.",
-                    (char *)encoded);
-    return false;
+    s3_body_begin(r);
 }
 
 void s3_end(struct request *r)
 {
-    if (check_digests(r))
+    if (s3_body_end(r))
         r->s3->op->end(r);
 }
 
@@ -327,8 +233,10 @@ void s3_drop(struct request *r)
 {
     file_free(r->file);
     r->file = NULL;
-    if (r->s3)
+    if (r->s3) {
+        s3_body_drop(r->s3);
         free(r->s3->key);
+    }
     free(r->s3);
     r->s3 = NULL;
 }
@@ -344,29 +252,5 @@ bool s3_check_quota(struct request *r, sqlite3 *c, uint64_t more_bytes)
                 "The account stores %lld bytes of %llu; there is no room for %llu more. Delete "
                 "something, or raise its quota.",
                 (long long)used, (unsigned long long)quota, (unsigned long long)more_bytes);
-    return false;
-}
-
-bool s3_take_meta(struct request *r, const char **type, struct buf *meta)
-{
-    *type = request_header(r, "Content-Type");
-    if (!*type || !**type)
-        *type = "binary/octet-stream";
-    buf_clear(meta);
-    for (size_t i = 0; i < r->nr_headers; i++) {
-        const char *name = r->headers[i].name, *value = r->headers[i].value;
-
-        if (strncasecmp(name, "x-amz-meta-", 11) != 0)
-            continue;
-        for (; *name; name++) {
-            char c = (char)(*name >= 'A' && *name <= 'Z' ? *name + 32 : *name);
-            buf_add(meta, &c, 1);
-        }
-        buf_printf(meta, ":%s\n", value);
-    }
-    if (meta->len <= S3_META_BYTES_MAX)
-        return true;
-    reply_error(r, 400, "MetadataTooLarge", "The x-amz-meta- headers have more than %d bytes.",
-                S3_META_BYTES_MAX);
     return false;
 }

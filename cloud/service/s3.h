@@ -3,6 +3,8 @@
 #ifndef PVBOOT_CLOUD_SERVICE_S3_H
 #define PVBOOT_CLOUD_SERVICE_S3_H
 
+#include "cloud/aws/chunked.h"
+#include "cloud/aws/checksum.h"
 #include "cloud/service/files.h"
 #include "cloud/service/request.h"
 
@@ -17,6 +19,10 @@ struct s3_target {
     char bucket[64]; /* "" for the list of all */
     char *key;       /* "" for the bucket itself */
     const struct s3_op *op;
+    struct chunked *chunked;                 /* the body comes in chunks; or NULL */
+    bool summed;                             /* a checksum comes with it: */
+    struct checksum checksum;                /* of what came */
+    char checksum_text[CHECKSUM_TEXT_BYTES]; /* after s3_body_end */
 };
 
 struct s3_op {
@@ -29,6 +35,20 @@ struct s3_op {
     bool needs_bucket;
 };
 
+/* What V4 has for the body's hash; NULL: the answer is an error. */
+const char *s3_payload_hash(struct request *r);
+
+/*
+ * The body: before it comes, how much, how checked and where to; at its end, is it what the client
+ * says that it is? False: the answer is an error.
+ */
+void s3_body_begin(struct request *r);
+bool s3_body_end(struct request *r);
+void s3_body_drop(struct s3_target *t);
+
+/* Headers that ask for what this store does not do. False: the answer is an error. */
+bool s3_check_headers(struct request *r);
+
 /* The value of a parameter of the query, or NULL. */
 const char *s3_parameter(const struct request *r, const char *name);
 
@@ -36,8 +56,17 @@ const char *s3_parameter(const struct request *r, const char *name);
 bool s3_number(struct request *r, const char *name, int64_t min, int64_t max, int64_t otherwise,
                int64_t *out);
 
-/* Headers that are kept with an object: content type and x-amz-meta-. False: answer is an error. */
+/*
+ * Headers that are kept with an object: its type, those that a client gets back as they are, and
+ * the checksum of its body. False: the answer is an error.
+ */
 bool s3_take_meta(struct request *r, const char **type, struct buf *meta);
+
+/* ... and back into the answer; `meta` is spoiled. */
+void s3_give_meta(struct request *r, char *meta, bool with_checksum);
+
+/* The header of the checksum that was checked, in the answer. */
+void s3_give_checksum(struct request *r);
 
 /* Does the account have room for that much more? False: the answer is an error. */
 bool s3_check_quota(struct request *r, sqlite3 *c, uint64_t more_bytes);

@@ -116,6 +116,7 @@ void s3_put_part(struct request *r)
         stored_remove(r->svc->config.state_dir, old);
     buf_printf(&etag, "\"%s\"", r->file->md5_hex);
     reply_header(r, "ETag", etag.text);
+    s3_give_checksum(r);
     buf_free(&etag);
     reply_done(r, 200, NULL);
 }

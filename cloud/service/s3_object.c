@@ -64,6 +64,7 @@ static void store(struct request *r, const char *type, const char *meta)
         stored_remove(dir, old);
     buf_printf(&etag, "\"%s\"", f->md5_hex);
     reply_header(r, "ETag", etag.text);
+    s3_give_checksum(r);
     buf_free(&etag);
     reply_done(r, 200, NULL);
 }
@@ -202,17 +203,12 @@ static void check_conditions(struct request *r, const struct found *o)
         reply_done(r, 304, NULL);
 }
 
-static void add_meta(struct request *r, char *meta)
+/* The checksum is that of the whole object, and told to those who ask. */
+static bool wants_checksum(const struct request *r, unsigned status)
 {
-    while (*meta) {
-        char *colon = strchr(meta, ':'), *end = strchr(meta, '\n');
+    const char *mode = request_header(r, "x-amz-checksum-mode");
 
-        if (!colon || !end || end < colon)
-            return;
-        *colon = *end = 0;
-        reply_header(r, meta, colon + 1);
-        meta = end + 1;
-    }
+    return status == 200 && mode && strcmp(mode, "ENABLED") == 0;
 }
 
 void s3_get_object(struct request *r)
@@ -233,7 +229,7 @@ void s3_get_object(struct request *r)
         if (r->status == 0)
             set_range(r, o.size, &status);
         if (r->status == 0) {
-            add_meta(r, o.meta.text);
+            s3_give_meta(r, o.meta.text, wants_checksum(r, status));
             reply_header(r, "Content-Type", o.type.text);
             r->status = status;
         } else {
