@@ -230,25 +230,21 @@ static bool add_amz_headers(const struct sign_request *req, struct buf *out)
     return true;
 }
 
-/* The parameters that name a part of a bucket or an object, and those that change the answer. */
+/*
+ * The parameters that version 2 signs, in byte order, as Amazon's documentation of S3 lists them
+ * ("Signing and authenticating REST requests", "Constructing the CanonicalizedResource element"):
+ * sub-resources, what overrides headers of the answer, and "delete" for deletions of many objects.
+ * Sub-resources that S3 got later are not among them; they are for version 4.
+ */
 static const char *const sub_resources[] = {
-    "accelerate",
     "acl",
-    "analytics",
-    "cors",
-    "defaultObjectAcl",
     "delete",
-    "inventory",
     "lifecycle",
-    "list-type",
     "location",
     "logging",
-    "metrics",
     "notification",
-    "object-lock",
     "partNumber",
     "policy",
-    "replication",
     "requestPayment",
     "response-cache-control",
     "response-content-disposition",
@@ -256,11 +252,6 @@ static const char *const sub_resources[] = {
     "response-content-language",
     "response-content-type",
     "response-expires",
-    "restore",
-    "select",
-    "select-type",
-    "storageClass",
-    "tagging",
     "torrent",
     "uploadId",
     "uploads",
