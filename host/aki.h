@@ -80,6 +80,13 @@ struct aki_image {
  */
 bool aki_image_look(const char *path, const char *arch, struct aki_image *out, int *status);
 
+/*
+ * The same of an image that is made of open files, which stay the caller's (machine.h).
+ */
+struct machine_layer;
+bool aki_layers_look(const struct machine_layer *layers, uint32_t nr_layers, const char *arch,
+                     struct aki_image *out, int *status);
+
 /* text with what must not steer a terminal escaped, in a buffer of the caller's. */
 const char *aki_shown(const char *text, char *buf, size_t cap);
 

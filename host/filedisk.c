@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/bytes.h"
 #include "host/xenhost/xenhost.h"
 
 static void *get(void *ctx, size_t nr_bytes)
@@ -42,6 +43,19 @@ static struct err read_raw(int fd, uint64_t off_bytes, uint8_t *buf, uint64_t le
     return OK;
 }
 
+/* For the image above; past the end there are zeroes. */
+static struct err read_as_below(void *ctx, uint64_t off_bytes, uint8_t *buf, uint64_t len_bytes)
+{
+    struct file_disk *f = ctx;
+    uint64_t n = off_bytes < f->whole_bytes ? min_u64(len_bytes, f->whole_bytes - off_bytes) : 0;
+
+    memset(buf + n, 0, (size_t)(len_bytes - n));
+    if (n == 0)
+        return OK;
+    return f->qcow2 != NULL ? qcow2_read(f->qcow2, off_bytes, buf, n)
+                            : read_raw(f->fd, off_bytes, buf, n);
+}
+
 static void submit(struct disk *d, struct disk_req *req)
 {
     struct file_disk *f = d->ctx;
@@ -67,17 +81,30 @@ bool file_disk_open(struct file_disk *d, const char *path, char *why, size_t why
     return d->fd >= 0;
 }
 
-bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size_t why_cap)
+static bool find_format(struct file_disk *d, char *why, size_t why_cap)
 {
-    const char *slash = strrchr(d->path, '/');
     enum xh_format format;
-    uint64_t size = 0;
 
+    if (d->format != NULL)
+        return true;
     if (!xh_image_format_of(d->fd, d->path, &format, why, why_cap))
         return false;
     d->format = format == XH_QCOW2 ? "qcow2" : "raw";
-    if (format == XH_QCOW2) {
-        struct err e = qcow2_open(&d->qcow2, d->fd);
+    return true;
+}
+
+bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size_t why_cap)
+{
+    const char *slash = strrchr(d->path, '/');
+    const struct qcow2_below below = {.read = read_as_below, .ctx = d->below};
+    uint64_t size = 0;
+
+    if (!find_format(d, why, why_cap) ||
+        (d->below != NULL && !file_disk_start(d->below, sector_bytes, why, why_cap)))
+        return false;
+    if (strcmp(d->format, "qcow2") == 0) {
+        struct err e = d->below != NULL ? qcow2_open_over(&d->qcow2, d->fd, &below)
+                                        : qcow2_open(&d->qcow2, d->fd);
 
         if (failed(e)) {
             err_format(e, d->path, why, why_cap);
@@ -89,6 +116,7 @@ bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size
 
         size = end < 0 ? 0 : (uint64_t)end;
     }
+    d->whole_bytes = size;
     d->disk = (struct disk){.ops = &file_disk_ops,
                             .ctx = d,
                             .size_bytes = size - size % sector_bytes,
@@ -100,6 +128,8 @@ bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size
 
 void file_disk_close(struct file_disk *d)
 {
+    if (d->below != NULL)
+        file_disk_close(d->below);
     qcow2_close(d->qcow2);
     if (d->fd >= 0)
         close(d->fd);

@@ -14,8 +14,10 @@ struct file_disk {
     struct disk disk; /* name: the file's last component */
     int fd;
     const char *path;
-    struct qcow2 *qcow2; /* NULL: a raw image */
-    const char *format;  /* "raw", "qcow2" */
+    uint64_t whole_bytes;    /* of the disk, before it is rounded to sectors */
+    struct qcow2 *qcow2;     /* NULL: a raw image */
+    const char *format;      /* "raw", "qcow2"; set before the start, the file is not asked */
+    struct file_disk *below; /* what shows where a qcow2 image holds nothing; NULL */
 };
 
 /* Open the image; not a byte of it is read. False: `why` is one sentence that names the file. */
@@ -24,7 +26,8 @@ bool file_disk_open(struct file_disk *d, const char *path, char *why, size_t why
 /*
  * Make a disk of the open image; behind the fence (fence.h), because its header is read.
  * sector_bytes 512 or 4096: what the guest's disk would have. A size that is not made of whole
- * sectors is rounded down. False: `why` is one sentence that names the file.
+ * sectors is rounded down. What lies below is started with it, and closed with it. False: `why` is
+ * one sentence that names the file.
  */
 bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size_t why_cap);
 void file_disk_close(struct file_disk *d);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
@@ -87,6 +88,23 @@ bool machine_open(struct machine *m, const char *const *images, uint32_t nr_imag
         fence->keep[fence->nr_keep++] = m->disks[i].fd;
     }
     return true;
+}
+
+void machine_take(struct machine *m, const char *name, const struct machine_layer *layers,
+                  uint32_t nr_layers, struct fence *fence)
+{
+    *m = (struct machine){.log = {.line = say_line}};
+    arena_init(&m->arena, &host_memory);
+    for (uint32_t i = 0; i < nr_layers; i++) {
+        struct file_disk *d = i == 0 ? &m->disks[0] : &m->below[i - 1];
+
+        *d = (struct file_disk){.path = name,
+                                .fd = layers[i].fd,
+                                .format = layers[i].qcow2 ? "qcow2" : "raw",
+                                .below = i + 1 < nr_layers ? &m->below[i] : NULL};
+        fence->keep[fence->nr_keep++] = d->fd;
+    }
+    m->nr_disks = 1;
 }
 
 bool machine_start(struct machine *m, uint32_t sector_bytes)

@@ -10,14 +10,16 @@
 #include "host/fence.h"
 #include "host/filedisk.h"
 
-#define MACHINE_DISKS_MAX 16
-#define MACHINE_SECTOR    512 /* where nothing else is said */
+#define MACHINE_DISKS_MAX  16
+#define MACHINE_SECTOR     512 /* where nothing else is said */
+#define MACHINE_LAYERS_MAX 32
 
 struct machine {
     struct arena arena;
     struct log log; /* to standard error */
     struct file_disk disks[MACHINE_DISKS_MAX];
     uint32_t nr_disks;
+    struct file_disk below[MACHINE_LAYERS_MAX - 1];
     struct vols *vols;
 };
 
@@ -33,6 +35,18 @@ bool machine_arch(const char *text, bool *narrow);
  */
 bool machine_open(struct machine *m, const char *const *images, uint32_t nr_images,
                   struct fence *fence);
+
+/*
+ * The same with one disk, of 1 to MACHINE_LAYERS_MAX files that are open already and are the
+ * machine's from here on: the first is the disk, each shows the next where it holds nothing.
+ */
+struct machine_layer {
+    int fd;
+    bool qcow2;
+};
+
+void machine_take(struct machine *m, const char *name, const struct machine_layer *layers,
+                  uint32_t nr_layers, struct fence *fence);
 
 /* Behind the fence: the images as disks. sector_bytes: of all of them. False: as above. */
 bool machine_start(struct machine *m, uint32_t sector_bytes);

@@ -51,8 +51,9 @@ struct qcow2 {
     uint32_t cluster_bits, nr_l1;
     uint64_t cluster_bytes;
     bool version3, zstd;
-    uint8_t *l1; /* as on the disk */
-    uint8_t *l2; /* the table at l2_off; 0: none */
+    struct qcow2_below below; /* read NULL: there is nothing */
+    uint8_t *l1;              /* as on the disk */
+    uint8_t *l2;              /* the table at l2_off; 0: none */
     uint64_t l2_off;
     uint8_t *unpacked; /* the cluster whose entry is unpacked_entry; 0: none */
     uint64_t unpacked_entry;
@@ -113,7 +114,7 @@ static struct err parse_header(struct qcow2 *q)
         return ERR(ERR_NOT_MINE, "no qcow2 image");
     if (version != 2 && version != 3)
         return ERR1(ERR_REFUSED, "a qcow2 image of version %a", version);
-    if (be64(h.backing_file_offset) != 0)
+    if (be64(h.backing_file_offset) != 0 && q->below.read == NULL)
         return ERR(ERR_REFUSED, "a qcow2 image with a backing file: what is not in this file is in "
                                 "another; merge them with qemu-img convert");
     if (be32(h.crypt_method) != 0)
@@ -144,12 +145,18 @@ static struct err parse_header(struct qcow2 *q)
 
 struct err qcow2_open(struct qcow2 **out, int fd)
 {
+    return qcow2_open_over(out, fd, &(struct qcow2_below){0});
+}
+
+struct err qcow2_open_over(struct qcow2 **out, int fd, const struct qcow2_below *below)
+{
     struct qcow2 *q = calloc(1, sizeof(*q));
     off_t end = lseek(fd, 0, SEEK_END);
 
     if (q == NULL)
         return ERR(ERR_NO_MEMORY, "a qcow2 image");
     q->fd = fd;
+    q->below = *below;
     q->file_bytes = end < 0 ? 0 : (uint64_t)end;
     struct err e = parse_header(q);
 
@@ -248,6 +255,15 @@ static struct err find_entry(struct qcow2 *q, uint64_t cluster, uint64_t *entry)
     return OK;
 }
 
+static struct err read_below(const struct qcow2 *q, uint64_t off_bytes, uint8_t *buf,
+                             uint64_t len_bytes)
+{
+    if (q->below.read != NULL)
+        return q->below.read(q->below.ctx, off_bytes, buf, len_bytes);
+    memset(buf, 0, (size_t)len_bytes);
+    return OK;
+}
+
 struct err qcow2_read(struct qcow2 *q, uint64_t off_bytes, uint8_t *buf, uint64_t len_bytes)
 {
     while (len_bytes > 0) {
@@ -260,8 +276,10 @@ struct err qcow2_read(struct qcow2 *q, uint64_t off_bytes, uint8_t *buf, uint64_
         if (entry & ENTRY_COMPRESSED) {
             TRY(unpack(q, entry));
             memcpy(buf, q->unpacked + skip, (size_t)n);
-        } else if (at == 0 || (q->version3 && (entry & ENTRY_ZERO))) {
+        } else if (q->version3 && (entry & ENTRY_ZERO)) {
             memset(buf, 0, (size_t)n);
+        } else if (at == 0) {
+            TRY(read_below(q, off_bytes, buf, n));
         } else {
             TRY(read_file(q, at + skip, buf, n));
         }
