@@ -141,7 +141,7 @@ static bool resolve_aki(const struct service *svc, const struct aki *aki,
     out->pvboot = true;
     if ((size_t)snprintf(out->path, sizeof(out->path), "%s/pvboot-%s-%s", svc->config.pvboot_images,
                          aki_layout(aki->hd00), aki_arch(aki->narrow)) < sizeof(out->path) &&
-        access(out->path, R_OK) == 0)
+        (use->check_only || access(out->path, R_OK) == 0))
         return true;
     return refuse(out, "InternalError",
                   "The service has no file for %s: pvboot-%s-%s is not in the folder that its "

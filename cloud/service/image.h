@@ -23,7 +23,7 @@
 enum image_layout { LAYOUT_UNKNOWN, LAYOUT_HD0, LAYOUT_HD00 };
 
 struct image_mapping {
-    char device[IMAGE_DEVICE_BYTES];  /* "/dev/sdb", or "sdb" as old manifests have it */
+    char device[IMAGE_DEVICE_BYTES];  /* "/dev/sdb" */
     char virtual[IMAGE_DEVICE_BYTES]; /* "ephemeral0"; "": it is a volume */
     char snapshot[EC2_ID_BYTES];      /* of a volume; "": an empty one */
     int64_t size_gib;                 /* of a volume; 0: as large as its snapshot */
@@ -59,6 +59,7 @@ bool image_check_id(struct ec2_call *call, const char *id);
 struct kernel_use {
     bool narrow;
     enum image_layout layout; /* LAYOUT_UNKNOWN: any will do */
+    bool check_only;          /* does it fit? pvboot's own file need not be there */
 };
 
 struct kernel {
