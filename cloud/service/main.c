@@ -5,6 +5,7 @@
 #include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
+#include "cloud/service/image_helper.h"
 #include "cloud/service/keeper.h"
 
 #include <errno.h>
@@ -151,6 +152,8 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
+    if (argc == 2 && strcmp(argv[1], "--image-helper") == 0)
+        return image_helper();
     struct service *svc = xalloc(sizeof(*svc));
     const char *path = default_config;
     struct buf why = {0};
