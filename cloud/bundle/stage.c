@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cloud/bundle/volume.h"
+#include "cloud/bundle/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,14 +18,6 @@
 
 #define MOUNTS_MAX 4096u
 
-struct staging {
-    struct volume *v;
-    const char *at; /* where it is staged */
-    int root_fd;
-    char *why;
-    size_t why_cap;
-};
-
 /* The part of an absolute path below a folder, "/x"; NULL: it is not below it. */
 static const char *below(const char *path, const char *folder)
 {
@@ -36,8 +28,7 @@ static const char *below(const char *path, const char *folder)
     return strncmp(path, folder, len) == 0 && path[len] == '/' ? path + len : NULL;
 }
 
-/* A file or folder of the staged volume; links in its path lead to places in the volume. */
-static int open_any(const struct staging *s, const char *path, unsigned flags)
+int stage_open(const struct staging *s, const char *path, unsigned flags)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
@@ -47,7 +38,7 @@ static int open_any(const struct staging *s, const char *path, unsigned flags)
 
 static int open_in(const struct staging *s, const char *path)
 {
-    return open_any(s, path, O_DIRECTORY);
+    return stage_open(s, path, O_DIRECTORY);
 }
 
 /* What a kernel without a file system of its own for /dev needs to start init. */
@@ -105,8 +96,43 @@ static bool put_over(int mount_fd, int over)
            0;
 }
 
-/* Cover a folder. Not there: *there is false, and nothing was done. */
-static bool cover(struct staging *s, const char *path, bool *there)
+static bool gone_add(struct staging *s, const char *path, bool folder)
+{
+    struct volume_gone *g = &s->v->gone;
+
+    if (g->nr == VOLUME_GONE_MAX) {
+        snprintf(s->why, s->why_cap, "more than %u files are to be left out; leave out folders",
+                 VOLUME_GONE_MAX);
+        return false;
+    }
+    if (g->nr == g->room) {
+        uint32_t room = g->room == 0 ? 64 : 2 * g->room;
+        struct volume_path *paths = realloc(g->paths, room * sizeof(*paths));
+
+        if (paths != NULL) {
+            g->paths = paths;
+            g->room = room;
+        }
+    }
+    char *copy = g->nr < g->room ? strdup(path) : NULL;
+
+    if (copy == NULL) {
+        snprintf(s->why, s->why_cap, "out of memory");
+        return false;
+    }
+    g->paths[g->nr++] = (struct volume_path){.path = copy, .folder = folder};
+    return true;
+}
+
+void volume_gone_free(struct volume_gone *g)
+{
+    for (uint32_t i = 0; i < g->nr; i++)
+        free(g->paths[i].path);
+    free(g->paths);
+    *g = (struct volume_gone){0};
+}
+
+bool stage_cover(struct staging *s, const char *path, bool *there)
 {
     int over = open_in(s, path), empty = -1;
     struct stat st;
@@ -125,6 +151,30 @@ static bool cover(struct staging *s, const char *path, bool *there)
     if (over >= 0)
         close(over);
     return good;
+}
+
+bool stage_remove(struct staging *s, const char *path)
+{
+    int over = stage_open(s, path, O_NOFOLLOW), empty = -1;
+    struct stat st;
+    bool good = over >= 0 && fstat(over, &st) == 0, there;
+
+    if (good && S_ISDIR(st.st_mode)) {
+        close(over);
+        return stage_cover(s, path, &there) && (!there || gone_add(s, path, true));
+    }
+    if (good && S_ISREG(st.st_mode)) { /* the bytes must never come into the image */
+        empty = open_tree(AT_FDCWD, s->empty, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        good = empty >= 0 && put_over(empty, over);
+    }
+    if (!good)
+        snprintf(s->why, s->why_cap, "%s%s cannot be left out: %s", s->v->real, path,
+                 strerror(errno));
+    if (empty >= 0)
+        close(empty);
+    if (over >= 0)
+        close(over);
+    return good && gone_add(s, path, false);
 }
 
 /* Show a file system that is mounted in the volume where it is mounted. */
@@ -182,7 +232,7 @@ static bool one_mount(struct staging *s, const char *dir, const char *type)
         close(fd);
         return show(s, dir, path);
     }
-    if (!cover(s, path, &there))
+    if (!stage_cover(s, path, &there))
         return false;
     if (there && !is_kernels_own(type))
         note(s, "%s (%s) is left out: it is another file system; --all takes it in", dir, type);
@@ -212,6 +262,22 @@ static bool each_mount(struct staging *s, bool below_it)
     return good;
 }
 
+/* One that is named without a pattern: a folder stays as an empty one, a file goes. */
+static bool exclude(struct staging *s, const char *path, bool *there)
+{
+    if (!stage_cover(s, path, there))
+        return false;
+    if (*there)
+        return true;
+    int fd = stage_open(s, path, O_NOFOLLOW);
+
+    *there = fd >= 0;
+    if (fd < 0)
+        return true;
+    close(fd);
+    return stage_remove(s, path);
+}
+
 static bool excludes(struct staging *s)
 {
     struct volume *v = s->v;
@@ -221,16 +287,18 @@ static bool excludes(struct staging *s)
         bool there;
 
         if (path[0] != '/' || strcmp(path, "/") == 0) {
-            snprintf(s->why, s->why_cap,
-                     "--exclude takes absolute paths of folders in the volume, not \"%s\"", path);
+            snprintf(s->why, s->why_cap, "--exclude takes absolute paths in the volume, not \"%s\"",
+                     path);
             return false;
         }
-        if (!cover(s, path, &there))
+        if (filter_is_pattern(path))
+            continue;
+        if (!exclude(s, path, &there))
             return false;
-        if (!there && inner != NULL && !cover(s, inner, &there))
+        if (!there && inner != NULL && !exclude(s, inner, &there))
             return false;
         if (!there)
-            note(s, "there is no folder %s in %s to leave out", path, v->real);
+            note(s, "there is nothing at %s in %s to leave out", path, v->real);
     }
     return true;
 }
@@ -254,7 +322,7 @@ static bool cover_folder(struct staging *s)
         return false;
     }
     path = below(folder, s->v->real);
-    return path == NULL || cover(s, path, &there);
+    return path == NULL || stage_cover(s, path, &there);
 }
 
 /* Who has the image would have the key that signs for its maker. */
@@ -262,24 +330,31 @@ static bool keeps_secret(struct staging *s)
 {
     char real[VOLUME_PATH_MAX];
     const char *path = NULL;
+    struct stat own, staged;
 
-    if (s->v->secret != NULL && realpath(s->v->secret, real) != NULL)
+    if (s->v->secret != NULL && realpath(s->v->secret, real) != NULL && stat(real, &own) == 0)
         path = below(real, s->v->real);
-    int fd = path != NULL ? open_any(s, path, 0) : -1;
+    int fd = path != NULL ? stage_open(s, path, 0) : -1;
 
     if (fd < 0)
         return true;
+    bool same =
+        fstat(fd, &staged) != 0 || (own.st_dev == staged.st_dev && own.st_ino == staged.st_ino);
+
     close(fd);
+    if (!same) /* something covers it */
+        return true;
     snprintf(s->why, s->why_cap,
-             "your private key %s would be in the image, for everybody who gets it; leave its "
-             "folder out with -e, or say --no-filter",
+             "your private key %s would be in the image, for everybody who gets it; leave it out "
+             "with -e, or say --no-filter",
              s->v->secret);
     return false;
 }
 
-bool stage_begin(struct volume *v, const char *at, char *why, size_t why_cap)
+bool stage_begin(struct volume *v, const char *at, const char *empty, char *why, size_t why_cap)
 {
-    struct staging s = {.v = v, .at = at, .root_fd = -1, .why = why, .why_cap = why_cap};
+    struct staging s = {
+        .v = v, .at = at, .empty = empty, .root_fd = -1, .why = why, .why_cap = why_cap};
     struct stat st;
 
     if (realpath(v->path, v->real) == NULL || stat(v->real, &st) != 0 || !S_ISDIR(st.st_mode)) {
@@ -300,7 +375,7 @@ bool stage_begin(struct volume *v, const char *at, char *why, size_t why_cap)
     }
     s.root_fd = open(at, O_PATH | O_DIRECTORY | O_CLOEXEC);
     bool good = s.root_fd >= 0 && each_mount(&s, false) && each_mount(&s, true) && excludes(&s) &&
-                cover_folder(&s) && keeps_secret(&s);
+                cover_folder(&s) && filter_files(&s) && keeps_secret(&s);
 
     if (s.root_fd >= 0)
         close(s.root_fd);

@@ -14,13 +14,18 @@
 
 #define FS_LABEL_MAX 17
 #define UUID_MAX     37
-#define FSTAB_MAX    ((size_t)1 << 20)
+#define PUT_BYTES    ((size_t)1 << 20)
+#define PUTS_MAX     3
 
 struct making {
     struct volume *v;
     const char *work;
     char image[VOLUME_PATH_MAX], stage[VOLUME_PATH_MAX], fstab[VOLUME_PATH_MAX];
-    char script[VOLUME_PATH_MAX];
+    char script[VOLUME_PATH_MAX], empty[VOLUME_PATH_MAX], menu[VOLUME_PATH_MAX];
+    uint32_t nr_puts;
+    struct {
+        const char *file, *path; /* the file goes to the path in the image */
+    } puts[PUTS_MAX];
     char uuid[UUID_MAX], label[FS_LABEL_MAX], type[16];
     struct stat root; /* of the volume */
     char *why;
@@ -91,6 +96,15 @@ static bool make_file(struct making *k)
     return good;
 }
 
+static bool make_empty(struct making *k)
+{
+    int fd = open(k->empty, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 || bad(k, "cannot be made", k->empty);
+}
+
 static bool make_fs(struct making *k)
 {
     char extended[64], blocks[32];
@@ -105,24 +119,25 @@ static bool make_fs(struct making *k)
     return program_run(argv, k->v->stop, NULL, 0, k->why, k->why_cap);
 }
 
-static bool copy_fstab(struct making *k)
+/* Into the work folder, whose name debugfs can take. */
+static bool copy_file(struct making *k, const char *path, const char *copy)
 {
-    FILE *from = fopen(k->v->fstab, "re"), *to;
+    FILE *from = fopen(path, "re"), *to;
     char buf[4096];
     size_t n, all = 0;
 
     if (from == NULL)
-        return bad(k, "cannot be opened", k->v->fstab);
-    to = fopen(k->fstab, "we");
-    while (to != NULL && all < FSTAB_MAX && (n = fread(buf, 1, sizeof(buf), from)) > 0)
+        return bad(k, "cannot be opened", path);
+    to = fopen(copy, "we");
+    while (to != NULL && all < PUT_BYTES && (n = fread(buf, 1, sizeof(buf), from)) > 0)
         all += fwrite(buf, 1, n, to);
     bool good = !ferror(from) && to != NULL && !ferror(to) && feof(from);
 
     if (!good)
-        bad(k, all >= FSTAB_MAX ? "is too large for an fstab" : "cannot be copied", k->v->fstab);
+        bad(k, all >= PUT_BYTES ? "is larger than 1 MiB" : "cannot be copied", path);
     fclose(from);
     if (to != NULL && fclose(to) != 0 && good)
-        good = bad(k, "cannot be written", k->fstab);
+        good = bad(k, "cannot be written", copy);
     return good;
 }
 
@@ -142,45 +157,116 @@ static bool write_fstab(struct making *k)
     return fclose(f) == 0 || bad(k, "cannot be written", k->fstab);
 }
 
-/* What mke2fs does not do: the root folder's mode and time, another fstab. */
+static void put(struct making *k, const char *file, const char *path)
+{
+    k->puts[k->nr_puts].file = file;
+    k->puts[k->nr_puts++].path = path;
+}
+
+static bool is_staged(const struct making *k, const char *path)
+{
+    char full[2 * VOLUME_PATH_MAX];
+    struct stat st;
+
+    snprintf(full, sizeof(full), "%s%s", k->stage, path);
+    return lstat(full, &st) == 0;
+}
+
+/* The files of the options; a menu goes over those that are there. */
+static bool find_puts(struct making *k)
+{
+    static const char menu[] = "/boot/grub/menu.lst", conf[] = "/boot/grub/grub.conf";
+    const struct volume *v = k->v;
+
+    if ((v->generate_fstab && !write_fstab(k)) ||
+        (v->fstab != NULL && !copy_file(k, v->fstab, k->fstab)) ||
+        (v->menu != NULL && !copy_file(k, v->menu, k->menu)))
+        return false;
+    if (v->generate_fstab || v->fstab != NULL)
+        put(k, k->fstab, "/etc/fstab");
+    if (v->menu != NULL && (is_staged(k, menu) || !is_staged(k, conf)))
+        put(k, k->menu, menu);
+    if (v->menu != NULL && is_staged(k, conf))
+        put(k, k->menu, conf);
+    return true;
+}
+
+/* A quote in quotes is two. False: the line cannot hold the name. */
+static bool script_name(FILE *f, const char *command, const char *name)
+{
+    if (strpbrk(name, "\n\r") != NULL)
+        return false;
+    fprintf(f, "%s \"", command);
+    for (; *name != '\0'; name++)
+        fprintf(f, *name == '"' ? "\"\"" : "%c", *name);
+    fputs("\"\n", f);
+    return true;
+}
+
+static void script_gone(struct making *k, FILE *f)
+{
+    char line[VOLUME_PATH_MAX + 64];
+
+    for (uint32_t i = 0; i < k->v->gone.nr; i++) {
+        const struct volume_path *p = &k->v->gone.paths[i];
+
+        if (script_name(f, p->folder ? "rmdir" : "rm", p->path))
+            continue;
+        snprintf(line, sizeof(line), "%s stays as an empty one: no line can hold its name",
+                 p->path);
+        k->v->note(line);
+    }
+}
+
+/* What mke2fs does not do: names that have to go, other files, the root folder's mode and time. */
 static bool finish_fs(struct making *k)
 {
-    const struct volume *v = k->v;
     char device[VOLUME_PATH_MAX + 64];
     const char *argv[] = {"debugfs", "-w", "-f", k->script, device, NULL};
     FILE *f;
 
-    if ((v->generate_fstab && !write_fstab(k)) || (v->fstab != NULL && !copy_fstab(k)))
+    if (!find_puts(k))
         return false;
     f = fopen(k->script, "we");
     if (f == NULL)
         return bad(k, "cannot be made", k->script);
-    if (v->generate_fstab || v->fstab != NULL) {
-        fprintf(f, "rm /etc/fstab\nwrite \"%s\" /etc/fstab\n", k->fstab);
-        fputs("sif /etc/fstab mode 0100644\nsif /etc/fstab uid 0\nsif /etc/fstab gid 0\n", f);
+    script_gone(k, f);
+    if (k->v->menu != NULL && !is_staged(k, "/boot/grub"))
+        fputs("mkdir /boot\nmkdir /boot/grub\n", f);
+    for (uint32_t i = 0; i < k->nr_puts; i++) {
+        const char *path = k->puts[i].path;
+
+        fprintf(f, "rm %s\nwrite \"%s\" %s\n", path, k->puts[i].file, path);
+        fprintf(f, "sif %s mode 0100644\nsif %s uid 0\nsif %s gid 0\n", path, path, path);
     }
     fprintf(f, "sif / mode 0%o\nsif / mtime @%lld\n", (unsigned)k->root.st_mode,
             (long long)k->root.st_mtim.tv_sec);
-    if (fclose(f) != 0)
+    bool good = !ferror(f);
+
+    if (fclose(f) != 0 || !good)
         return bad(k, "cannot be written", k->script);
-    snprintf(device, sizeof(device), "%s?offset=%llu", k->image, (unsigned long long)fs_off(v));
-    return program_run(argv, v->stop, NULL, 0, k->why, k->why_cap);
+    snprintf(device, sizeof(device), "%s?offset=%llu", k->image, (unsigned long long)fs_off(k->v));
+    return program_run(argv, k->v->stop, NULL, 0, k->why, k->why_cap);
 }
 
 /* debugfs does not tell by its status that a line failed. */
-static bool check_fstab(struct making *k)
+static bool check_puts(struct making *k)
 {
-    char device[VOLUME_PATH_MAX + 64], said[512] = "", ignored[256];
-    const char *argv[] = {"debugfs", "-R", "stat /etc/fstab", device, NULL};
+    char device[VOLUME_PATH_MAX + 64], command[64], said[512], ignored[256];
+    const char *argv[] = {"debugfs", "-R", command, device, NULL};
 
-    if (!k->v->generate_fstab && k->v->fstab == NULL)
-        return true;
     snprintf(device, sizeof(device), "%s?offset=%llu", k->image, (unsigned long long)fs_off(k->v));
-    if (program_run(argv, k->v->stop, said, sizeof(said), ignored, sizeof(ignored)) &&
-        strstr(said, "Type: regular") != NULL)
-        return true;
-    snprintf(k->why, k->why_cap, "/etc/fstab could not be put into the image; has it /etc?");
-    return false;
+    for (uint32_t i = 0; i < k->nr_puts; i++) {
+        said[0] = '\0';
+        snprintf(command, sizeof(command), "stat %s", k->puts[i].path);
+        if (program_run(argv, k->v->stop, said, sizeof(said), ignored, sizeof(ignored)) &&
+            strstr(said, "Type: regular") != NULL)
+            continue;
+        snprintf(k->why, k->why_cap, "%s could not be put into the image; has it the folder?",
+                 k->puts[i].path);
+        return false;
+    }
+    return true;
 }
 
 /* ---- the partition table --------------------------------------------------------------------- */
@@ -224,6 +310,8 @@ bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap)
     snprintf(k->stage, sizeof(k->stage), "%s/.stage", work);
     snprintf(k->fstab, sizeof(k->fstab), "%s/.fstab", work);
     snprintf(k->script, sizeof(k->script), "%s/.script", work);
+    snprintf(k->empty, sizeof(k->empty), "%s/.empty", work);
+    snprintf(k->menu, sizeof(k->menu), "%s/.menu", work);
     if (strpbrk(work, "?\"\\\n") != NULL) {
         snprintf(why, why_cap,
                  "the folder %s has a ?, \" or \\ in its name, which debugfs cannot take", work);
@@ -232,17 +320,17 @@ bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap)
     }
     bool good = mkdir(k->stage, 0700) == 0 || bad(k, "cannot be made", k->stage);
 
-    if (good && stage_begin(v, k->stage, why, why_cap)) {
-        good = stat(v->real, &k->root) == 0 || bad(k, "cannot be read", v->real);
-        good = good && name_file_system(k) && make_file(k) && make_fs(k) && finish_fs(k) &&
-               check_fstab(k) && partition(k);
-    } else {
-        good = false;
-    }
+    good = good && make_empty(k) && stage_begin(v, k->stage, k->empty, why, why_cap) &&
+           (stat(v->real, &k->root) == 0 || bad(k, "cannot be read", v->real)) &&
+           name_file_system(k) && make_file(k) && make_fs(k) && finish_fs(k) && check_puts(k) &&
+           partition(k);
     stage_end(k->stage);
     rmdir(k->stage);
     unlink(k->fstab);
     unlink(k->script);
+    unlink(k->empty);
+    unlink(k->menu);
+    volume_gone_free(&v->gone);
     free(k);
     return good;
 }

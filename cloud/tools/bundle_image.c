@@ -26,10 +26,9 @@ static const char help_text[] =
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
     "      --ancestor_ami_ids AMI[,AMI]...\n"
-    "      --no-check          do not look whether the image boots with the AKI\n"
-    "      --help              this text\n";
+    "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP;
 
-enum { OPT_EC2 = 256, OPT_KERNEL, OPT_RAMDISK, OPT_CODES, OPT_ANCESTORS, OPT_NO_CHECK, OPT_HELP };
+enum { OPT_EC2 = 256, OPT_KERNEL, OPT_RAMDISK, OPT_CODES, OPT_ANCESTORS, OPT_NO_CHECK };
 
 static const struct option options[] = {
     {"image", required_argument, NULL, 'i'},
@@ -46,7 +45,7 @@ static const struct option options[] = {
     {"productcodes", required_argument, NULL, OPT_CODES},
     {"ancestor_ami_ids", required_argument, NULL, OPT_ANCESTORS},
     {"no-check", no_argument, NULL, OPT_NO_CHECK},
-    {"help", no_argument, NULL, OPT_HELP},
+    TOOL_COMMON_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -56,7 +55,8 @@ struct bundle_image {
     struct arena arena;
     const char *image, *arch, *folder;
     char user[13];
-    bool no_check, help;
+    bool no_check;
+    enum tool_common common;
 };
 
 static bool one_option(struct bundle_image *b, int opt)
@@ -97,16 +97,16 @@ static bool one_option(struct bundle_image *b, int opt)
         m->ramdisk_id = optarg;
         return true;
     case OPT_CODES:
-        return tool_words(optarg, m->product_codes, &m->nr_product_codes, "product codes",
-                          &b->arena);
+        return tool_words(optarg, m->product_codes, &m->nr_product_codes, MANIFEST_CODES_MAX,
+                          "product codes", &b->arena);
     case OPT_ANCESTORS:
-        return tool_words(optarg, m->ancestors, &m->nr_ancestors, "ancestors", &b->arena);
+        return tool_words(optarg, m->ancestors, &m->nr_ancestors, MANIFEST_CODES_MAX, "ancestors",
+                          &b->arena);
     case OPT_NO_CHECK:
         b->no_check = true;
         return true;
     default:
-        b->help = true;
-        return true;
+        return tool_common_option(opt, &b->common);
     }
 }
 
@@ -164,7 +164,8 @@ static bool parse(struct bundle_image *b, int argc, char **argv)
     b->folder = "/tmp";
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "i:k:c:u:r:d:p:B:", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "i:k:c:u:r:d:p:B:" TOOL_COMMON_LETTERS, options, NULL)) !=
+           -1) {
         if (opt == '?') {
             tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
             return false;
@@ -172,7 +173,7 @@ static bool parse(struct bundle_image *b, int argc, char **argv)
         if (!one_option(b, opt))
             return false;
     }
-    if (b->help)
+    if (b->common != TOOL_COMMON_NONE)
         return true;
     if (optind != argc) {
         tool_say("\"%s\" is no option; see --help", argv[optind]);
@@ -213,9 +214,8 @@ int tool_bundle_image(int argc, char **argv)
     arena_init(&b.arena, &host_memory);
     if (parse(&b, argc, argv))
         status = TOOL_FAILED;
-    if (b.help && status == TOOL_FAILED) {
-        fputs(help_text, stdout);
-        status = fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+    if (b.common != TOOL_COMMON_NONE && status == TOOL_FAILED) {
+        status = tool_common_answer(b.common, help_text);
     } else if (status == TOOL_FAILED && tool_keys(&b.who) &&
                (b.no_check || b.m.kernel_id == NULL ||
                 tool_check_image(b.image, b.m.kernel_id, b.arch)) &&

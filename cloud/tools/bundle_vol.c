@@ -23,27 +23,31 @@ static const char help_text[] =
     "  -c, --cert CERT         your certificate, PEM\n"
     "  -u, --user USER         your account, 12 digits\n"
     "  -r, --arch ARCH         i386 or x86_64\n"
-    "  -d, --destination DIR   where the bundle goes; /mnt. It is never a part of the image\n"
+    "  -d, --destination DIR   where the bundle goes; /tmp. It is never a part of the image\n"
     "  -p, --prefix NAME       the bundle's name; image\n"
     "  -s, --size MIB          of the image; 10240\n"
     "  -v, --volume DIR        the top folder of the system; /\n"
-    "  -e, --exclude DIR[,DIR]...\n"
-    "                          folders that are empty in the image; paths in the volume\n"
+    "  -e, --exclude PATH[,PATH]...\n"
+    "                          paths in the volume: folders are empty in the image, files are\n"
+    "                          not there; * ? [ ] stand for what they do in a shell\n"
+    "  -i, --include FILE[,FILE]...\n"
+    "                          take in files that are left out because they may be secret\n"
+    "      --no-filter         take in all of those\n"
     "  -a, --all               take in other file systems that are mounted in the volume\n"
     "      --fstab FILE        the image's /etc/fstab\n"
     "      --generate-fstab    write one with the root file system alone\n"
-    "      --partition KIND    none, mbr or gpt; none\n"
+    "      --grub-config FILE  the image's /boot/grub/menu.lst\n"
+    "  -P, --partition KIND    none, mbr or gpt; none\n"
     "      --ec2cert CERT      the cloud's certificate; without it $EC2_BUNDLE_CERT,\n"
     "                          /etc/pvboot/cert-ec2.pem, /etc/ec2/amitools/cert-ec2.pem\n"
     "      --kernel AKI        the kernel image that instances start with\n"
     "      --ramdisk ARI       the initrd that goes with it\n"
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
-    "      --no-inherit        take nothing over from the instance, which is always so\n"
-    "      --no-filter         make the image even when your private key is in it\n"
-    "      --no-check          do not look whether the image boots with the AKI\n"
-    "      --help              this text\n\n"
-    "The file system has the type, label and UUID of the volume's, where that is ext2, ext3 or\n"
+    "      --inherit           fail where what the instance was started with cannot be asked\n"
+    "      --no-inherit        do not ask; without both, it is taken over where it can be had\n"
+    "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP
+    "\nThe file system has the type, label and UUID of the volume's, where that is ext2, ext3 or\n"
     "ext4; else it is ext4.\n";
 
 enum {
@@ -53,11 +57,11 @@ enum {
     OPT_CODES,
     OPT_FSTAB,
     OPT_GENERATE,
-    OPT_PARTITION,
+    OPT_MENU,
+    OPT_INHERIT,
     OPT_NO_INHERIT,
     OPT_NO_FILTER,
     OPT_NO_CHECK,
-    OPT_HELP
 };
 
 static const struct option options[] = {
@@ -70,19 +74,23 @@ static const struct option options[] = {
     {"size", required_argument, NULL, 's'},
     {"volume", required_argument, NULL, 'v'},
     {"exclude", required_argument, NULL, 'e'},
+    {"include", required_argument, NULL, 'i'},
     {"all", no_argument, NULL, 'a'},
     {"block-device-mapping", required_argument, NULL, 'B'},
+    {"partition", required_argument, NULL, 'P'},
+    {"script", required_argument, NULL, 'S'},
     {"ec2cert", required_argument, NULL, OPT_EC2},
     {"kernel", required_argument, NULL, OPT_KERNEL},
     {"ramdisk", required_argument, NULL, OPT_RAMDISK},
     {"productcodes", required_argument, NULL, OPT_CODES},
     {"fstab", required_argument, NULL, OPT_FSTAB},
     {"generate-fstab", no_argument, NULL, OPT_GENERATE},
-    {"partition", required_argument, NULL, OPT_PARTITION},
+    {"grub-config", required_argument, NULL, OPT_MENU},
+    {"inherit", no_argument, NULL, OPT_INHERIT},
     {"no-inherit", no_argument, NULL, OPT_NO_INHERIT},
     {"no-filter", no_argument, NULL, OPT_NO_FILTER},
     {"no-check", no_argument, NULL, OPT_NO_CHECK},
-    {"help", no_argument, NULL, OPT_HELP},
+    TOOL_COMMON_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
@@ -93,7 +101,8 @@ struct bundle_vol {
     struct arena arena;
     const char *arch;
     char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + 64];
-    bool no_check, no_filter, help;
+    bool no_check, no_inherit, inherit;
+    enum tool_common common;
 };
 
 static bool set_size(struct bundle_vol *b, const char *text)
@@ -134,27 +143,30 @@ static bool long_option(struct bundle_vol *b, int opt)
         m->ramdisk_id = optarg;
         return true;
     case OPT_CODES:
-        return tool_words(optarg, m->product_codes, &m->nr_product_codes, "product codes",
-                          &b->arena);
+        return tool_words(optarg, m->product_codes, &m->nr_product_codes, MANIFEST_CODES_MAX,
+                          "product codes", &b->arena);
     case OPT_FSTAB:
         b->v.fstab = optarg;
         return true;
     case OPT_GENERATE:
         b->v.generate_fstab = true;
         return true;
-    case OPT_PARTITION:
-        return set_partition(b, optarg);
+    case OPT_MENU:
+        b->v.menu = optarg;
+        return true;
+    case OPT_INHERIT:
     case OPT_NO_INHERIT:
+        b->inherit = opt == OPT_INHERIT;
+        b->no_inherit = !b->inherit;
         return true;
     case OPT_NO_FILTER:
-        b->no_filter = true;
+        b->v.filter = false;
         return true;
     case OPT_NO_CHECK:
         b->no_check = true;
         return true;
     default:
-        b->help = true;
-        return true;
+        return tool_common_option(opt, &b->common);
     }
 }
 
@@ -185,12 +197,22 @@ static bool one_option(struct bundle_vol *b, int opt)
         b->v.path = optarg;
         return true;
     case 'e':
-        return tool_words(optarg, b->v.excludes, &b->v.nr_excludes, "excluded folders", &b->arena);
+        return tool_words(optarg, b->v.excludes, &b->v.nr_excludes, VOLUME_EXCLUDES_MAX,
+                          "excluded paths", &b->arena);
+    case 'i':
+        return tool_words(optarg, b->v.includes, &b->v.nr_includes, VOLUME_INCLUDES_MAX,
+                          "included files", &b->arena);
     case 'a':
         b->v.all = true;
         return true;
     case 'B':
         return tool_mappings(optarg, &b->m, &b->arena);
+    case 'P':
+        return set_partition(b, optarg);
+    case 'S':
+        tool_say("--script is not offered, because the image is made without being mounted; "
+                 "change the image and use ec2-bundle-image");
+        return false;
     default:
         return long_option(b, opt);
     }
@@ -207,12 +229,14 @@ static bool parse(struct bundle_vol *b, int argc, char **argv)
 
     b->m.name = "image";
     b->v.path = "/";
-    b->v.folder = "/mnt";
+    b->v.folder = "/tmp";
+    b->v.filter = true;
     b->v.image_bytes = (uint64_t)SIZE_DEFAULT_MIB << 20;
     b->v.note = say_line;
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "k:c:u:r:d:p:s:v:e:aB:", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "k:c:u:r:d:p:s:v:e:i:aB:P:S:" TOOL_COMMON_LETTERS,
+                              options, NULL)) != -1) {
         if (opt == '?') {
             tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
             return false;
@@ -220,7 +244,7 @@ static bool parse(struct bundle_vol *b, int argc, char **argv)
         if (!one_option(b, opt))
             return false;
     }
-    if (b->help)
+    if (b->common != TOOL_COMMON_NONE)
         return true;
     if (optind != argc)
         tool_say("\"%s\" is no option; see --help", argv[optind]);
@@ -251,10 +275,12 @@ static bool run(struct bundle_vol *b)
     char image[VOLUME_PATH_MAX + 128];
     struct bundle_job *job = tool_job();
 
+    if (!b->no_inherit && !tool_inherit(&b->m, b->inherit, &b->arena))
+        return false;
     if (b->m.kernel_id != NULL && !b->no_check && !tool_check_begin())
         return false;
     b->v.stop = job->stop;
-    b->v.secret = b->no_filter ? NULL : b->who.key;
+    b->v.secret = b->v.filter ? b->who.key : NULL;
     if (realpath(b->v.folder, b->folder) == NULL) {
         tool_say("the folder %s cannot be opened: %s; name another one with -d", b->v.folder,
                  strerror(errno));
@@ -288,9 +314,8 @@ int tool_bundle_vol(int argc, char **argv)
     arena_init(&b.arena, &host_memory);
     if (parse(&b, argc, argv))
         status = TOOL_FAILED;
-    if (b.help && status == TOOL_FAILED) {
-        fputs(help_text, stdout);
-        status = fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+    if (b.common != TOOL_COMMON_NONE && status == TOOL_FAILED) {
+        status = tool_common_answer(b.common, help_text);
     } else if (status == TOOL_FAILED && tool_keys(&b.who) && run(&b)) {
         status = TOOL_DONE;
     }

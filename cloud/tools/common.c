@@ -34,6 +34,24 @@ void tool_say(const char *fmt, ...)
     fprintf(stderr, "%s: %s\n", tool_name, shown);
 }
 
+bool tool_common_option(int opt, enum tool_common *common)
+{
+    if (opt == 'h')
+        *common = TOOL_COMMON_HELP_TEXT;
+    else if (opt == TOOL_OPT_VERSION)
+        *common = TOOL_COMMON_VERSION;
+    return true;
+}
+
+int tool_common_answer(enum tool_common common, const char *help_text)
+{
+    if (common == TOOL_COMMON_VERSION)
+        printf("%s (pvboot) " PVBOOT_VERSION "\n", tool_name);
+    else
+        fputs(help_text, stdout);
+    return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+}
+
 /* ---- progress -------------------------------------------------------------------------------- */
 
 static struct {
@@ -173,14 +191,17 @@ void tool_bundler(struct manifest *m)
     m->bundler_release = "1";
 }
 
-bool tool_words(const char *text, const char **list, uint32_t *nr, const char *what,
+bool tool_words(const char *text, const char **list, uint32_t *nr, uint32_t max, const char *what,
                 struct arena *a)
 {
     while (*text != '\0') {
         size_t len = strcspn(text, ",");
 
-        if (*nr == MANIFEST_CODES_MAX || len == 0) {
-            tool_say(len == 0 ? "an empty name among the %s" : "too many %s", what);
+        if (*nr == max || len == 0) {
+            if (len == 0)
+                tool_say("an empty name among the %s", what);
+            else
+                tool_say("more than %u %s", max, what);
             return false;
         }
         list[*nr] = arena_strndup(a, text, len);

@@ -17,6 +17,27 @@ enum tool_status {
     TOOL_USAGE = 2,
 };
 
+/* What all commands of Amazon's tools take. Nothing here asks or debugs: those two are accepted. */
+enum tool_common { TOOL_COMMON_NONE, TOOL_COMMON_HELP_TEXT, TOOL_COMMON_VERSION };
+
+#define TOOL_COMMON_LETTERS "h"
+#define TOOL_COMMON_OPTIONS                                                                        \
+    {"help", no_argument, NULL, 'h'}, {"manual", no_argument, NULL, 'h'},                          \
+        {"version", no_argument, NULL, TOOL_OPT_VERSION},                                          \
+        {"batch", no_argument, NULL, TOOL_OPT_NOTHING},                                            \
+    {                                                                                              \
+        "debug", no_argument, NULL, TOOL_OPT_NOTHING                                               \
+    }
+#define TOOL_COMMON_HELP                                                                           \
+    "      --batch, --debug    are taken and do nothing: nobody is asked, all reasons are told\n"  \
+    "      --version           name the version\n"                                                 \
+    "  -h, --help, --manual    this text\n"
+
+enum { TOOL_OPT_VERSION = 1000, TOOL_OPT_NOTHING };
+
+bool tool_common_option(int opt, enum tool_common *common); /* true */
+int tool_common_answer(enum tool_common common, const char *help_text);
+
 int tool_bundle_image(int argc, char **argv);
 int tool_unbundle(int argc, char **argv);
 int tool_bundle_vol(int argc, char **argv);
@@ -45,9 +66,15 @@ bool tool_user(const char *text, char out[13]);
 /* "ami=sda1,root=/dev/sda1" into the manifest. */
 bool tool_mappings(const char *text, struct manifest *m, struct arena *a);
 
-/* "a,b" into a list. */
-bool tool_words(const char *text, const char **list, uint32_t *nr, const char *what,
+/* "a,b" into a list of at most `max`. */
+bool tool_words(const char *text, const char **list, uint32_t *nr, uint32_t max, const char *what,
                 struct arena *a);
+
+/*
+ * Take over what the instance that this runs on was started with, where the manifest has nothing
+ * yet. What was taken, or why nothing was, is said; false only when it `must` be.
+ */
+bool tool_inherit(struct manifest *m, bool must, struct arena *a);
 
 /*
  * Would the image boot with this AKI? One that is not in the catalogue is not ours to judge, which

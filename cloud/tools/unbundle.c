@@ -19,21 +19,25 @@ static const char help_text[] =
     "  -c, --cert CERT         whose signature it has to carry; without it, that of the key\n"
     "  -s, --source DIR        where the parts are; beside the manifest\n"
     "  -d, --destination DIR   where the image goes; the current folder\n"
-    "      --no-verify         take a manifest with a wrong signature\n"
-    "      --help              this text\n";
+    "      --no-verify         take a manifest with a wrong signature\n" TOOL_COMMON_HELP;
 
-enum { OPT_NO_VERIFY = 256, OPT_HELP };
+enum { OPT_NO_VERIFY = 256 };
 
 static const struct option options[] = {
-    {"manifest", required_argument, NULL, 'm'},    {"privatekey", required_argument, NULL, 'k'},
-    {"cert", required_argument, NULL, 'c'},        {"source", required_argument, NULL, 's'},
-    {"destination", required_argument, NULL, 'd'}, {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
-    {"help", no_argument, NULL, OPT_HELP},         {NULL, 0, NULL, 0},
+    {"manifest", required_argument, NULL, 'm'},
+    {"privatekey", required_argument, NULL, 'k'},
+    {"cert", required_argument, NULL, 'c'},
+    {"source", required_argument, NULL, 's'},
+    {"destination", required_argument, NULL, 'd'},
+    {"no-verify", no_argument, NULL, OPT_NO_VERIFY},
+    TOOL_COMMON_OPTIONS,
+    {NULL, 0, NULL, 0},
 };
 
 struct unbundle {
     const char *manifest, *key, *cert, *source, *folder;
-    bool no_verify, help;
+    bool no_verify;
+    enum tool_common common;
 };
 
 static bool parse(struct unbundle *o, int argc, char **argv)
@@ -43,7 +47,7 @@ static bool parse(struct unbundle *o, int argc, char **argv)
     o->folder = ".";
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "m:k:c:s:d:", options, NULL)) != -1) {
+    while ((opt = getopt_long(argc, argv, "m:k:c:s:d:" TOOL_COMMON_LETTERS, options, NULL)) != -1) {
         switch (opt) {
         case 'm':
             o->manifest = optarg;
@@ -63,14 +67,16 @@ static bool parse(struct unbundle *o, int argc, char **argv)
         case OPT_NO_VERIFY:
             o->no_verify = true;
             break;
-        case OPT_HELP:
-            o->help = true;
-            return true;
-        default:
+        case '?':
             tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
             return false;
+        default:
+            tool_common_option(opt, &o->common);
+            break;
         }
     }
+    if (o->common != TOOL_COMMON_NONE)
+        return true;
     if (optind != argc)
         tool_say("\"%s\" is no option; see --help", argv[optind]);
     else if (o->manifest == NULL || o->key == NULL)
@@ -167,10 +173,8 @@ int tool_unbundle(int argc, char **argv)
 
     if (!parse(&o, argc, argv))
         return TOOL_USAGE;
-    if (o.help) {
-        fputs(help_text, stdout);
-        return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
-    }
+    if (o.common != TOOL_COMMON_NONE)
+        return tool_common_answer(o.common, help_text);
     arena_init(&arena, &host_memory);
     bool good = unbundle(&o, &arena);
 

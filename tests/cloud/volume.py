@@ -5,6 +5,7 @@
     tests/cloud/volume.py build/pvboot-ec2 build/pvboot        (as root)
 """
 
+import http.server
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -113,12 +116,13 @@ class Here:
         run("mount", *args)
         self.mounts.append(args[-1])
 
-    def bundle(self, *more, root=None, folder=None):
+    def bundle(self, *more, root=None, folder=None, metadata=None):
         at = self.box.path
+        env = dict(os.environ, PVBOOT_METADATA_URL=metadata or "http://127.0.0.1:9")
         r = subprocess.run([EC2, "ec2-bundle-vol", "-v", str(root or self.root), "-r", "x86_64", "-d",
                             str(folder or self.out), "-u", "123456789012", "-k", str(at / "user.key"),
                             "-c", str(at / "user.crt"), "--ec2cert", str(at / "ec2.crt"), "-s", "64",
-                            *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                            *(() if metadata else ("--no-inherit",)), *map(str, more)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return r.returncode, r.stdout.decode(), r.stderr.decode()
 
     def image(self, *more, **how):
@@ -147,7 +151,7 @@ def keeps_everything(h):
     want = tree(h.root)
     image, err = h.image("-e", "/mnt,/root/.ssh,/nothing/here", "-p", "full", "--kernel", "aki-427d952b",
                          folder=h.root / "mnt/out")
-    check(err, "ec2-bundle-vol: there is no folder /nothing/here in %s to leave out\n" % h.root)
+    check(err, "ec2-bundle-vol: there is nothing at /nothing/here in %s to leave out\n" % h.root)
     at = h.look(image)
     got = tree(at)
     for gone in ("root/.ssh/id", "mnt/big", "mnt/out"):
@@ -220,7 +224,8 @@ def refuses(h):
     said("use aki-427d952b", "--kernel", "aki-4e7d9527")
     os.unlink(h.root / "boot/k")
     said("File not found", "--kernel", "aki-427d952b")
-    said("absolute paths of folders", "-e", "tmp")
+    said("absolute paths", "-e", "tmp")
+    said("--script is not offered", "-S", "/bin/true")
     (h.root / "var/big").write_bytes(os.urandom(6 * MIB))
     said("mke2fs failed: ", "-s", "4")
     said("--partition is none, mbr or gpt", "--partition", "bsd")
@@ -229,7 +234,7 @@ def refuses(h):
     said("is no folder that can be read", root=h.root / "bin/su")
     said("cannot lie at the top of the volume", folder=h.root)
     check([n for n in os.listdir(h.root) if n.startswith(".")], [])
-    key = h.root / "home/user/pkey.pem"
+    key = h.root / "home/user/pkey"
     key.write_bytes((h.box.path / "user.key").read_bytes())
     said("your private key %s would be in the image" % key, "-k", key)
     os.symlink(key, h.box.path / "link.pem")
@@ -245,13 +250,146 @@ def refuses(h):
     check((status, err), (0, ""))
 
 
+def leaves_secrets_out(h):
+    root, marker = h.root, b"the marker of a secret, %d " % os.getpid()
+    pem = b"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+    secret = ["home/user/.ssh/authorized_keys", "home/user/.bash_history", "etc/a.pem", "etc/b.priv",
+              "root/my_id_rsa.old", "root/id_dsa", "etc/c.gpg", "etc/d.jks", "etc/.e.swp", "etc/f.sw",
+              "etc/g.swo", 'etc/quote"in it.pem', "root/id_rsa_all/one", "root/id_rsa_all/deep/two",
+              "etc/udev/rules.d/70-persistent-net.rules"]
+    public = {"etc/cert.pem": pem, "etc/bundle.pem": pem * 3, "etc/wanted.pem": marker + b"wanted",
+              "root/.ssh/known_hosts": b"host", "etc/pem": b"x", "etc/twice": b"other name"}
+    (root / "home/user/.ssh").mkdir()
+    for name in secret + list(public):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(public.get(name, marker * 200))
+    (root / "etc/a.pem").write_bytes(pem + marker + b"-----BEGIN RSA PRIVATE KEY-----")
+    os.symlink("../etc/a.pem", root / "root/link.pem")
+    os.link(root / "etc/twice", root / "etc/twice.jks")
+    want = tree(root)
+    image, err = h.image("-p", "clean", "-i", "/etc/wanted.pem,/etc/not/there")
+    said = err.splitlines()
+    check(len([line for line in said if "may hold a secret; --include" in line]), 14)
+    check_said(said, "ec2-bundle-vol: /root/id_rsa_all is left out: it may hold a secret; --include takes it in")
+    check_said(said, "70-persistent-net.rules is left out: it names the network cards of this machine")
+    got = tree(h.look(image))
+    for name in secret + ["root/id_rsa_all", "root/id_rsa_all/deep", "etc/twice.jks"]:
+        del want[name]
+    want["etc/twice"][8] = 1  # the other name is gone
+    check({n for n in want.keys() ^ got.keys()}, set())
+    check({n: r for n, r in got.items() if r != want[n] and not stat.S_ISDIR(os.lstat(root / n).st_mode)}, {})
+    check(image.read_bytes().count(marker), 1)
+    image, err = h.image("-p", "all", "--no-filter")
+    check((err, sorted(tree(h.look(image)))), ("", sorted(tree(root))))
+
+
+def leaves_out_what_is_named(h):
+    for name in ("var/log/a.gz", "var/log/b.log", "var/log/old/c.gz", "tmp/one", "tmp/two/three", "etc/file"):
+        (h.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (h.root / name).write_text(name)
+    image, err = h.image("-e", "/var/log/*.gz,/tmp/*,/etc/file,/bin/link", "-p", "named")
+    at = h.look(image)
+    check(err, "")
+    check((sorted(os.listdir(at / "var/log")), os.listdir(at / "var/log/old")), (["b.log", "old"], ["c.gz"]))
+    check((os.listdir(at / "tmp"), os.listdir(at / "tmp/two")), (["two"], []))
+    check((os.path.lexists(at / "etc/file"), os.path.lexists(at / "bin/link")), (False, False))
+
+
+def puts_a_menu_in(h):
+    own = h.box.path / "my menu"
+    own.write_text("title mine\nkernel /boot/k\n")
+    image, err = h.image("-p", "menu", "--grub-config", own, "--kernel", "aki-427d952b")
+    at = h.look(image)
+    check(((at / "boot/grub/menu.lst").read_text(), err), (own.read_text(), ""))
+    os.rename(h.root / "boot/grub/menu.lst", h.root / "boot/grub/grub.conf")
+    image, err = h.image("-p", "conf", "--grub-config", own)
+    at = h.look(image)
+    check((os.listdir(at / "boot/grub"), (at / "boot/grub/grub.conf").read_text()), (["grub.conf"], own.read_text()))
+    os.unlink(h.root / "boot/grub/grub.conf")
+    os.rmdir(h.root / "boot/grub")
+    image, err = h.image("-p", "none", "--grub-config", own)
+    check((h.look(image) / "boot/grub/menu.lst").read_text(), own.read_text())
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """The metadata service of an instance, of either version."""
+
+    values, token = {}, None
+
+    def answer(self, status, text):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_PUT(self):
+        self.answer(*((200, self.token) if self.token else (405, "")))
+
+    def do_GET(self):
+        name = self.path.replace("/latest/meta-data/", "")
+        if self.token and self.headers.get("X-aws-ec2-metadata-token") != self.token:
+            self.answer(401, "")
+        elif name in self.values:
+            self.answer(200, self.values[name])
+        else:
+            self.answer(404, "")
+
+    def log_message(self, *args):
+        pass
+
+
+def takes_over_what_the_instance_has(h):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = "http://127.0.0.1:%d" % server.server_port
+
+    def made(name, *more):
+        status, out, err = h.bundle("-p", name, *more, metadata=url)
+        check((status, err if status else ""), (0, ""))
+        m = ET.parse(out.strip())
+        return [[e.text for e in m.iter(t)] for t in
+                ("kernel_id", "ramdisk_id", "product_code", "ancestor_ami_id", "virtual", "device")], err
+
+    Metadata.values = {"ami-id": "ami-3", "ancestor-ami-ids": "ami-1\nami-2\n", "kernel-id": "aki-427d952b",
+                       "ramdisk-id": "ari-7", "product-codes": "A1\nB2", "block-device-mapping/": "ami\nroot",
+                       "block-device-mapping/ami": "sda1", "block-device-mapping/root": "/dev/sda1"}
+    everything = [["aki-427d952b"], ["ari-7"], ["A1", "B2"], ["ami-1", "ami-2", "ami-3"], ["ami", "root"],
+                  ["sda1", "/dev/sda1"]]
+    for Metadata.token in (None, "dG9rZW4="):
+        got, err = made("v%d" % bool(Metadata.token), "--inherit")
+        check(got, everything)
+        check_said([err], "taken over from the instance: kernel aki-427d952b, ramdisk ari-7, 2 product codes, "
+                   "3 ancestors, 2 block devices")
+    got, _ = made("own", "--ramdisk", "ari-1", "-B", "ami=xvda", "--productcodes", "C")
+    check(got, [["aki-427d952b"], ["ari-1"], ["C"], ["ami-1", "ami-2", "ami-3"], ["ami"], ["xvda"]])
+    check(made("no", "--no-inherit"), ([[], [], [], [], [], []], ""))
+    # What an instance was started with is checked as what is named.
+    Metadata.values["kernel-id"] = "aki-4e7d9527"
+    status, out, err = h.bundle("-p", "wrong", metadata=url)
+    check((status, out), (1, ""))
+    check_said([err], "use aki-427d952b")
+    for i, value in enumerate(("a b", "<x>", "\x1b[1m", "x" * 300, "x" * 20000)):
+        Metadata.values["kernel-id"] = value
+        got, err = made("bad%d" % i, "--no-check")
+        check(got, [[], [], [], [], [], []])
+        check_said([err], "nothing is taken over from an instance: no metadata at %s" % url)
+    server.shutdown()
+    server.server_close()
+    status, out, err = h.bundle("-p", "gone", metadata=url)
+    check(status, 0)
+    check_said([err], "nothing is taken over")
+    status, out, err = h.bundle("-p", "must", "--inherit", metadata=url)
+    check((status, out), (1, ""))
+    check_said([err], "say --no-inherit where there is none")
+
+
 def leaves_nothing_when_stopped(h):
     (h.root / "var/big").write_bytes(os.urandom(40 * MIB))
     at = h.box.path
     for nr in (signal.SIGINT, signal.SIGTERM):
         p = subprocess.Popen([EC2, "ec2-bundle-vol", "-v", h.root, "-r", "x86_64", "-d", h.out, "-u",
                               "123456789012", "-k", at / "user.key", "-c", at / "user.crt",
-                              "--ec2cert", at / "ec2.crt", "-s", "100"],
+                              "--ec2cert", at / "ec2.crt", "-s", "100", "--no-inherit"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         end = time.time() + 20
         while not list(h.out.glob(".pvboot-volume.*/image")) and time.time() < end:
@@ -295,8 +433,10 @@ def bundles_the_system_that_runs(h):
     line = ("ec2-bundle-vol -r x86_64 -d /mnt -p openSUSE-11.2-PVGRUB -u 123456789012 -k /mnt/pkey.pem "
             "-c /mnt/cert.pem -s 128 -e /mnt,/root/.ssh --kernel aki-427d952b")
     r = subprocess.run(["chroot", root, "/usr/local/bin/" + line.split()[0], *line.split()[1:]],
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    check((r.returncode, r.stderr.decode(), r.stdout.decode()), (0, "", "/mnt/openSUSE-11.2-PVGRUB.manifest.xml\n"))
+                       env=dict(os.environ, PVBOOT_METADATA_URL="http://127.0.0.1:9"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check((r.returncode, r.stdout.decode()), (0, "/mnt/openSUSE-11.2-PVGRUB.manifest.xml\n"))
+    check_said([r.stderr.decode()], "nothing is taken over from an instance: no metadata at http://127.0.0.1:9")
+    check(len(r.stderr.decode().splitlines()), 1)
     run(EC2, "ec2-unbundle", "-m", root / "mnt/openSUSE-11.2-PVGRUB.manifest.xml", "-k",
         h.box.path / "user.key", "-d", h.box.path)
     at = h.look(h.box.path / "openSUSE-11.2-PVGRUB")
@@ -327,6 +467,7 @@ def why_not():
 def main():
     failed = 0
     tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
+             leaves_secrets_out, leaves_out_what_is_named, puts_a_menu_in, takes_over_what_the_instance_has,
              leaves_nothing_when_stopped, bundles_the_system_that_runs]
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     reason = why_not()
