@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,17 +97,25 @@ static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
     return error == 0;
 }
 
+/* Where root's programs are, too. Once: others may be reading the environment by then. */
+static void extend_path(void)
+{
+    const char *env = getenv("PATH");
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin:/usr/bin:/bin", env != NULL ? env : "");
+    setenv("PATH", path, 1);
+}
+
 bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
                  size_t out_cap, char *why, size_t why_cap)
 {
     struct said said = {.len = 0};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int out_pipe[2], err_pipe[2], status = 0;
-    char path[4096];
-    const char *env = getenv("PATH");
     pid_t pid;
 
-    snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin:/usr/bin:/bin", env != NULL ? env : "");
-    setenv("PATH", path, 1);
+    pthread_once(&once, extend_path);
     if (pipe2(out_pipe, O_CLOEXEC) != 0 || pipe2(err_pipe, O_CLOEXEC) != 0) {
         snprintf(why, why_cap, "no pipe for %s: %s", argv[0], strerror(errno));
         return false;
