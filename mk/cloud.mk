@@ -9,8 +9,8 @@ CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_image.c bundle_vol.c u
 CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c http.c \
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c image.c image_helper.c kernel_look.c \
                  ec2_mapping.c bucket_source.c bucket_remote.c \
-                 volume.c \
                  s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
+CLOUD_SERVICE += blob_make.c volume.c snapshot.c
 
 CLOUD_ENGINE  := engine.c embedded.c
 
@@ -47,6 +47,15 @@ $(UNIT_CLOUD_BIN): $(BUILD)/unit64/%: $(BUILD)/unit64/obj/%.o $(UNIT_CLOUD_OBJ)
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(CLOUD_LIBS)
+
+# The disks of the service and their rows.
+UNIT_BLOB := $(BUILD)/unit64/tests/unit/test_cloud_blob
+$(UNIT_BLOB): $(patsubst %.c,$(BUILD)/unit64/obj/%.o,tests/unit/test_cloud_blob.c $(addprefix cloud/service/,blob.c \
+              blob_make.c db.c db_migrate.c reply.c)) $(UNIT_CLOUD_OBJ)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(CLOUD_LIBS)
+UNIT_CLOUD_BIN += $(UNIT_BLOB)
 
 .PHONY: unit-cloud
 ## make unit-cloud   unit tests of the image workflow

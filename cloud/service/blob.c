@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of disks; see blob.h. qemu-img makes and knows the qcow2 ones. */
+/* The folder of the disks and their rows; see blob.h. */
 #include "cloud/service/blob.h"
 
 #include <dirent.h>
@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cloud/bundle/program.h"
 #include "cloud/service/request.h"
 
-#define FOLDER "blobs"
-
-static const volatile sig_atomic_t never;
+#define FOLDER        "blobs"
+#define SPARE_BYTES   (UINT64_C(16) << 20) /* a copy leaves this much for the state itself */
+#define STAT_BLOCK    512                  /* what st_blocks counts */
+#define CHAIN_LENGTHS 1000                 /* more would be a circle */
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -57,8 +58,7 @@ static bool sync_path(const char *path)
     return good;
 }
 
-/* The file and its name. */
-static bool make_durable(const char *dir, const struct blob *b, struct buf *why)
+bool blob_make_durable(const char *dir, const struct blob *b, struct buf *why)
 {
     struct buf path = {0}, folder = {0};
     bool good;
@@ -67,7 +67,7 @@ static bool make_durable(const char *dir, const struct blob *b, struct buf *why)
     blob_path(dir, "", &folder);
     good = sync_path(path.text) && sync_path(folder.text);
     if (!good)
-        buf_printf(why, "A disk could not be written to the end: %s.", strerror(errno));
+        blob_say(why, "written to the end", errno);
     buf_free(&path);
     buf_free(&folder);
     return good;
@@ -82,76 +82,41 @@ void blob_throw_away(const char *dir, const struct blob *b)
     buf_free(&path);
 }
 
-/* Run the program on the new blob's file; nothing of it stays when that fails. */
-static bool make_by(const char *dir, const char *const *argv, const struct blob *b, struct buf *why)
+void blob_say(struct buf *why, const char *what, int error)
 {
-    char said[512];
-
-    if (program_run(argv, &never, NULL, 0, said, sizeof(said))) {
-        if (make_durable(dir, b, why))
-            return true;
-    } else {
-        fprintf(stderr, "pvbootd: %s: %s\n", argv[0], said);
-        buf_printf(why, "A disk could not be made%s.",
-                   strstr(said, strerror(ENOSPC)) ? ": the disk of the service is full" : "");
-    }
-    blob_throw_away(dir, b);
-    return false;
+    buf_clear(why);
+    if (error == ENOSPC || error == EDQUOT)
+        buf_printf(why, "A disk could not be %s: the disk of the service is full.", what);
+    else
+        buf_printf(why, "A disk could not be %s: %s.", what, strerror(error));
 }
 
-bool blob_make_empty(const char *dir, uint64_t virtual_bytes, struct blob *out, struct buf *why)
-{
-    int fd = blob_begin(dir, out, why);
-
-    if (fd < 0)
-        return false;
-    if (ftruncate(fd, (off_t)virtual_bytes) == 0)
-        return blob_keep(dir, fd, out, why);
-    buf_printf(why, "A disk of %llu bytes could not be made: %s.",
-               (unsigned long long)virtual_bytes, strerror(errno));
-    close(fd);
-    blob_throw_away(dir, out);
-    return false;
-}
-
-bool blob_make_child(const char *dir, const struct blob *parent, uint64_t virtual_bytes,
-                     struct blob *out, struct buf *why)
+uint64_t blob_file_bytes(const char *dir, const char *id)
 {
     struct buf path = {0};
-    char size[32];
-    bool good;
+    struct stat st = {0};
 
-    *out = (struct blob){.qcow2 = true, .virtual_bytes = virtual_bytes};
-    blob_new_id(out);
-    memcpy(out->parent, parent->id, sizeof(out->parent));
-    blob_path(dir, out->id, &path);
-    snprintf(size, sizeof(size), "%llu", (unsigned long long)virtual_bytes);
-    /* The parent by its bare name: it lies in the same folder, wherever that is moved to. */
-    good =
-        make_by(dir,
-                (const char *const[]){"qemu-img", "create", "-q", "-f", "qcow2", "-b", parent->id,
-                                      "-F", parent->qcow2 ? "qcow2" : "raw", path.text, size, NULL},
-                out, why);
+    blob_path(dir, id, &path);
+    if (stat(path.text, &st) != 0)
+        st.st_blocks = 0;
     buf_free(&path);
-    return good;
+    return (uint64_t)st.st_blocks * STAT_BLOCK;
 }
 
-bool blob_make_copy(const char *dir, const struct blob *from, struct blob *out, struct buf *why)
+bool blob_room_for(const char *dir, uint64_t bytes, struct buf *why)
 {
-    struct buf source = {0}, path = {0};
-    bool good;
+    struct buf path = {0};
+    struct statvfs fs;
+    bool known;
 
-    *out = *from;
-    blob_new_id(out);
-    blob_path(dir, from->id, &source);
-    blob_path(dir, out->id, &path);
-    good = make_by(dir,
-                   (const char *const[]){"cp", "--reflink=auto", "--sparse=always", source.text,
-                                         path.text, NULL},
-                   out, why);
-    buf_free(&source);
+    blob_path(dir, "", &path);
+    known = statvfs(path.text, &fs) == 0;
     buf_free(&path);
-    return good;
+    /* What cannot be known is found out by writing. */
+    if (!known || bytes + SPARE_BYTES <= (uint64_t)fs.f_bavail * fs.f_frsize)
+        return true;
+    blob_say(why, "copied", ENOSPC);
+    return false;
 }
 
 int blob_begin(const char *dir, struct blob *out, struct buf *why)
@@ -164,7 +129,7 @@ int blob_begin(const char *dir, struct blob *out, struct buf *why)
     blob_path(dir, out->id, &path);
     fd = open(path.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
-        buf_printf(why, "A disk could not be made: %s.", strerror(errno));
+        blob_say(why, "made", errno);
     buf_free(&path);
     return fd;
 }
@@ -177,9 +142,9 @@ bool blob_keep(const char *dir, int fd, struct blob *b, struct buf *why)
     if (good)
         b->virtual_bytes = (uint64_t)st.st_size;
     else
-        buf_printf(why, "A disk could not be looked at: %s.", strerror(errno));
+        blob_say(why, "looked at", errno);
     close(fd);
-    if (good && make_durable(dir, b, why))
+    if (good && blob_make_durable(dir, b, why))
         return true;
     blob_throw_away(dir, b);
     return false;
@@ -209,19 +174,35 @@ bool blob_find(sqlite3 *c, const char *id, struct blob *out)
     return found;
 }
 
+unsigned blob_depth(sqlite3 *c, const char *id)
+{
+    return (unsigned)db_number(
+        c, 0,
+        "WITH RECURSIVE chain(id, length) AS (SELECT ?, 0"
+        " UNION ALL SELECT b.parent, length + 1 FROM chain JOIN blob b ON b.id = chain.id"
+        " WHERE b.parent IS NOT NULL AND length < ?)"
+        " SELECT max(length) FROM chain",
+        "si", id, (int64_t)CHAIN_LENGTHS);
+}
+
+/* Does nothing tell of the file? While the state cannot say, something may. */
+static bool is_left_over(sqlite3 *c, const char *name)
+{
+    return !id_good(name) ||
+           db_number(c, 1, "SELECT EXISTS(SELECT 1 FROM blob WHERE id = ?)", "s", name) == 0;
+}
+
 void blobs_sweep(const char *dir, struct db *db)
 {
     sqlite3 *c = db_reader(db);
     struct buf path = {0};
-    struct blob unused;
     struct dirent *entry;
     DIR *folder;
 
     blob_path(dir, "", &path);
     folder = opendir(path.text);
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.' ||
-            (id_good(entry->d_name) && blob_find(c, entry->d_name, &unused)))
+        if (entry->d_name[0] == '.' || !is_left_over(c, entry->d_name))
             continue;
         fprintf(stderr, "pvbootd: " FOLDER "/%.100s: removed, nothing needs it\n", entry->d_name);
         unlinkat(dirfd(folder), entry->d_name, 0);

@@ -58,8 +58,15 @@ static const char *const steps[] = {
     " account TEXT NOT NULL, PRIMARY KEY(image, account)) WITHOUT ROWID;"
     "CREATE TABLE snapshot(id TEXT PRIMARY KEY, account TEXT NOT NULL, volume TEXT NOT NULL,"
     " state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', description TEXT NOT NULL,"
-    " size_gib INTEGER NOT NULL, created INTEGER NOT NULL, blob TEXT REFERENCES blob(id))"
-    " WITHOUT ROWID;"
+    " size_gib INTEGER NOT NULL, created INTEGER NOT NULL, blob TEXT REFERENCES blob(id),"
+    /* While it is 'pending': the blob that is copied, and the name of the copy. */
+    " source TEXT REFERENCES blob(id), copy TEXT NOT NULL DEFAULT '',"
+    " tries INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX snapshot_account ON snapshot(account, id);"
+    "CREATE INDEX snapshot_pending ON snapshot(state) WHERE state = 'pending';"
+    /* Who may make volumes of it: an account, or 'all'. */
+    "CREATE TABLE snapshot_permission(snapshot TEXT NOT NULL REFERENCES snapshot(id)"
+    " ON DELETE CASCADE, account TEXT NOT NULL, PRIMARY KEY(snapshot, account)) WITHOUT ROWID;"
     "CREATE TABLE reservation(id TEXT PRIMARY KEY, account TEXT NOT NULL, created INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE instance(id TEXT PRIMARY KEY, account TEXT NOT NULL,"
@@ -99,6 +106,7 @@ static const char *const steps[] = {
     " PRIMARY KEY(account, action, token)) WITHOUT ROWID;"
     "CREATE VIEW blob_needed AS SELECT blob AS id FROM image WHERE blob IS NOT NULL"
     " UNION SELECT blob FROM snapshot WHERE blob IS NOT NULL"
+    " UNION SELECT source FROM snapshot WHERE source IS NOT NULL"
     " UNION SELECT blob FROM volume WHERE blob IS NOT NULL"
     " UNION SELECT source FROM volume WHERE source IS NOT NULL"
     " UNION SELECT parent FROM blob WHERE parent IS NOT NULL;",

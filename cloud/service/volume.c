@@ -10,8 +10,7 @@
 #include "cloud/service/blob.h"
 #include "cloud/service/ec2_common.h"
 
-#define MOVES_MAX    64 /* of one look; the next look takes the rest */
-#define DEVICE_BYTES 32
+#define MOVES_MAX 64 /* of one look; the next look takes the rest */
 
 const char *volume_vdev(const char *device)
 {
@@ -194,7 +193,7 @@ static bool let_go(struct service *svc)
  */
 
 struct move {
-    char id[EC2_ID_BYTES], instance[EC2_ID_BYTES], device[DEVICE_BYTES];
+    char id[EC2_ID_BYTES], instance[EC2_ID_BYTES], device[VOLUME_DEVICE_BYTES];
     bool attach, running;
     struct blob blob;
 };
