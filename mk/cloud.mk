@@ -6,7 +6,7 @@ CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c
                  unpack_folder.c unpack_stream.c program.c stage.c filter.c volume.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c sign_chain.c chunked.c checksum.c
 CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_image.c bundle_vol.c unbundle.c
-CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c http.c \
+CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c replay.c http.c \
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c image.c image_helper.c kernel_look.c \
                  ec2_mapping.c bucket_source.c bucket_remote.c \
                  s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
@@ -37,9 +37,10 @@ $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd:
 
 # ---- tests: 64 bit alone, as the programs are ---------------------------------------------------
 
-UNIT_CLOUD     := $(addprefix tests/unit/,test_cloud_manifest.c test_cloud_gzip.c test_cloud_sign.c test_cloud_chunked.c)
+UNIT_CLOUD     := $(addprefix tests/unit/,test_cloud_manifest.c test_cloud_gzip.c test_cloud_sign.c test_cloud_chunked.c \
+                                         test_cloud_replay.c)
 UNIT_CLOUD_BIN := $(patsubst %.c,$(BUILD)/unit64/%,$(UNIT_CLOUD))
-UNIT_CLOUD_OBJ := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_COMMON) tests/unit/support.c)
+UNIT_CLOUD_OBJ := $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_COMMON) cloud/service/replay.c tests/unit/support.c)
 
 $(BUILD)/unit64/obj/host/%.o $(BUILD)/unit64/obj/cloud/%.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'
 

@@ -90,3 +90,39 @@ bool authenticate(struct request *r, const char *payload_sha256)
     r->account = account;
     return true;
 }
+
+bool refuse_replays(struct request *r)
+{
+    const struct sign_claim *claim = &r->claim;
+    int64_t skew_s = r->svc->config.clock_skew_s;
+    int64_t until_s =
+        claim->valid_until_s != INT64_MAX ? claim->valid_until_s : claim->signed_at_s + skew_s;
+
+    if (claim->signed_at_s == INT64_MIN) {
+        reply_error(r, 400, "InvalidParameterCombination",
+                    "A request that changes something is signed with its Timestamp, not with the "
+                    "time at which it Expires.");
+        return false;
+    }
+    switch (
+        replay_check(r->svc->replay, claim->signature, claim->signed_at_s, until_s, time(NULL))) {
+    case REPLAY_FINE:
+        return true;
+    case REPLAY_SEEN:
+        r->svc->metrics.auth_failures++;
+        reply_error(r, 400, "RequestExpired",
+                    "This signed request was carried out before. Sign it again to repeat it.");
+        return false;
+    case REPLAY_EARLY:
+        reply_error(r, 400, "RequestExpired",
+                    "The request was signed before this service was started, and may have been "
+                    "carried out then. Look whether it was, or sign it again.");
+        return false;
+    case REPLAY_FULL:
+        reply_error(r, 503, "RequestLimitExceeded",
+                    "Too many changes were asked for within the last minutes; try again later, or "
+                    "give requests a ClientToken.");
+        return false;
+    }
+    return false;
+}

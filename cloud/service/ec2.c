@@ -282,6 +282,13 @@ static bool read_parameters(struct request *r)
     return good;
 }
 
+/* What only looks, and what cannot happen twice, may come again as often as somebody likes. */
+static bool may_repeat(const struct ec2_call *call, const char *name)
+{
+    return strncmp(name, "Describe", 8) == 0 || strncmp(name, "Get", 3) == 0 ||
+           uri_pairs_get(&call->r->parameters, "ClientToken") != NULL;
+}
+
 static void run(struct ec2_call *call, const char *name)
 {
     for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++)
@@ -290,7 +297,8 @@ static void run(struct ec2_call *call, const char *name)
         return;
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(actions[i].name, name) == 0) {
-            actions[i].run(call);
+            if (may_repeat(call, name) || refuse_replays(call->r))
+                actions[i].run(call);
             return;
         }
     }

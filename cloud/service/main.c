@@ -174,12 +174,14 @@ int main(int argc, char **argv)
         return usage(stderr);
     buf_clear(&why);
     svc->started = time(NULL);
+    svc->replay = replay_new(svc->started);
     if (!prepare(svc, path, &why))
         status = give_up(&why);
     else if (check)
         status = check_machine(svc, path, &why);
     else
         status = serve(svc, &why);
+    replay_free(svc->replay);
     identity_free(&svc->identity);
     aki_table_free(&svc->akis);
     config_free(&svc->config);

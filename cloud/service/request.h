@@ -17,6 +17,7 @@
 #include "cloud/service/db.h"
 #include "cloud/service/identity.h"
 #include "cloud/service/metrics.h"
+#include "cloud/service/replay.h"
 #include "host/aki.h"
 
 #define REPLY_HEADERS_MAX 48
@@ -32,6 +33,7 @@ struct service {
     struct metrics metrics;
     struct engine *engine;
     struct keeper *keeper;
+    struct replay *replay;
     time_t started;
 };
 
@@ -100,6 +102,10 @@ void random_hex(char *out, size_t bytes);
 
 /* Who signed? False: the answer is an error. `payload_sha256` as V4 wants it. */
 bool authenticate(struct request *r, const char *payload_sha256);
+
+/* May a request that changes something be carried out, or was it before? False: the answer is an
+ * error. */
+bool refuse_replays(struct request *r);
 
 /* What each API does when the headers have come, with the next piece of a body, and at its end. */
 void ec2_begin(struct request *r);

@@ -1,6 +1,8 @@
 """The Query API, driven by boto3, `aws ec2` and raw requests."""
 import datetime
 import json
+import re
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,7 +12,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 
-from clients import ONE, TWO, aws, client, fails, running
+from clients import ONE, TWO, aws, client, fails, running, running_as
 from service import ACCOUNTS, REGION
 
 
@@ -21,7 +23,7 @@ def query(s, parameters, method="POST", auth=None, spoil=None, now=None):
     credentials = botocore.credentials.Credentials(key, secret)
     signer = auth or botocore.auth.SigV4Auth
     text = urllib.parse.urlencode(parameters)
-    version_2 = signer is botocore.auth.SigV2Auth
+    version_2 = issubclass(signer, botocore.auth.SigV2Auth)
     request = botocore.awsrequest.AWSRequest(
         method, s.url + "/" + ("?" + text if method == "GET" and not version_2 else ""),
         data=(parameters if version_2 else text) if method == "POST" else None,
@@ -163,4 +165,55 @@ def ec2_signatures(program, work):
         fails("SignatureDoesNotMatch", client(s, "ec2", region="eu-west-1").describe_regions)
 
 
-CASES = [ec2_places, ec2_akis, ec2_refusals, ec2_signatures]
+
+def ec2_replays(program, work):
+    """A request that changes something is carried out again for its own client alone."""
+    kept = []
+
+    def record(prepared):
+        kept.append((prepared.url, prepared.body, dict(prepared.headers)))
+
+    def again(s):
+        url, body, headers = kept[-1]
+        headers["Host"] = urllib.parse.urlparse(url).netloc  # it was signed, the port is another
+        try:
+            urllib.request.urlopen(urllib.request.Request(
+                re.sub(r"//[^/]+", "//" + urllib.parse.urlparse(s.url).netloc, url),
+                body.encode() if isinstance(body, str) else body, headers, method="POST"))
+            return None
+        except urllib.error.HTTPError as e:
+            return xml.etree.ElementTree.fromstring(e.read()).findtext(".//Code")
+
+    change = {"Action": "DeleteTags", "Version": "2016-11-15", "ResourceId.1": "ami-00000000",
+              "Tag.1.Key": "k"}
+    with running(program, work) as s:
+        look = {"Action": "DescribeRegions", "Version": "2016-11-15"}
+        assert query(s, look, spoil=record)[0] == 200
+        first = query(s, change, spoil=record)[1]
+        begun = time.monotonic()
+        assert first != "RequestExpired" and again(s) == first
+        time.sleep(7 - (time.monotonic() - begun))
+        assert again(s) == "RequestExpired"
+        kept.pop()
+        assert again(s) is None
+        expires = (datetime.datetime.utcnow() + datetime.timedelta(minutes=5)).strftime(
+            "%Y-%m-%dT%H:%M:%SZ")
+        assert query(s, dict(change, Expires=expires), auth=ExpiringAuth)[1] == \
+            "InvalidParameterCombination"
+        assert query(s, dict(change, **{"Tag.1.Key": "other"}), spoil=record)[1] == first
+    time.sleep(1)
+    with running_as(program, f"{work}/pvbootd.conf") as s:
+        assert again(s) == "RequestExpired"
+
+
+class ExpiringAuth(botocore.auth.SigV2Auth):
+    """Version 2 with a time at which the request expires."""
+
+    def add_auth(self, request):
+        request.data.update({"AWSAccessKeyId": self.credentials.access_key,
+                             "SignatureVersion": "2", "SignatureMethod": "HmacSHA256"})
+        _, signature = self.calc_signature(request, request.data)
+        request.data["Signature"] = signature
+
+
+CASES = [ec2_places, ec2_akis, ec2_refusals, ec2_signatures, ec2_replays]
