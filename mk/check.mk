@@ -10,6 +10,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'cloud=$(MAKE) --no-print-directory unit-cloud' \
          'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
+         'transfer=tests/cloud/transfer.py $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd' \
          'service=$(MAKE) --no-print-directory check-cloud' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
@@ -33,6 +34,7 @@ check: deps
 check-build: all cloud unit64 unit32 fuzz-build $(HOSTILE) $(OVERWRITE)
 	@tools/fetch-xen32.sh >/dev/null || echo "no Xen for 32-bit guests: tests that need it are skipped"
 	@tools/fetch-kernels.sh >/dev/null || echo "no distribution kernels: tests that need them are skipped"
+	@tools/fetch-s3-server.sh >/dev/null || echo "no S3 server of other people: the test that needs it is skipped"
 
 ## make lint         format, static analysis, sizes
 lint: deps $(FOLD_TABLES)

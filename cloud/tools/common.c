@@ -16,6 +16,11 @@
 static const char *tool_name = "pvboot-ec2";
 static volatile sig_atomic_t stop;
 
+static struct {
+    bool shown;
+    struct timespec last, first;
+} bar;
+
 void tool_name_is(const char *name)
 {
     tool_name = name;
@@ -31,7 +36,7 @@ void tool_say(const char *fmt, ...)
     vsnprintf(raw, sizeof(raw), fmt, ap);
     va_end(ap);
     text_name(&t, raw, strlen(raw));
-    fprintf(stderr, "%s: %s\n", tool_name, shown);
+    fprintf(stderr, "%s%s: %s\n", bar.shown ? "\r\033[K" : "", tool_name, shown);
 }
 
 bool tool_common_option(int opt, enum tool_common *common)
@@ -53,11 +58,6 @@ int tool_common_answer(enum tool_common common, const char *help_text)
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */
-
-static struct {
-    bool shown;
-    struct timespec last, first;
-} bar;
 
 static double since(const struct timespec *t)
 {

@@ -15,6 +15,9 @@ static const struct {
     {"ec2-bundle-vol", tool_bundle_vol, "make a bundle of a running system"},
     {"ec2-bundle-image", tool_bundle_image, "make a bundle of an image"},
     {"ec2-unbundle", tool_unbundle, "make an image of a bundle"},
+    {"ec2-upload-bundle", tool_upload_bundle, "put a bundle into a bucket"},
+    {"ec2-download-bundle", tool_download_bundle, "fetch a bundle from a bucket"},
+    {"ec2-delete-bundle", tool_delete_bundle, "remove a bundle from a bucket"},
 };
 
 #define NR_TOOLS (sizeof(tools) / sizeof(tools[0]))
@@ -25,7 +28,7 @@ static int help(FILE *f)
           "or under the name of a command: COMMAND [OPTION]...\n\ncommands:\n",
           f);
     for (size_t i = 0; i < NR_TOOLS; i++)
-        fprintf(f, "  %-18s %s\n", tools[i].name, tools[i].what);
+        fprintf(f, "  %-20s %s\n", tools[i].name, tools[i].what);
     fputs("\nCOMMAND --help tells more about a command.\n", f);
     return f == stdout && fflush(f) == 0 ? TOOL_DONE : TOOL_USAGE;
 }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tools that talk to a service have in common: where it is, who asks, how often.
+ *
+ * Each value comes from the first of: the option, the environment, the file REMOTE_CONF. A secret
+ * in the arguments is overwritten there, so that lists of processes do not show it.
+ */
+#ifndef PVBOOT_CLOUD_TOOLS_REMOTE_H
+#define PVBOOT_CLOUD_TOOLS_REMOTE_H
+
+#include <getopt.h>
+
+#include "cloud/aws/client.h"
+#include "core/base/arena.h"
+
+#define REMOTE_CONF     "/etc/pvboot/ec2.conf"
+#define REMOTE_CONF_ENV "PVBOOT_EC2_CONF" /* another place of that file */
+
+enum remote_service { REMOTE_S3, REMOTE_EC2 };
+
+/* Of the shared options; tools have their own below. */
+enum {
+    REMOTE_ACCESS_KEY = 1000,
+    REMOTE_SECRET,
+    REMOTE_TOKEN,
+    REMOTE_URL,
+    REMOTE_REGION,
+    REMOTE_CA,
+    REMOTE_RETRY,
+    REMOTE_BATCH,
+    REMOTE_HELP,
+};
+
+#define REMOTE_LONG_OPTIONS                                                                        \
+    {"url", required_argument, NULL, REMOTE_URL},                                                  \
+        {"region", required_argument, NULL, REMOTE_REGION},                                        \
+        {"cacert", required_argument, NULL, REMOTE_CA},                                            \
+        {"retry", optional_argument, NULL, REMOTE_RETRY},                                          \
+        {"batch", no_argument, NULL, REMOTE_BATCH}, {"help", no_argument, NULL, REMOTE_HELP},      \
+    {                                                                                              \
+        NULL, 0, NULL, 0                                                                           \
+    }
+
+struct remote {
+    struct client client;
+    bool help;
+    struct arena arena;
+};
+
+/* What a tool has beyond that. `one` is asked first and says what became of an option. */
+enum remote_taken { TAKEN, NOT_MINE, REFUSED };
+
+struct remote_syntax {
+    const char *shorts;
+    const struct option *longs;
+    enum remote_taken (*one)(void *ctx, int opt, char *value);
+    void *ctx;
+    const char **operand; /* the one word that is no option, or NULL when there is none */
+};
+
+void remote_init(struct remote *r);
+void remote_free(struct remote *r);
+
+/* -a, -s and -t of the tools for buckets; NOT_MINE for any other. */
+enum remote_taken remote_s3_option(struct remote *r, int opt, char *value);
+
+/* A tool's help, and the shared options; the exit status. */
+int remote_help(const char *text, enum remote_service service);
+
+/* False: the sentence was written. */
+bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, char **argv);
+
+/* Find what no option said, and check it. After tool_job, whose stop flag is used. */
+bool remote_ready(struct remote *r, enum remote_service service);
+
+/* A connection; the sentence was written where it is NULL. */
+struct http *remote_open(const struct remote *r);
+
+/* "BUCKET[/PREFIX]": the bucket in the arena, and what stands before the name of each key, with its
+ * slash. */
+bool remote_bucket(struct remote *r, const char *text, const char **bucket, const char **before);
+
+/* A key of before and name, in the arena. */
+const char *remote_key(struct remote *r, const char *before, const char *name);
+
+#endif

@@ -1,0 +1,102 @@
+"""A small S3 that misbehaves on demand. It believes every signature, and keeps all in memory."""
+import hashlib
+import http.server
+import re
+import threading
+import urllib.parse
+
+PAGE = 2  # keys of one listing: all that come back in pages
+
+
+class FakeS3:
+    """objects: {"/bucket/key": bytes}. `misbehave(handler, nr)` sees each PUT of an object before
+    it is stored, counted from 1; when it returns True it has answered."""
+
+    def __init__(self, misbehave=None):
+        self.objects, self.buckets, self.puts, self.headers = {}, set(), [], []
+        self.misbehave = misbehave
+        self.lock = threading.Lock()
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def reply(self, status, body=b"", **headers):
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def error(self, status, code):
+                self.reply(status, b"<?xml version='1.0'?><Error><Code>%s</Code>"
+                           b"<Message>%s, says the fake.</Message></Error>" % ((code.encode(),) * 2))
+
+            def do_PUT(self):
+                size = int(self.headers.get("Content-Length", 0))
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    return  # the client is gone
+                if self.path.count("/") == 1:
+                    fake.buckets.add(self.path)
+                    self.reply(200)
+                    return
+                with fake.lock:
+                    fake.puts.append(self.path)
+                    fake.headers.append(self.headers)
+                    nr = len(fake.puts)
+                if fake.misbehave and fake.misbehave(self, nr):
+                    return
+                fake.objects[self.path] = body
+                self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
+
+            def do_GET(self):
+                path, _, query = self.path.partition("?")
+                if "/" + path.split("/")[1] not in fake.buckets:
+                    self.error(404, "NoSuchBucket")
+                elif path.count("/") == 1:
+                    self.list(path, dict(urllib.parse.parse_qsl(query)))
+                elif path in fake.objects:
+                    self.reply(200, fake.objects[path])
+                else:
+                    self.error(404, "NoSuchKey")
+
+            def list(self, bucket, query):
+                start = bucket + "/" + query.get("prefix", "")
+                keys = sorted(k for k in fake.objects if k.startswith(start))
+                keys = [k for k in keys if k > query.get("continuation-token", "")]
+                page = keys[:PAGE]
+                text = "<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>"
+                for k in page:
+                    text += "<Contents><Key>%s</Key><ETag>&quot;%s&quot;</ETag><Size>%d</Size></Contents>" % (
+                        k[len(bucket) + 1:], hashlib.md5(fake.objects[k]).hexdigest(),
+                        len(fake.objects[k]))
+                if len(keys) > PAGE:
+                    text += "<IsTruncated>true</IsTruncated><NextContinuationToken>%s" \
+                            "</NextContinuationToken>" % page[-1]
+                self.reply(200, (text + "</ListBucketResult>").encode())
+
+            def do_DELETE(self):
+                fake.objects.pop(self.path, None)
+                self.reply(204)
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, client_address):
+                pass  # a client that was killed
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def parts(self):
+        return [p for p in self.puts if re.search(r"\.part\.\d+$", p)]
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,558 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""ec2-upload-bundle, ec2-download-bundle and ec2-delete-bundle against pvbootd, against an S3
+server of other people (tools/fetch-s3-server.sh), and against one that misbehaves.
+
+    tests/cloud/transfer.py build/pvboot-ec2 build/pvbootd [NAME]...
+"""
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from clients import client, running  # noqa: E402
+from fake_s3 import FakeS3  # noqa: E402
+from service import ACCOUNTS, Service, write_config  # noqa: E402
+
+EC2, PVBOOTD = (str(Path(a).resolve()) for a in sys.argv[1:3])
+TOP = Path(__file__).resolve().parents[2]
+ACCESS, SECRET = ACCOUNTS["111122223333"]
+KEYS = ["-a", ACCESS, "-s", SECRET]
+PART = 10485760
+BUCKET = "MyReallyCoolBucketLocation"
+
+
+class Skip(Exception):
+    pass
+
+
+def check(got, want):
+    if got != want:
+        raise AssertionError("got %r, not %r" % (got, want))
+
+
+def environment(**more):
+    """Nothing of the person who runs the tests."""
+    clean = {k: v for k, v in os.environ.items() if not re.match("AWS_|EC2_|S3_|PVBOOT_EC2", k)}
+    clean["PVBOOT_EC2_CONF"] = "/dev/null"
+    return dict(clean, **more)
+
+
+def tool(name, *args, cwd=None, env=None, **more):
+    r = subprocess.run([EC2, name, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       stdin=subprocess.DEVNULL, cwd=cwd, env=env or environment(**more),
+                       timeout=300)
+    return r.returncode, r.stdout.decode(), r.stderr.decode()
+
+
+def good(got, said=""):
+    check(got[0] == 0 and (said in got[2] if said else got[2] == "") or got, True)
+    return got[1].strip()
+
+
+def refused(got, said, status=1):
+    check((got[0], got[1]), (status, ""))
+    if said not in got[2]:
+        raise AssertionError("%r does not say %r" % (got[2], said))
+
+
+class Work:
+    """A folder with keys and a bundle, made once."""
+
+    made = None
+
+    def __init__(self):
+        if Work.made is None:
+            Work.made = Path(tempfile.mkdtemp(prefix="pvboot-transfer-"))
+            self.make(Work.made)
+        self.path = Path(tempfile.mkdtemp(prefix="pvboot-transfer-"))
+        shutil.copytree(Work.made, self.path, dirs_exist_ok=True)
+        self.manifest = self.path / "bundle/disk.manifest.xml"
+
+    @staticmethod
+    def make(at):
+        for who in ("user", "ec2", "other"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                            "-subj", "/CN=" + who, "-keyout", at / (who + ".key"), "-out",
+                            at / (who + ".crt")], check=True, stderr=subprocess.DEVNULL)
+        (at / "disk").write_bytes(os.urandom(4 * PART + 1234567))
+        (at / "bundle").mkdir()
+        good(tool("ec2-bundle-image", "-i", at / "disk", "-r", "x86_64", "-d", at / "bundle", "-k",
+                  at / "user.key", "-c", at / "user.crt", "-u", "123456789012", "--ec2cert",
+                  at / "ec2.crt", "--kernel", "aki-427d952b", "--no-check"))
+
+    def parts(self):
+        return sorted(p.name for p in (self.path / "bundle").glob("*.part.*"))
+
+    def upload(self, *more, bucket="b-one", keys=None, **env):
+        return tool("ec2-upload-bundle", "-b", bucket, "-m", self.manifest, *(keys or KEYS), *more,
+                    **env)
+
+    def download(self, to, *more, bucket="b-one", keys=None, **env):
+        to.mkdir(exist_ok=True)
+        return tool("ec2-download-bundle", "-b", bucket, "-d", to, *(keys or KEYS), *more, **env)
+
+    def same_image(self, folder):
+        """The image of a bundle that came back."""
+        good(tool("ec2-unbundle", "-m", folder / "disk.manifest.xml", "-k", self.path / "user.key",
+                  "-d", folder))
+        check((folder / "disk").read_bytes() == (self.path / "disk").read_bytes(), True)
+
+
+@contextlib.contextmanager
+def pvbootd(w, extra=""):
+    (w.path / "svc").mkdir()
+    with running(PVBOOTD, str(w.path / "svc"), extra) as s:
+        yield s
+
+
+@contextlib.contextmanager
+def fake(misbehave=None):
+    f = FakeS3(misbehave)
+    try:
+        yield f
+    finally:
+        f.stop()
+
+
+def keys_in(s, bucket):
+    return [o["Key"] for o in client(s, "s3").list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+# ---- round trips ---------------------------------------------------------------------------------
+
+def round_trip(w):
+    """As the old manual has it: the address stands in the file, nowhere else."""
+    with pvbootd(w) as s:
+        conf = w.path / "ec2.conf"
+        conf.write_text("# where\n\ns3-url = %s/\nregion = us-east-1\n" % s.url)
+        env = environment(PVBOOT_EC2_CONF=str(conf))
+        got = tool("ec2-upload-bundle", "-b", BUCKET, "-m", w.manifest, *KEYS, env=env)
+        check(good(got, "made the bucket"), BUCKET + "/disk.manifest.xml")
+        check(keys_in(s, BUCKET), ["disk.manifest.xml", *w.parts()])
+        puts = [line for line in s.log if "action=PutObject" in line]
+        check("disk.manifest.xml" in puts[-1], True)
+        check(good(w.download(w.path / "out", "-p", "disk", bucket=BUCKET, env=env)),
+              str(w.path / "out/disk.manifest.xml"))
+        w.same_image(w.path / "out")
+        # Under a prefix, the secret from the environment, the region by its old name.
+        got = tool("ec2-upload-bundle", "-b", BUCKET + "/a b/c+d/", "-m", w.manifest, "--location",
+                   "US", "--url", s.url, AWS_ACCESS_KEY_ID=ACCESS, AWS_SECRET_ACCESS_KEY=SECRET)
+        check(good(got), BUCKET + "/a b/c+d/disk.manifest.xml")
+        check(good(w.download(w.path / "out2", "-m", "disk.manifest.xml", "-k", w.path / "user.key",
+                              bucket=BUCKET + "/a b/c+d", env=env)),
+              str(w.path / "out2/disk.manifest.xml"))
+        w.same_image(w.path / "out2")
+
+
+def other_server(w):
+    got = subprocess.run([TOP / "tools/fetch-s3-server.sh"], capture_output=True, text=True)
+    if got.returncode:
+        raise Skip("no S3 server of other people: %s" % got.stdout.strip(" -\n"))
+    p = subprocess.Popen([got.stdout.strip(), "-d", w.path / "s3", "-a", "127.0.0.1", "-p", "0",
+                          "--no-vhost-buckets"], stdout=subprocess.PIPE, text=True)
+    try:
+        for line in p.stdout:
+            found = re.search(r"listening on (\S+)", line)
+            if found:
+                break
+        threading.Thread(target=p.stdout.read, daemon=True).start()
+        keys, env = ["-a", "S3RVER", "-s", "S3RVER"], {"S3_URL": "http://" + found.group(1)}
+        where = "my-bucket/images/today"
+        check(good(w.upload(bucket=where, keys=keys, **env), "made the bucket"),
+              where + "/disk.manifest.xml")
+        good(w.upload(bucket=where, keys=keys, **env), "5 of 5 parts were in the bucket already")
+        good(w.download(w.path / "out", "-p", "disk", bucket=where, keys=keys, **env))
+        w.same_image(w.path / "out")
+        refused(w.upload(bucket="Not_A_Bucket", keys=keys, **env), "InvalidBucketName")
+        refused(w.upload(bucket="my-bucket", keys=["-a", "NOBODY", "-s", "x"], **env),
+                "InvalidAccessKeyId")
+        check(good(tool("ec2-delete-bundle", "-b", where, "-p", "disk", *keys, "--clear", **env)),
+              "removed images/today/disk.manifest.xml and 5 parts from my-bucket\n"
+              "removed the bucket my-bucket")
+        refused(w.download(w.path / "out3", "-p", "disk", bucket=where, keys=keys, **env),
+                "NoSuchBucket")
+    finally:
+        p.kill()
+        p.wait()
+
+
+def over_tls(w):
+    at = w.path
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                    "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                    at / "tls.key", "-out", at / "tls.crt"], check=True, stderr=subprocess.DEVNULL)
+    with pvbootd(w, "tls-certificate = %s/tls.crt\ntls-key = %s/tls.key" % (at, at)) as s:
+        good(w.upload("--url", s.url, "--cacert", at / "tls.crt"), "made the bucket")
+        good(w.download(at / "out", "-p", "disk", S3_URL=s.url, AWS_CA_BUNDLE=str(at / "tls.crt")))
+        w.same_image(at / "out")
+        refused(w.upload("--url", s.url), "is not trusted")
+        refused(w.upload("--url", s.url, "--cacert", at / "gone"), "cannot be read", 2)
+
+
+# ---- interruptions -------------------------------------------------------------------------------
+
+def held_upload(w, f, stored, *more):
+    """A running upload that waits for the server, which has `stored` parts."""
+    p = subprocess.Popen([EC2, "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS, *more],
+                         env=environment(S3_URL=f.url), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.time() + 60
+    while (len(f.objects) < stored or len(f.puts) <= stored) and time.time() < end:
+        time.sleep(0.01)
+    check(len(f.objects), stored)
+    return p
+
+
+def resumes(w):
+    """Killed with two parts there; the second run sends the other three and the manifest."""
+    for nr in (signal.SIGKILL, signal.SIGINT):
+        let = threading.Event()
+
+        def hold(handler, nr_put):
+            if nr_put > 2 and not let.is_set():
+                let.wait(60)
+                handler.close_connection = True
+                return True
+            return False
+
+        with fake(hold) as f:
+            p = held_upload(w, f, 2)
+            p.send_signal(nr)
+            out, err = p.communicate(timeout=60)
+            check(out, b"")
+            if nr == signal.SIGINT:
+                last = err.decode().splitlines()[-1]
+                check((p.returncode, re.sub("[012] of 5", "N of 5", last)),
+                      (1, "ec2-upload-bundle: interrupted; N of 5 parts are in the bucket, and the "
+                          "same command goes on with the others"))
+            let.set()
+            there = set(f.objects)
+            f.puts.clear()
+            good(w.upload(S3_URL=f.url), "2 of 5 parts were in the bucket already")
+            check(sorted(f.puts), sorted({"/b-one/" + p for p in w.parts()} - there |
+                                         {"/b-one/disk.manifest.xml"}))
+            check(f.puts[-1], "/b-one/disk.manifest.xml")
+            # A part that is there with other bytes is sent again.
+            f.puts.clear()
+            f.objects["/b-one/disk.part.3"] = f.objects["/b-one/disk.part.3"][:-1] + b"?"
+            good(w.upload(S3_URL=f.url), "4 of 5 parts")
+            check(f.puts, ["/b-one/disk.part.3", "/b-one/disk.manifest.xml"])
+
+
+def resumes_at_pvbootd(w):
+    """Killed wherever it is, against a real server: no part is stored twice."""
+    with pvbootd(w) as s:
+        client(s, "s3").create_bucket(Bucket="b-one")
+        p = subprocess.Popen([EC2, "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS],
+                             env=environment(S3_URL=s.url), stdout=subprocess.DEVNULL)
+        while not any("action=PutObject" in line for line in s.log) and p.poll() is None:
+            time.sleep(0.001)
+        p.kill()
+        p.wait()
+        time.sleep(0.5)  # what the server still had from it
+        there = [k for k in keys_in(s, "b-one") if ".part." in k]
+        before = len(s.log)
+        got = w.upload(S3_URL=s.url)
+        check(got[0], 0)
+        sent = [line for line in s.log[before:] if "action=PutObject" in line and ".part." in line]
+        check(len(sent), 5 - len(there))
+        check(keys_in(s, "b-one"), ["disk.manifest.xml", *w.parts()])
+
+
+def download_resumes(w):
+    with pvbootd(w) as s:
+        good(w.upload(S3_URL=s.url), "made")
+        out = w.path / "out"
+        out.mkdir()
+        for name in w.parts()[:2]:
+            shutil.copy(w.path / "bundle" / name, out)
+        (out / "disk.part.2.part").write_bytes(b"half of it" * 100)
+        before = len(s.log)
+        good(w.download(out, "-p", "disk", S3_URL=s.url))
+        fetched = [line for line in s.log[before:] if "action=GetObject" in line and ".part." in line]
+        check(len(fetched), 3)
+        check(sorted(os.listdir(out)), ["disk.manifest.xml", *w.parts()])
+        w.same_image(out)
+        # What is there and is something else is not touched.
+        (out / "disk.part.1").write_bytes(b"mine")
+        refused(w.download(out, "-p", "disk", S3_URL=s.url), "disk.part.1 is there already, and is not")
+        check((out / "disk.part.1").read_bytes(), b"mine")
+        refused(w.download(w.path / "o2", "-p", "disk", "-k", w.path / "other.key", S3_URL=s.url),
+                "the signature does not match")
+        client(s, "s3").put_object(Bucket="b-one", Key="disk.part.4", Body=b"damaged")
+        refused(w.download(w.path / "o3", "-p", "disk", S3_URL=s.url),
+                "disk.part.4 is damaged in the bucket")
+        check("disk.manifest.xml" in os.listdir(w.path / "o3"), False)
+        check([n for n in os.listdir(w.path / "o3") if n.endswith(".part")], [])
+        refused(w.download(w.path / "o4", "-p", "gone", S3_URL=s.url), "NoSuchKey")
+        client(s, "s3").put_object(Bucket="b-one", Key="x.manifest.xml", Body=b"<manifest>")
+        refused(w.download(w.path / "o4", "-p", "x", S3_URL=s.url), "b-one/x.manifest.xml: line 1")
+
+
+# ---- servers that fail ---------------------------------------------------------------------------
+
+def tries_again(w):
+    def busy(handler, nr):
+        if nr == 1:
+            handler.error(503, "SlowDown")
+        elif nr == 2:
+            handler.close_connection = True  # without a word
+        elif nr == 3:
+            handler.error(400, "RequestTimeout")
+        elif nr == 4:
+            handler.reply(500, b"<html>oops</html>")
+        return nr <= 4
+
+    with fake(busy) as f:
+        got = w.upload("--retry", "5", S3_URL=f.url)
+        check((got[0], got[2].count("trying again")), (0, 4))
+        check(len(f.objects), 6)
+    with fake(lambda handler, nr: handler.error(503, "SlowDown") or True) as f:
+        refused(w.upload("--retry=1", S3_URL=f.url), "SlowDown: SlowDown, says the fake. (tried 2 times)")
+        check(f.objects, {})
+    with fake(lambda handler, nr: handler.error(403, "AccessDenied") or True) as f:
+        refused(w.upload(S3_URL=f.url), "was not stored in the bucket b-one: AccessDenied: AccessDenied, "
+                                        "says the fake.")
+        check(len(f.puts) <= 4, True)
+
+
+def server_dies(w):
+    """pvbootd is killed in the middle and comes back at the same address."""
+    svc = w.path / "svc"
+    svc.mkdir()
+    s = Service(PVBOOTD, write_config(str(svc)))
+    port = s.url.rsplit(":", 1)[1]
+    again = None
+    try:
+        client(s, "s3").create_bucket(Bucket="b-one")
+        p = subprocess.Popen([EC2, "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS],
+                             env=environment(S3_URL=s.url), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+        while not any("action=PutObject" in line for line in s.log) and p.poll() is None:
+            time.sleep(0.001)
+        s.kill()
+        conf = (svc / "pvbootd.conf").read_text().replace("127.0.0.1:0", "127.0.0.1:" + port)
+        (svc / "pvbootd.conf").write_text(conf)
+        again = Service(PVBOOTD, str(svc / "pvbootd.conf"))
+        out, err = p.communicate(timeout=120)
+        check((p.returncode, out), (0, "b-one/disk.manifest.xml\n"))
+        check(keys_in(again, "b-one"), ["disk.manifest.xml", *w.parts()])
+        good(w.download(w.path / "out", "-p", "disk", S3_URL=again.url))
+        w.same_image(w.path / "out")
+    finally:
+        if again:
+            check(again.stop(), 0)
+
+
+def server_lies(w):
+    def lie(handler, nr):
+        handler.reply(200, ETag='"%032x"' % nr)
+        return True
+
+    with fake(lie) as f:
+        refused(w.upload("--retry=0", S3_URL=f.url), "the server says that it has other bytes")
+        check(any("manifest" in p for p in f.puts), False)
+
+    def kms(handler, nr):
+        handler.reply(200, ETag='"%032x"' % nr, **{"x-amz-server-side-encryption": "aws:kms"})
+        return True
+
+    with fake(kms) as f:
+        good(w.upload(S3_URL=f.url), "made")
+        check(all(h["Content-MD5"] for h in f.headers), True)
+        check({h["x-amz-acl"] for h in f.headers}, {"aws-exec-read"})
+
+
+# ---- what is wrong here --------------------------------------------------------------------------
+
+def damaged_parts(w):
+    part = w.path / "bundle/disk.part.3"
+    whole = part.read_bytes()
+    with pvbootd(w) as s:
+        for content in (whole[:-1], whole[:5] + b"?" + whole[6:]):
+            part.write_bytes(content)
+            refused(w.upload(S3_URL=s.url), "disk.part.3 is damaged: its digest is not the one")
+            check("disk.manifest.xml" in keys_in(s, "b-one"), False)
+            check("disk.part.3" in keys_in(s, "b-one"), False)
+        part.unlink()
+        refused(w.upload(S3_URL=s.url), "part 4 of 5, %s, is not there" % part)
+        part.write_bytes(whole)
+        check(w.upload("--part", "3", "--skipmanifest", S3_URL=s.url)[:2], (0, ""))
+        check("disk.manifest.xml" in keys_in(s, "b-one"), False)
+        client(s, "s3").delete_object(Bucket="b-one", Key="disk.part.1")
+        refused(w.upload("--part", "3", S3_URL=s.url), "part 1, disk.part.1, is not in the bucket")
+        refused(w.upload("--part", "9", S3_URL=s.url), "the bundle has 5 parts")
+        os.rename(w.path / "bundle", w.path / "parts")
+        (w.path / "bundle").mkdir()
+        os.rename(w.path / "parts/disk.manifest.xml", w.manifest)
+        got = w.upload("-d", w.path / "parts", S3_URL=s.url)
+        check((got[0], len(keys_in(s, "b-one"))), (0, 6))
+
+
+def wrong_words(w):
+    none = ["--retry=0"]
+    with pvbootd(w) as s:
+        at = {"S3_URL": s.url}
+        refused(w.upload(keys=["-a", ACCESS, "-s", "x" * 20], **at), "SignatureDoesNotMatch")
+        refused(w.upload(keys=["-a", "NOBODY", "-s", SECRET], **at), "InvalidAccessKeyId")
+        refused(w.upload(bucket="x", **at), "InvalidBucketName")
+        refused(w.upload("--region", "eu-west-1", **at), "AuthorizationHeaderMalformed")
+        refused(w.upload(bucket="a?b", **at), "a bucket's name is of letters", 2)
+        refused(w.upload(bucket="/x", **at), "a bucket's name is of letters", 2)
+        refused(w.upload("--region", "EU west", **at), "a region is of small letters", 2)
+        refused(w.upload("--retry=many", **at), "--retry takes a number", 2)
+        refused(w.upload("--part", "x", **at), "--part takes the number", 2)
+        refused(w.upload("--acl", "a: b", **at), "--acl is a word", 2)
+        refused(w.upload("more", **at), '"more" is no option', 2)
+        refused(w.upload("--gone", **at), "--gone is no option", 2)
+        refused(tool("ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, **at),
+                "which account? The access key is given with -a, or in AWS_ACCESS_KEY", 2)
+        refused(tool("ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, "-a", "x", **at),
+                "which account? The secret key is given with -s, or in AWS_SECRET_KEY", 2)
+        refused(tool("ec2-upload-bundle", "-b", "b-one", *KEYS, **at), "which bundle?", 2)
+        refused(tool("ec2-upload-bundle", "-m", w.manifest, *KEYS, **at), "which bucket?", 2)
+        refused(tool("ec2-upload-bundle", "-m", w.path / "gone", "-b", "b-one", *KEYS, **at),
+                "gone cannot be opened")
+        refused(tool("ec2-download-bundle", "-b", "b-one", "-m", "../x", *KEYS, **at),
+                "the manifest's name is a file's name", 2)
+        got = w.upload(**at)
+        check(got[0], 0)
+        client(s, "s3", "444455556666").create_bucket(Bucket="theirs")
+        refused(w.upload(bucket="theirs", **at), "AccessDenied")
+        # An encrypted bundle's kernel of another region is worth a warning.
+        text = w.manifest.read_text()
+        w.manifest.write_text(text.replace("aki-427d952b", "aki-9ba0f1de"))
+        good(w.upload(**at), "warning: the bundle's kernel aki-9ba0f1de belongs to us-west-1")
+        url = s.url
+    refused(w.upload(*none), "which service? Its address is given with --url, in S3_URL, or as s3-url", 2)
+    refused(w.upload(*none, S3_URL=url), "cannot be reached")
+    refused(w.upload(*none, S3_URL="ftp://x"), "the address of a service is https://")
+    refused(w.upload(*none, S3_URL="http://x/?a"), "the address of a service is https://")
+    conf = w.path / "conf"
+    for text, said in (("s3-url http://x\n", 'conf:1: a line is "name = value"'),
+                       ("\nurl = x\n", 'conf:2: there is no setting "url"'),
+                       ("x" * 2000, "conf:1: the line is longer")):
+        conf.write_text(text)
+        refused(w.upload(PVBOOT_EC2_CONF=str(conf)), said, 2)
+    refused(w.upload(PVBOOT_EC2_CONF="/nowhere"), "/nowhere cannot be opened", 2)
+    with socket.socket() as listener:  # takes connections and says what is no HTTP
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def answer():
+            with contextlib.suppress(OSError):
+                while True:
+                    c, _ = listener.accept()
+                    c.recv(10000)
+                    c.sendall(b"SSH-2.0-x\r\n")
+                    c.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        got = w.upload(*none, S3_URL="http://127.0.0.1:%d" % listener.getsockname()[1])
+        check(got[0], 1)
+        listener.shutdown(socket.SHUT_RDWR)
+    with fake() as f:
+        f.buckets.add("/b-one")
+        f.objects["/b-one/disk.manifest.xml"] = b"<!DOCTYPE x [<!ENTITY a 'b'>]><manifest/>"
+        refused(w.download(w.path / "o", "-p", "disk", S3_URL=f.url), "disk.manifest.xml: line 1")
+
+
+def hides_the_secret(w):
+    let = threading.Event()
+    with fake(lambda handler, nr: nr > 1 and let.wait(60) and False) as f:
+        p = held_upload(w, f, 1, "-t", "a-delegation-token")
+        shown = Path("/proc/%d/cmdline" % p.pid).read_bytes()
+        let.set()
+        check(p.wait(60), 0)
+        check((SECRET.encode() in shown, b"a-delegation-token" in shown, ACCESS.encode() in shown),
+              (False, False, True))
+        p.communicate()
+        check(SECRET in str([str(h) for h in f.headers]), False)
+        check({h["X-Amz-Security-Token"] for h in f.headers}, {"a-delegation-token"})
+
+
+def deletes(w):
+    def delete(*more, **env):
+        return tool("ec2-delete-bundle", "-b", "b-one/p", *KEYS, *more, **env)
+
+    with pvbootd(w) as s:
+        at = {"S3_URL": s.url}
+        good(w.upload(bucket="b-one/p", **at), "made")
+        s3 = client(s, "s3")
+        s3.put_object(Bucket="b-one", Key="p/disk.part.note", Body=b"")
+        check(good(delete("-m", w.manifest, "--clear", **at), "holds other things and stays"),
+              "removed p/disk.manifest.xml and 5 parts from b-one")
+        check(keys_in(s, "b-one"), ["p/disk.part.note"])
+        # The manifest is gone and parts are left: found by their names.
+        good(w.upload("--skipmanifest", bucket="b-one/p", **at))
+        s3.delete_object(Bucket="b-one", Key="p/disk.part.2")
+        check(good(delete("-p", "disk", **at)), "removed 4 parts from b-one")
+        check(keys_in(s, "b-one"), ["p/disk.part.note"])
+        refused(delete("-p", "disk", **at), "there is no bundle disk in b-one/p")
+        s3.delete_object(Bucket="b-one", Key="p/disk.part.note")
+        good(w.upload(bucket="b-one/p", **at))
+        good(delete("-p", "disk", "-y", "--clear", **at))
+        check(s3.list_buckets()["Buckets"], [])
+        refused(delete("-p", "disk", **at), "NoSuchBucket")
+        refused(delete("-p", "disk", "-m", "x", **at), "which bundle?", 2)
+        refused(delete("-p", "a/b", **at), "-p takes a bundle's name", 2)
+
+
+def same_memory(w):
+    """Parts are streamed: much less memory than one part on each connection."""
+    with pvbootd(w) as s:
+        for command in (["ec2-upload-bundle", "-b", "b-one", "-m", w.manifest],
+                        ["ec2-download-bundle", "-b", "b-one", "-p", "disk", "-d", w.path]):
+            p = subprocess.Popen([EC2, *map(str, command), *KEYS], env=environment(S3_URL=s.url),
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            most = 0
+            while p.poll() is None:
+                found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/%d/status" % p.pid).read_text())
+                most = max(most, int(found.group(1)) if found else 0)
+            check((p.returncode, 0 < most < 32 * 1024 or most), (0, True))
+
+
+CASES = [round_trip, other_server, over_tls, resumes, resumes_at_pvbootd, download_resumes,
+         tries_again, server_dies, server_lies, damaged_parts, wrong_words, hides_the_secret, deletes,
+         same_memory]
+
+
+def main():
+    passed = failed = skipped = 0
+    for case in CASES:
+        if sys.argv[3:] and case.__name__ not in sys.argv[3:]:
+            continue
+        w = Work()
+        try:
+            case(w)
+            passed += 1
+            print("ok", case.__name__, flush=True)
+        except Skip as e:
+            skipped += 1
+            print("skip  %s: %s" % (case.__name__, e), flush=True)
+        except Exception as e:  # pylint: disable=broad-except
+            failed += 1
+            place = e.__traceback__
+            while place.tb_next and place.tb_next.tb_frame.f_code.co_filename == __file__:
+                place = place.tb_next
+            print("not ok %s: line %d: %s: %s" % (case.__name__, place.tb_lineno, type(e).__name__,
+                                                 str(e)[:900]), flush=True)
+        finally:
+            shutil.rmtree(w.path, ignore_errors=True)
+    shutil.rmtree(Work.made, ignore_errors=True)
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+    return 1 if failed else 0
+
+
+sys.exit(main())
