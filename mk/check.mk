@@ -12,6 +12,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
          'transfer=tests/cloud/transfer.py $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd' \
          'service=$(MAKE) --no-print-directory check-cloud' \
+         'engines=$(MAKE) --no-print-directory check-engines' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \

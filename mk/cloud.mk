@@ -14,7 +14,8 @@ CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c kee
                  s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
 CLOUD_SERVICE += blob_make.c volume.c snapshot.c
 
-CLOUD_ENGINE  := engine.c embedded.c
+CLOUD_ENGINE  := engine.c common.c disk.c embedded.c \
+                 libvirt.c libvirt_conn.c libvirt_xml.c libvirt_disk.c libvirt_console.c
 
 # Both look into images and start hosts with the code of the host command.
 CLOUD_COMMON := $(CORE) $(filter-out host/main.c,$(HOST)) \
@@ -22,7 +23,7 @@ CLOUD_COMMON := $(CORE) $(filter-out host/main.c,$(HOST)) \
 CLOUD_EC2    := $(CLOUD_COMMON) $(addprefix cloud/tools/,$(CLOUD_TOOLS))
 CLOUD_D      := $(CLOUD_COMMON) $(addprefix cloud/service/,$(CLOUD_SERVICE)) \
                 $(addprefix cloud/engine/,$(CLOUD_ENGINE))
-CLOUD_LIBS   := -larchive -lcrypto -lexpat -lcurl -lmicrohttpd -lsqlite3 -lpthread
+CLOUD_LIBS   := -larchive -lcrypto -lexpat -lcurl -lmicrohttpd -lsqlite3 -lvirt -lpthread
 
 .PHONY: cloud
 ## make cloud        the tools for images and the service, build/pvboot-ec2 and build/pvbootd
@@ -82,6 +83,17 @@ $(BUILD)/read-bucket: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(filter-out %/main
 ## make check-cloud [CASES="s3_lists"] the service, driven by boto3 and aws
 check-cloud: $(BUILD)/pvbootd-asan $(BUILD)/read-bucket
 	tests/cloud/run.py $(BUILD)/pvbootd-asan $(BUILD)/cloud-test $(CASES)
+
+# Drives an engine alone.
+$(BUILD)/engine_driver: tests/cloud/engine_driver.c $(patsubst %.c,$(BUILD)/host/%.o,$(CLOUD_COMMON) \
+                        $(addprefix cloud/engine/,$(CLOUD_ENGINE)))
+	$(say) LINK $@
+	$(CC) $(HOST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS) $(LDFLAGS)
+
+.PHONY: check-engines
+## make check-engines [CASES="many_guests"] the engines that run the service's instances
+check-engines: $(BUILD)/engine_driver
+	tests/cloud/engines.py $(BUILD)/engine_driver $(BUILD)/engines-test $(CASES)
 
 FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request)
 

@@ -13,6 +13,7 @@ static const struct {
     struct engine *(*open)(const struct engine_setup *setup, struct buf *why);
 } engines[] = {
     {"embedded", embedded_open},
+    {"libvirt", libvirt_open},
 };
 
 struct engine *engine_open(const struct engine_setup *setup, struct buf *why)
