@@ -12,10 +12,12 @@ static const struct action {
 } actions[] = {
     {"CreateTags", ec2_create_tags},
     {"DeleteTags", ec2_delete_tags},
+    {"DeregisterImage", ec2_deregister_image},
     {"DescribeAvailabilityZones", ec2_describe_availability_zones},
     {"DescribeImages", ec2_describe_images},
     {"DescribeRegions", ec2_describe_regions},
     {"DescribeTags", ec2_describe_tags},
+    {"RegisterImage", ec2_register_image},
 };
 
 /* What is about the request itself, and not about what it asks for. */

@@ -113,6 +113,21 @@ bool image_take(struct ec2_call *call, sqlite3 *c, const char *id, struct ec2_im
     return false;
 }
 
+/* Those of others, and of the catalogue, are not the account's to change. */
+bool image_take_own(struct ec2_call *call, sqlite3 *c, const char *id, struct ec2_image *out)
+{
+    const struct aki *aki = aki_find(&call->r->svc->akis, id);
+
+    if (aki && strcmp(aki->region, call->r->svc->config.region) == 0)
+        reply_error(call->r, 403, "AuthFailure",
+                    "%s belongs to the service; an account can change its own images.", id);
+    else if (image_take(call, c, id, out) && strcmp(out->account, call->r->account->id) != 0)
+        reply_error(call->r, 403, "AuthFailure",
+                    "%s belongs to account %s; an account can change its own images.", id,
+                    out->account);
+    return call->r->status == 0;
+}
+
 /* ---- kernels and ramdisks -------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static bool refuse(struct kernel *k, const char *code,

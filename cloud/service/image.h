@@ -5,8 +5,9 @@
  *   image.c            look-ups
  *   image_store.c      the keeper's step: what makes a pending image available
  *   ec2_images.c       DescribeImages
- *   ec2_register.c     RegisterImage, DeregisterImage
+ *   ec2_register.c, ec2_register_bundle.c   RegisterImage, DeregisterImage
  *   ec2_image_attr.c   attributes
+ *   image_helper.h     the process that unpacks and looks into images
  */
 #ifndef PVBOOT_CLOUD_SERVICE_IMAGE_H
 #define PVBOOT_CLOUD_SERVICE_IMAGE_H
@@ -51,6 +52,9 @@ bool image_find(sqlite3 *c, const char *account, const char *id, struct ec2_imag
 
 /* The same for a parameter. False: the answer is an error, which knows the catalogue, too. */
 bool image_take(struct ec2_call *call, sqlite3 *c, const char *id, struct ec2_image *out);
+
+/* The same, and it must be the account's own. */
+bool image_take_own(struct ec2_call *call, sqlite3 *c, const char *id, struct ec2_image *out);
 
 /* Is it of an image's form, ami-, aki- or ari-? False: the answer is an error. */
 bool image_check_id(struct ec2_call *call, const char *id);

@@ -35,6 +35,7 @@ struct order {
     enum manifest_type type;
     bool narrow, bundle;
     struct bundle_key key;
+    char place[256];
     uint32_t nr_layers;
     bool qcow2[MACHINE_LAYERS_MAX];
 };
@@ -163,6 +164,7 @@ static bool give_order(const struct image_work *w, int to)
         o.qcow2[i] = w->layers[i].qcow2;
         fds[nr++] = w->layers[i].fd;
     }
+    snprintf(o.place, sizeof(o.place), "%s", w->place ? w->place : "");
     good = good && send_message(to, &o, sizeof(o), fds, nr);
     OPENSSL_cleanse(&o, sizeof(o));
     if (manifest >= 0)
@@ -184,8 +186,8 @@ static bool wait_for_message(int from, const volatile sig_atomic_t *stop)
 }
 
 /* Give parts until the helper says how it went. False: it is gone, or a part is not there. */
-static bool converse(const struct image_work *w, int with, struct report_message *m, char *why,
-                     size_t why_cap)
+static bool converse(const struct image_work *w, int with, struct report_message *m, bool *again,
+                     char *why, size_t why_cap)
 {
     size_t none;
 
@@ -198,7 +200,7 @@ static bool converse(const struct image_work *w, int with, struct report_message
             return false;
         if (m->part == NO_PART)
             return true;
-        fd = w->open_part ? w->open_part(w->ctx, m->part, why, why_cap) : -1;
+        fd = w->open_part ? w->open_part(w->ctx, m->part, again, why, why_cap) : -1;
         answer.there = fd >= 0;
         if (!answer.there)
             return false;
@@ -208,6 +210,11 @@ static bool converse(const struct image_work *w, int with, struct report_message
         }
         close(fd);
     }
+}
+
+static bool disk_full(const char *why)
+{
+    return strstr(why, strerror(ENOSPC)) != NULL || strstr(why, strerror(EDQUOT)) != NULL;
 }
 
 bool image_work(const struct image_work *w, struct image_found *found, bool *again, char *why,
@@ -227,7 +234,7 @@ bool image_work(const struct image_work *w, struct image_found *found, bool *aga
     }
     pid = start_helper(ends[1], why, why_cap);
     close(ends[1]);
-    good = pid > 0 && give_order(w, ends[0]) && converse(w, ends[0], m, why, why_cap);
+    good = pid > 0 && give_order(w, ends[0]) && converse(w, ends[0], m, again, why, why_cap);
     close(ends[0]);
     if (pid > 0) {
         kill(pid, SIGKILL);
@@ -237,8 +244,8 @@ bool image_work(const struct image_work *w, struct image_found *found, bool *aga
     if (good) {
         m->why[sizeof(m->why) - 1] = '\0';
         *found = m->found;
-        *again = false;
         snprintf(why, why_cap, "%s", m->why);
+        *again = disk_full(why);
         good = m->good;
     } else if (!why[0]) {
         snprintf(why, why_cap,
@@ -272,7 +279,7 @@ static int ask_for_part(void *ctx, uint32_t i)
 
 static bool unpack(const struct order *o, int manifest_fd, int out, char *why, size_t why_cap)
 {
-    const struct bundle_source from = {.open_part = ask_for_part, .place = "the bucket"};
+    const struct bundle_source from = {.open_part = ask_for_part, .place = o->place};
     const struct bundle_job job = {.stop = &never};
     struct manifest *m = calloc(1, sizeof(*m));
     struct stat st = {0};

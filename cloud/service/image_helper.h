@@ -28,9 +28,10 @@ struct image_work {
     const char *manifest;
     size_t manifest_len;
     struct bundle_key key;
-    /* A descriptor of part i; -1: `why` is the sentence. NULL without a bundle. */
-    int (*open_part)(void *ctx, uint32_t i, char *why, size_t why_cap);
+    /* A descriptor of part i; -1: `why` is the sentence, *again as below. NULL: no bundle. */
+    int (*open_part)(void *ctx, uint32_t i, bool *again, char *why, size_t why_cap);
     void *ctx;
+    const char *place; /* where the parts are, for sentences */
     /* The files that the image is made of, as in machine.h; one for a kernel. */
     struct machine_layer layers[MACHINE_LAYERS_MAX];
     uint32_t nr_layers;

@@ -12,7 +12,7 @@
 
 static bool (*const steps[NR_KEEPER_ROOMS][4])(struct service *svc) = {
     [KEEPER_INSTANCES] = {volumes_step},
-    [KEEPER_COPIES] = {snapshots_step, blobs_step},
+    [KEEPER_COPIES] = {images_step, snapshots_step, blobs_step},
 };
 
 struct room {
