@@ -3,7 +3,7 @@
 # cloud/aws/sign.h, cloud/tools/tools.h, cloud/service/request.h.
 
 CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
-                 unpack_folder.c unpack_stream.c program.c stage.c filter.c volume.c
+                 unpack_folder.c unpack_stream.c work.c program.c stage.c filter.c volume.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c sign_chain.c chunked.c checksum.c
 CLOUD_AWS     += http.c xml_tree.c client.c digest.c store.c
 CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_image.c bundle_vol.c unbundle.c

@@ -169,7 +169,7 @@ bool filter_files(struct staging *s)
         if (*s->v->stop != 0) {
             snprintf(s->why, s->why_cap, "interrupted; nothing of the bundle was left");
             good = false;
-        } else if (e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) {
+        } else if ((e->fts_info == FTS_DNR || e->fts_info == FTS_ERR) && e->fts_errno != ENOENT) {
             snprintf(s->why, s->why_cap, "%s%s cannot be read: %s", s->v->real, path,
                      strerror(e->fts_errno));
             good = false;

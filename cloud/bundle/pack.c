@@ -20,6 +20,7 @@
 #include <openssl/rand.h>
 
 #include "cloud/bundle/gzip.h"
+#include "cloud/bundle/work.h"
 
 #define READ_BYTES   ((size_t)1 << 20)
 #define CIPHER_BYTES ((size_t)256 << 10)
@@ -33,8 +34,8 @@ struct pack {
     size_t why_cap;
     bool bad;
     const char *image;
-    int image_fd, to_fd, work_fd; /* the folder of the bundle, and the hidden one in it */
-    char work_name[300];
+    int image_fd, to_fd; /* the image, the folder of the bundle */
+    struct work work;    /* the hidden one in it */
     bool is_file;
     uint64_t size_bytes, hole_end; /* up to there are zeroes */
     EVP_MD_CTX *tar_sha1, *part_sha1;
@@ -79,7 +80,7 @@ static bool part_begin(struct pack *p)
         p->parts_room = room;
     }
     snprintf(name, sizeof(name), "%u", m->nr_parts);
-    p->part_fd = openat(p->work_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    p->part_fd = openat(p->work.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (p->part_fd < 0)
         return bad(p, "part %u cannot be made: %s", m->nr_parts, strerror(errno));
     p->part_bytes = 0;
@@ -348,7 +349,7 @@ static bool open_image(struct pack *p)
 
 static bool open_folders(struct pack *p, const char *folder)
 {
-    char manifest[MANIFEST_NAME_MAX + 32];
+    char manifest[MANIFEST_NAME_MAX + 32], what[MANIFEST_NAME_MAX + 32], why[512];
     struct stat st;
 
     p->to_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -359,14 +360,10 @@ static bool open_folders(struct pack *p, const char *folder)
         return bad(p,
                    "%s/%s is there already; remove that bundle, or choose another name or folder",
                    folder, manifest);
-    snprintf(p->work_name, sizeof(p->work_name), ".%s.bundling.%ld", p->m->name, (long)getpid());
-    if (mkdirat(p->to_fd, p->work_name, 0700) != 0) {
-        bad(p, "%s/%s cannot be made: %s", folder, p->work_name, strerror(errno));
-        p->work_name[0] = '\0';
-        return false;
-    }
-    p->work_fd = openat(p->to_fd, p->work_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return p->work_fd >= 0 || bad(p, "%s: %s", p->work_name, strerror(errno));
+    snprintf(what, sizeof(what), ".%s.bundling", p->m->name);
+    if (work_folder(&p->work, p->to_fd, what, why, sizeof(why)))
+        return true;
+    return bad(p, "%s/%s", folder, why);
 }
 
 /* Names as wide as the number of parts asks for, so that they sort. */
@@ -381,7 +378,7 @@ static bool move_parts(struct pack *p)
         p->m->parts[i].filename = arena_strndup(p->arena, to, strlen(to));
         if (p->m->parts[i].filename == NULL)
             return bad(p, "out of memory");
-        if (renameat(p->work_fd, from, p->to_fd, to) != 0)
+        if (renameat(p->work.fd, from, p->to_fd, to) != 0)
             return bad(p, "%s cannot get its name: %s", to, strerror(errno));
         p->nr_moved++;
     }
@@ -393,34 +390,23 @@ static bool put_manifest(struct pack *p, const char *text, size_t len)
     char name[MANIFEST_NAME_MAX + 32];
 
     snprintf(name, sizeof(name), "%s" MANIFEST_SUFFIX, p->m->name);
-    p->part_fd = openat(p->work_fd, "manifest", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    p->part_fd = openat(p->work.fd, "manifest", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (p->part_fd < 0 || !write_all(p, (const uint8_t *)text, len) || fsync(p->part_fd) != 0)
         return bad(p, "%s cannot be written: %s", name, strerror(errno));
     if (*p->job->stop != 0)
         return bad(p, "interrupted; nothing of the bundle was left");
-    if (renameat(p->work_fd, "manifest", p->to_fd, name) != 0)
+    if (renameat(p->work.fd, "manifest", p->to_fd, name) != 0)
         return bad(p, "%s cannot get its name: %s", name, strerror(errno));
     return fsync(p->to_fd) == 0 || bad(p, "the folder cannot be written: %s", strerror(errno));
 }
 
 static void clean_up(struct pack *p)
 {
-    char name[32];
-
     if (p->part_fd >= 0)
         close(p->part_fd);
     for (uint32_t i = 0; i < p->nr_moved && p->bad; i++)
         unlinkat(p->to_fd, p->m->parts[i].filename, 0);
-    for (uint32_t i = p->nr_moved; p->work_fd >= 0 && i <= p->m->nr_parts; i++) {
-        snprintf(name, sizeof(name), "%u", i);
-        unlinkat(p->work_fd, name, 0);
-    }
-    if (p->work_fd >= 0) {
-        unlinkat(p->work_fd, "manifest", 0);
-        close(p->work_fd);
-    }
-    if (p->work_name[0] != '\0')
-        unlinkat(p->to_fd, p->work_name, AT_REMOVEDIR);
+    work_end(&p->work);
     if (p->to_fd >= 0)
         close(p->to_fd);
     if (p->image_fd >= 0)
@@ -451,7 +437,7 @@ bool bundle_pack(const char *image, const char *folder, struct manifest *m, stru
                        .image = image,
                        .image_fd = -1,
                        .to_fd = -1,
-                       .work_fd = -1,
+                       .work = {.fd = -1},
                        .part_fd = -1};
     m->nr_parts = 0;
     m->bundled_bytes = 0;

@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SAID_MAX 1024
-
-extern char **environ;
 
 /* The last of what a program said, as one line. */
 struct said {
@@ -73,49 +71,44 @@ static void listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atom
         out[out_len] = '\0';
 }
 
-static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
+/* The program must not go on when this process is gone, killed perhaps. */
+static _Noreturn void be_the_program(const char *const *argv, int out_fd, int err_fd, pid_t parent,
+                                     const char *path)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigset_t none;
-    int error;
 
     sigemptyset(&none);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-    posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigmask(&attributes, &none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     /* The terminal's interrupt reaches us, and we end it. */
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-    error = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    errno = error;
-    return error == 0;
+    setpgid(0, 0);
+    if (setenv("PATH", path, 1) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+        getppid() == parent && dup2(null, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
+        execvp(argv[0], (char *const *)argv);
+    dprintf(err_fd, "cannot be started: %s", strerror(errno));
+    _exit(127);
 }
 
-/* Where root's programs are, too. Once: others may be reading the environment by then. */
-static void extend_path(void)
+static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
 {
     const char *env = getenv("PATH");
+    pid_t parent = getpid();
     char path[4096];
 
     snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin:/usr/bin:/bin", env != NULL ? env : "");
-    setenv("PATH", path, 1);
+    *pid = fork();
+    if (*pid == 0)
+        be_the_program(argv, out_fd, err_fd, parent, path);
+    return *pid > 0;
 }
 
 bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
                  size_t out_cap, char *why, size_t why_cap)
 {
     struct said said = {.len = 0};
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int out_pipe[2], err_pipe[2], status = 0;
     pid_t pid;
 
-    pthread_once(&once, extend_path);
     if (pipe2(out_pipe, O_CLOEXEC) != 0 || pipe2(err_pipe, O_CLOEXEC) != 0) {
         snprintf(why, why_cap, "no pipe for %s: %s", argv[0], strerror(errno));
         return false;

@@ -159,6 +159,8 @@ bool stage_remove(struct staging *s, const char *path)
     struct stat st;
     bool good = over >= 0 && fstat(over, &st) == 0, there;
 
+    if (over < 0 && errno == ENOENT)
+        return true; /* somebody was faster */
     if (good && S_ISDIR(st.st_mode)) {
         close(over);
         return stage_cover(s, path, &there) && (!there || gone_add(s, path, true));

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "cloud/bundle/unpack.h"
+#include "cloud/bundle/work.h"
 
 struct folders {
     const struct manifest *m;
     const char *to;
-    int from_fd, to_fd, out;
-    char work_name[MANIFEST_NAME_MAX + 64]; /* until it has its own; else empty */
+    int from_fd, to_fd;
+    struct work work; /* the image, until it has its name */
     char *why;
     size_t why_cap;
 };
@@ -33,6 +34,7 @@ static int open_part(void *ctx, uint32_t i)
 
 static bool open_all(struct folders *f, const char *from)
 {
+    char what[MANIFEST_NAME_MAX + 32], why[512];
     struct stat st;
 
     f->from_fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -46,20 +48,18 @@ static bool open_all(struct folders *f, const char *from)
                  f->to, f->m->name);
         return false;
     }
-    snprintf(f->work_name, sizeof(f->work_name), ".%s.unbundling.%ld", f->m->name, (long)getpid());
-    f->out = openat(f->to_fd, f->work_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (f->out >= 0)
+    snprintf(what, sizeof(what), ".%s.unbundling", f->m->name);
+    if (work_file(&f->work, f->to_fd, what, why, sizeof(why)))
         return true;
-    snprintf(f->why, f->why_cap, "%s/%s cannot be made: %s", f->to, f->work_name, strerror(errno));
-    f->work_name[0] = '\0';
+    snprintf(f->why, f->why_cap, "%s/%s", f->to, why);
     return false;
 }
 
 static bool give_name(struct folders *f)
 {
-    if (fsync(f->out) != 0 || renameat(f->to_fd, f->work_name, f->to_fd, f->m->name) != 0)
+    if (fsync(f->work.fd) != 0 || renameat(f->to_fd, f->work.name, f->to_fd, f->m->name) != 0)
         return bad(f, "cannot be written", f->m->name);
-    f->work_name[0] = '\0';
+    work_keep(&f->work);
     return true;
 }
 
@@ -67,16 +67,18 @@ bool bundle_unpack_folder(const struct manifest *m, const char *from, const char
                           const struct bundle_key *key, const struct bundle_job *job, char *why,
                           size_t why_cap)
 {
-    struct folders f = {
-        .m = m, .to = to, .from_fd = -1, .to_fd = -1, .out = -1, .why = why, .why_cap = why_cap};
+    struct folders f = {.m = m,
+                        .to = to,
+                        .from_fd = -1,
+                        .to_fd = -1,
+                        .work = {.fd = -1},
+                        .why = why,
+                        .why_cap = why_cap};
     const struct bundle_source source = {.open_part = open_part, .ctx = &f, .place = from};
-    bool good = open_all(&f, from) && bundle_unpack(m, &source, key, f.out, job, why, why_cap) &&
-                give_name(&f);
+    bool good = open_all(&f, from) &&
+                bundle_unpack(m, &source, key, f.work.fd, job, why, why_cap) && give_name(&f);
 
-    if (f.work_name[0] != '\0')
-        unlinkat(f.to_fd, f.work_name, 0);
-    if (f.out >= 0)
-        close(f.out);
+    work_end(&f.work);
     if (f.to_fd >= 0)
         close(f.to_fd);
     if (f.from_fd >= 0)

@@ -16,6 +16,7 @@
 #define UUID_MAX     37
 #define PUT_BYTES    ((size_t)1 << 20)
 #define PUTS_MAX     3
+#define TRIES        5u
 
 struct making {
     struct volume *v;
@@ -117,6 +118,19 @@ static bool make_fs(struct making *k)
              (unsigned long long)fs_off(k->v), k->root.st_uid, k->root.st_gid);
     snprintf(blocks, sizeof(blocks), "%lluk", (unsigned long long)bytes / 1024);
     return program_run(argv, k->v->stop, NULL, 0, k->why, k->why_cap);
+}
+
+/* A system that runs removes files while they are copied, and mke2fs ends at the first of them. */
+static bool make_fs_of_what_runs(struct making *k)
+{
+    for (unsigned left = TRIES; !make_fs(k); left--) {
+        if (left == 1 || strstr(k->why, strerror(ENOENT)) == NULL)
+            return false;
+        k->v->note("a file was removed while it was copied; the copy is made once more");
+        if (truncate(k->image, 0) != 0 || truncate(k->image, (off_t)k->v->image_bytes) != 0)
+            return bad(k, "cannot be written", k->image);
+    }
+    return true;
 }
 
 /* Into the work folder, whose name debugfs can take. */
@@ -322,8 +336,8 @@ bool volume_image(struct volume *v, const char *work, char *why, size_t why_cap)
 
     good = good && make_empty(k) && stage_begin(v, k->stage, k->empty, why, why_cap) &&
            (stat(v->real, &k->root) == 0 || bad(k, "cannot be read", v->real)) &&
-           name_file_system(k) && make_file(k) && make_fs(k) && finish_fs(k) && check_puts(k) &&
-           partition(k);
+           name_file_system(k) && make_file(k) && make_fs_of_what_runs(k) && finish_fs(k) &&
+           check_puts(k) && partition(k);
     stage_end(k->stage);
     rmdir(k->stage);
     unlink(k->fstab);

@@ -3,14 +3,15 @@
 #include "cloud/tools/tools.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cloud/bundle/volume.h"
+#include "cloud/bundle/work.h"
 #include "host/cmd.h"
 #include "host/filedisk.h"
 
@@ -100,7 +101,7 @@ struct bundle_vol {
     struct volume v;
     struct arena arena;
     const char *arch;
-    char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + 64];
+    char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + WORK_NAME_MAX];
     bool no_check, no_inherit, inherit;
     enum tool_common common;
 };
@@ -258,7 +259,7 @@ static bool parse(struct bundle_vol *b, int argc, char **argv)
 /* In the work folder; what it leaves there is removed by the caller. */
 static bool make(struct bundle_vol *b)
 {
-    char why[2048], image[VOLUME_PATH_MAX + 128];
+    char why[2048], image[VOLUME_PATH_MAX + WORK_NAME_MAX + 16];
 
     if (!volume_image(&b->v, b->work, why, sizeof(why))) {
         tool_say("%s", why);
@@ -270,9 +271,33 @@ static bool make(struct bundle_vol *b)
     return tool_make_bundle(&b->who, image, b->folder, &b->m, &b->arena);
 }
 
+/* A folder for the image, beside where the bundle goes. */
+static bool make_in_folder(struct bundle_vol *b)
+{
+    int folder = open(b->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct work work = {.fd = -1};
+    char why[512];
+
+    if (folder < 0) {
+        tool_say("the folder %s cannot be opened: %s", b->folder, strerror(errno));
+        return false;
+    }
+    bool good = work_folder(&work, folder, ".pvboot-volume", why, sizeof(why));
+
+    if (good) {
+        snprintf(b->work, sizeof(b->work), "%s/%s", b->folder, work.name);
+        good = make(b);
+    } else {
+        tool_say("%s/%s", b->folder, why);
+    }
+    work_end(&work);
+    close(folder);
+    return good;
+}
+
 static bool run(struct bundle_vol *b)
 {
-    char image[VOLUME_PATH_MAX + 128];
+    char manifest[VOLUME_PATH_MAX + 128];
     struct bundle_job *job = tool_job();
 
     if (!b->no_inherit && !tool_inherit(&b->m, b->inherit, &b->arena))
@@ -286,24 +311,13 @@ static bool run(struct bundle_vol *b)
                  strerror(errno));
         return false;
     }
-    snprintf(image, sizeof(image), "%s/%s" MANIFEST_SUFFIX, b->folder, b->m.name);
-    if (access(image, F_OK) == 0) {
+    snprintf(manifest, sizeof(manifest), "%s/%s" MANIFEST_SUFFIX, b->folder, b->m.name);
+    if (access(manifest, F_OK) == 0) {
         tool_say("%s is there already; remove that bundle, or choose another name or folder",
-                 image);
+                 manifest);
         return false;
     }
-    snprintf(b->work, sizeof(b->work), "%s/.pvboot-volume.%ld", b->folder, (long)getpid());
-    if (mkdir(b->work, 0700) != 0) {
-        tool_say("%s cannot be made: %s", b->work, strerror(errno));
-        return false;
-    }
-    bool good = make(b);
-
-    snprintf(image, sizeof(image), "%s/" VOLUME_IMAGE, b->work);
-    unlink(image);
-    if (rmdir(b->work) != 0)
-        tool_say("%s was left: %s", b->work, strerror(errno));
-    return good;
+    return make_in_folder(b);
 }
 
 int tool_bundle_vol(int argc, char **argv)

@@ -277,8 +277,28 @@ def leaves_nothing_when_stopped(box):
             continue
         check((p.returncode, out, os.listdir(folder)), (1, b"", []))
         check_said([err.decode()], "interrupted; nothing of the bundle was left")
-    good(bundle(box, image, folder=folder)[0])
+    # The one that was killed left its parts, which the next one removes.
+    check(len(list(folder.glob(".*"))), 1)
+    path = good(bundle(box, image, folder=folder)[0])
+    check(list(folder.glob(".*")), [])
     refused(bundle(box, image, folder=folder)[0], "is there already; remove that bundle")
+    out = box.path / "out"
+    out.mkdir()
+    for nr in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        p = subprocess.Popen([EC2, "ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.time() + 20
+        while not [f for f in out.glob(".*") if f.stat().st_blocks] and time.time() < end:
+            time.sleep(0.002)
+        p.send_signal(nr)
+        said, err = p.communicate()
+        check((said, list(out.glob("disk"))), (b"", []))
+        if nr == signal.SIGKILL:
+            continue
+        check((p.returncode, os.listdir(out)), (1, []))
+        check_said([err.decode()], "interrupted; nothing of the image was left")
+    good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out))
+    check(os.listdir(out), ["disk"])
 
 
 def needs_the_same_memory(box):

@@ -6,12 +6,14 @@
 """
 
 import http.server
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -54,6 +56,12 @@ def make_root(root):
     os.chmod(su, 0o4755)
     os.setxattr(su, "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
     os.setxattr(su, "user.note", b"v" * 300)
+    # user:1000:rw, for the file, and what new files in the folder get: version 2, tag, rights, id
+    acl = struct.pack("<I" + "HHI" * 5, 2, 1, 6, 2**32 - 1, 2, 6, 1000, 4, 4, 2**32 - 1, 16, 6, 2**32 - 1, 32, 0,
+                      2**32 - 1)
+    os.setxattr(root / "etc/fstab", "system.posix_acl_access", acl)
+    os.setxattr(root / "home/user", "system.posix_acl_default", acl)
+    os.setxattr(root / "home/user", "trusted.mark", b"\0binary\xff")
     os.link(su, root / "bin/sudo")
     os.link(su, root / "home/user/su")
     os.symlink("su", root / "bin/link")
@@ -125,12 +133,12 @@ class Here:
                             *(() if metadata else ("--no-inherit",)), *map(str, more)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return r.returncode, r.stdout.decode(), r.stderr.decode()
 
-    def image(self, *more, **how):
-        """The image, taken out of the bundle; what was said."""
+    def image(self, *more, hidden=False, **how):
+        """The image, taken out of the bundle; what was said. `hidden`: another one may be at work."""
         status, out, err = self.bundle(*more, **how)
         check(status, 0) if status == 0 else check((status, err), (0, ""))
         manifest = Path(out.strip())
-        check([n for n in os.listdir(manifest.parent) if n.startswith(".")], [])
+        check([n for n in os.listdir(manifest.parent) if n.startswith(".") and not hidden], [])
         run(EC2, "ec2-unbundle", "-m", manifest, "-k", self.box.path / "user.key", "-d", self.box.path)
         return self.box.path / manifest.name[:-len(".manifest.xml")], err
 
@@ -383,22 +391,87 @@ def takes_over_what_the_instance_has(h):
     check_said([err], "say --no-inherit where there is none")
 
 
+def started(h, *more):
+    """ec2-bundle-vol, which has begun to make the image."""
+    at = h.box.path
+    p = subprocess.Popen([EC2, "ec2-bundle-vol", "-v", h.root, "-r", "x86_64", "-d", h.out, "-u", "123456789012",
+                          "-k", at / "user.key", "-c", at / "user.crt", "--ec2cert", at / "ec2.crt", "-s", "100",
+                          "--no-inherit", *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.time() + 20
+    while not list(h.out.glob(".pvboot-volume.*/image")) and time.time() < end:
+        time.sleep(0.002)
+    return p
+
+
 def leaves_nothing_when_stopped(h):
     (h.root / "var/big").write_bytes(os.urandom(40 * MIB))
-    at = h.box.path
-    for nr in (signal.SIGINT, signal.SIGTERM):
-        p = subprocess.Popen([EC2, "ec2-bundle-vol", "-v", h.root, "-r", "x86_64", "-d", h.out, "-u",
-                              "123456789012", "-k", at / "user.key", "-c", at / "user.crt",
-                              "--ec2cert", at / "ec2.crt", "-s", "100", "--no-inherit"],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        end = time.time() + 20
-        while not list(h.out.glob(".pvboot-volume.*/image")) and time.time() < end:
-            time.sleep(0.002)
+    for nr in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        p = started(h)
         p.send_signal(nr)
         out, err = p.communicate()
+        check([m for m in open("/proc/self/mounts") if str(h.out) in m], [])
+        if nr == signal.SIGKILL:
+            check((out, list(h.out.glob("image*"))), (b"", []))
+            continue
         check((p.returncode, out, os.listdir(h.out)), (1, b"", []))
         check_said([err.decode()], "interrupted; nothing of the bundle was left")
-        check([m for m in open("/proc/self/mounts") if str(h.out) in m], [])
+    # What was killed left its work, which the next one removes; not that of one which runs.
+    check(len(list(h.out.glob(".pvboot-volume.*"))), 1)
+    other = started(h, "-p", "other")
+    image, err = h.image("-s", "100", "-p", "after", hidden=True)
+    out, said = other.communicate()
+    check((other.returncode, said), (0, b""))
+    check([n for n in os.listdir(h.out) if n.startswith(".")], [])
+    run("e2fsck", "-fn", image)
+
+
+def says_when_the_disk_is_full(h):
+    (h.root / "var/big").write_bytes(os.urandom(30 * MIB))
+    small = h.box.path / "small"
+    small.mkdir()
+    h.mount("-t", "tmpfs", "-o", "size=20m", "tmpfs", small)
+    status, out, err = h.bundle("-p", "full", "-s", "100", folder=small)
+    check((status, out, len(err.splitlines()), os.listdir(small)), (1, "", 1, []))
+    check_said([err], "No space left on device")
+    # The image fits, the bundle beside it does not.
+    run("mount", "-o", "remount,size=50m", small)
+    status, out, err = h.bundle("-p", "full", "-s", "100", folder=small)
+    check((status, out, len(err.splitlines()), os.listdir(small)), (1, "", 1, []))
+    check_said([err], "cannot be written: No space left on device")
+    run("mount", "-o", "remount,size=20m", small)
+    status, out, err = h.bundle("-p", "whole", "-s", "100")
+    check(status, 0)
+    r = subprocess.run([EC2, "ec2-unbundle", "-m", out.strip(), "-k", h.box.path / "user.key", "-d", small],
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check((r.returncode, r.stdout, os.listdir(small)), (1, b"", []))
+    check(r.stderr.decode(), "ec2-unbundle: the image cannot be written: No space left on device\n")
+
+
+def copies_what_changes(h):
+    """Files that come, go and grow while they are copied."""
+    spool, stop = h.root / "var/spool", threading.Event()
+    spool.mkdir()
+
+    def churn():
+        for i in itertools.cycle(range(0, 700, 7)):
+            path = spool / ("file%d.swp" % i if i % 2 else "file%d" % i)
+            path.unlink() if path.exists() else path.write_text("x" * 5000)
+            with open(h.root / "var/grows", "a") as f:
+                f.write("line\n" * 100)
+            if stop.wait(0.001):
+                return
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        for i in range(3):
+            image, err = h.image("-p", "busy%d" % i)
+            run("e2fsck", "-fn", image)
+            check([line for line in err.splitlines() if "once more" not in line and "secret" not in line and
+                   "for such reasons" not in line], [])
+    finally:
+        stop.set()
+        thread.join()
 
 
 def put_program(root, program):
@@ -468,7 +541,7 @@ def main():
     failed = 0
     tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
              leaves_secrets_out, leaves_out_what_is_named, puts_a_menu_in, takes_over_what_the_instance_has,
-             leaves_nothing_when_stopped, bundles_the_system_that_runs]
+             leaves_nothing_when_stopped, says_when_the_disk_is_full, copies_what_changes, bundles_the_system_that_runs]
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     reason = why_not()
     if reason:
