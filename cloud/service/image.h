@@ -59,6 +59,9 @@ bool image_take_own(struct ec2_call *call, sqlite3 *c, const char *id, struct ec
 /* Is it of an image's form, ami-, aki- or ari-? False: the answer is an error. */
 bool image_check_id(struct ec2_call *call, const char *id);
 
+/* <blockDeviceMapping> of an image. */
+void image_write_mappings(struct buf *out, sqlite3 *c, const char *id);
+
 /* What a kernel is for. */
 struct kernel_use {
     bool narrow;
