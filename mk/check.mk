@@ -9,6 +9,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'cloud=$(MAKE) --no-print-directory unit-cloud' \
          'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
+         'bundle-hostile=$(PYTHON) tests/cloud/bundle_hostile.py $(BUILD)/pvboot-ec2' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
          'transfer=tests/cloud/transfer.py $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd' \
          'service=$(MAKE) --no-print-directory check-cloud' \

@@ -148,13 +148,20 @@ static bool copy_member(struct stream *s, struct archive *tar)
            bad(s, "the tar archive in the bundle is damaged: %s", archive_error_string(tar));
 }
 
+/* A warning is about names and the like, which are not used. */
+static bool next_header(struct archive *tar, struct archive_entry **e)
+{
+    int status = archive_read_next_header(tar, e);
+
+    return status == ARCHIVE_OK || status == ARCHIVE_WARN;
+}
+
 static bool read_archive(struct stream *s, struct archive *tar)
 {
     struct archive_entry *e;
 
     if (archive_read_support_format_tar(tar) != ARCHIVE_OK ||
-        archive_read_open(tar, s, NULL, on_read, NULL) != ARCHIVE_OK ||
-        archive_read_next_header(tar, &e) != ARCHIVE_OK)
+        archive_read_open(tar, s, NULL, on_read, NULL) != ARCHIVE_OK || !next_header(tar, &e))
         return bad(s, "there is no tar archive in the bundle: %s", archive_error_string(tar));
     if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e) != NULL)
         return bad(s, "the archive in the bundle does not hold an image, but something else");

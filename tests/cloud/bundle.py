@@ -7,7 +7,6 @@
 
 import hashlib
 import os
-import random
 import re
 import resource
 import signal
@@ -18,85 +17,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, check, check_said, kernel  # noqa: E402
+from bundle_box import (EC2, MIB, PART, bundle, check, check_said, decrypted, ec2, foreign, good,  # noqa: E402
+                        kernel, noise, refused, run, run_tests)
 
-EC2 = str(Path(sys.argv[1]).resolve())
-PART = 10485760
-USER = "123456789012"
 MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
-
-
-def run(*args, data=None):
-    r = subprocess.run([str(a) for a in args], input=data, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE)
-    if r.returncode:
-        raise AssertionError("%s: %s" % (args[0], r.stderr.decode("latin-1")))
-    return r.stdout
-
-
-def ec2(command, *args, **more):
-    """(status, standard output, standard error)"""
-    r = subprocess.run([EC2, command, *map(str, args)], stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, **more)
-    return r.returncode, r.stdout.decode(), r.stderr.decode()
-
-
-def refused(got, said, status=1):
-    check((got[0], got[1], got[2].count("\n")), (status, "", 1))
-    check_said([got[2]], said)
-
-
-class Keys:
-    """The user's key and certificate, and the cloud's."""
-
-    made = {}
-
-    def __init__(self, folder):
-        for who in ("user", "ec2", "other") if not self.made else ():
-            run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-                "/CN=" + who, "-keyout", folder / (who + ".key"), "-out", folder / (who + ".crt"))
-            for name in (who + ".key", who + ".crt"):
-                self.made[name] = (folder / name).read_bytes()
-        for name, content in self.made.items():
-            (folder / name).write_bytes(content)
-        self.folder = folder
-
-    def options(self, **more):
-        at = self.folder
-        return ["-k", more.get("k", at / "user.key"), "-c", more.get("c", at / "user.crt"), "-u", USER,
-                "--ec2cert", at / "ec2.crt"]
-
-
-def noise(path, size, hole=0):
-    """Half noise, half pattern, a hole between them, and one at the end."""
-    r = random.Random(size)
-    with open(path, "wb") as f:
-        f.write(r.randbytes(size // 2))
-        f.seek(hole, 1)
-        f.write((b"pattern %d " % size * (size // 8 + 1))[:size - size // 2])
-        f.truncate(size + 2 * hole)
-    return path
-
-
-def bundle(box, image, *more, folder=None):
-    folder = folder or box.path / "bundle"
-    folder.mkdir(exist_ok=True)
-    got = ec2("ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder,
-              *box.keys.options(), *more)
-    return got, folder
-
-
-def good(got):
-    check((got[0], got[2]), (0, ""))
-    return Path(got[1].strip())
-
-
-def decrypted(key, text, folder):
-    """What openssl makes of an RSA-encrypted value."""
-    return run("openssl", "pkeyutl", "-decrypt", "-inkey", key, "-pkeyopt",
-               "rsa_padding_mode:pkcs1", data=bytes.fromhex(text)).decode()
 
 
 def other_tools_open_it(box):
@@ -160,42 +86,6 @@ def other_tools_open_it(box):
         (out / image.name).unlink()
         good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "ec2.key", "-c", box.path / "user.crt",
                  "-d", out))
-
-
-def foreign(box, name, image, sparse=False, empty_part=False, signature="UNSIGNED", user=True):
-    """A bundle as another tool would make it; indented, and nothing signed."""
-    folder = box.path / name
-    folder.mkdir()
-    tar = run("tar", "-cf", "-", "-C", image.parent, *(["--sparse"] if sparse else []), image.name)
-    key, iv = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
-    cipher = run("openssl", "enc", "-aes-128-cbc", "-K", key, "-iv", iv, data=run("gzip", "-1", data=tar))
-    parts = [cipher[i:i + PART] for i in range(0, len(cipher), PART)] + ([b""] if empty_part else [])
-
-    def wrapped(who, value):
-        return run("openssl", "pkeyutl", "-encrypt", "-certin", "-inkey", box.path / (who + ".crt"),
-                   "-pkeyopt", "rsa_padding_mode:pkcs1", data=value.encode()).hex()
-
-    lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<manifest>", " <version>2007-10-10</version>",
-             " <bundler>", "  <name>other</name>", " </bundler>", " <machine_configuration>",
-             "  <architecture>x86_64</architecture>", "  <product_codes/>",
-             "  <kernel_id>aki-1</kernel_id>", " </machine_configuration>", " <image>",
-             "  <name>%s</name>" % image.name, "  <user>%s</user>" % USER, "  <type>machine</type>",
-             "  <digest algorithm='SHA1'>%s</digest>" % hashlib.sha1(tar).hexdigest(),
-             "  <size>%d</size>" % image.stat().st_size, "  <bundled_size>%d</bundled_size>" % len(cipher)]
-    for what, value in (("key", key), ("iv", iv)):
-        for who in ("ec2", "user"):
-            hex_value = wrapped(who, value) if user or who == "ec2" else ""
-            lines.append("  <%s_encrypted_%s>%s</%s_encrypted_%s>" % (who, what, hex_value, who, what))
-    lines.append("  <parts count='%d'>" % len(parts))
-    for i, part in enumerate(parts):
-        part_name = "%s.part.%d" % (image.name, i)
-        (folder / part_name).write_bytes(part)
-        lines.append("   <part index='%d'><filename>%s</filename><digest algorithm='SHA1'>%s</digest>"
-                     "</part>" % (i, part_name, hashlib.sha1(part).hexdigest()))
-    lines += ["  </parts>", " </image>", " <signature>%s</signature>" % signature, "</manifest>"]
-    path = folder / (image.name + ".manifest.xml")
-    path.write_text("\n".join(lines))
-    return path
 
 
 def opens_what_other_tools_make(box):
@@ -369,24 +259,7 @@ def refuses_wrong_words(box):
     check(ec2("ec2-bundle-image", "--help")[0], 0)
 
 
-def main():
-    failed = 0
-    tests = [other_tools_open_it, opens_what_other_tools_make, notices_damage,
-             leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, bundles_kernels,
-             refuses_wrong_words]
-    for test in tests:
-        box = Box()
-        try:
-            box.keys = Keys(box.path)
-            test(box)
-            print("ok", test.__name__)
-        except (AssertionError, RuntimeError, OSError, AttributeError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, str(e)[:600]))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
-
-
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(run_tests([other_tools_open_it, opens_what_other_tools_make, notices_damage,
+                        leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, bundles_kernels,
+                        refuses_wrong_words]))
