@@ -112,6 +112,7 @@ struct file_in *file_begin(const char *dir)
 {
     struct file_in *f = xalloc(sizeof(*f));
     char path[PATH_BYTES];
+    int error;
 
     f->dir = dir;
     random_hex(f->name, (FILE_NAME_BYTES - 1) / 2);
@@ -122,8 +123,10 @@ struct file_in *file_begin(const char *dir)
     if (f->fd >= 0 && f->md5 && f->sha256 && EVP_DigestInit_ex(f->md5, EVP_md5(), NULL) == 1 &&
         EVP_DigestInit_ex(f->sha256, EVP_sha256(), NULL) == 1)
         return f;
-    fprintf(stderr, "pvbootd: %s/tmp: a file cannot be made: %s\n", dir, strerror(errno));
+    error = errno;
+    fprintf(stderr, "pvbootd: %s/tmp: a file cannot be made: %s\n", dir, strerror(error));
     file_free(f);
+    errno = error;
     return NULL;
 }
 

@@ -39,7 +39,7 @@ void files_sweep(const char *dir, struct db *db);
 /* A file to read and write that goes away when it is closed; -1: errno tells. */
 int files_nameless(const char *dir);
 
-/* NULL: cannot be made. */
+/* NULL: cannot be made; errno tells why. */
 struct file_in *file_begin(const char *dir);
 bool file_add(struct file_in *f, const void *bytes, size_t len);
 

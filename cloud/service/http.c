@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libmicrohttpd around the APIs; see http.h. */
 #include "cloud/service/http.h"
+#include "cloud/service/http_slow.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,8 @@
 
 struct http {
     struct MHD_Daemon *daemon;
-    const struct metrics *metrics;
+    struct service *svc;
+    struct slow *slow;
     char *certificate, *key;
 };
 
@@ -46,7 +48,7 @@ static void *on_line(void *arg, const char *uri, struct MHD_Connection *connecti
     size_t path_len = strcspn(uri, "?");
 
     (void)connection;
-    r->svc = arg;
+    r->svc = ((struct http *)arg)->svc;
     r->svc->metrics.in_flight++;
     clock_gettime(CLOCK_MONOTONIC, &r->begun);
     request_id(r->id);
@@ -58,7 +60,7 @@ static void *on_line(void *arg, const char *uri, struct MHD_Connection *connecti
 }
 
 static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                 const char *value)
+                                 size_t name_len, const char *value, size_t value_len)
 {
     struct request *r = arg;
 
@@ -66,6 +68,10 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     if (r->nr_headers == SIGN_HEADERS_MAX) {
         reply_error(r, 400, "RequestHeaderSectionTooLarge", "The request has more than %d headers.",
                     SIGN_HEADERS_MAX);
+        return MHD_NO;
+    }
+    if (strlen(name) != name_len || (value && strlen(value) != value_len)) {
+        reply_error(r, 400, "InvalidRequest", "A header holds a NUL.");
         return MHD_NO;
     }
     r->headers[r->nr_headers++] = (struct sign_header){name, value ? value : ""};
@@ -121,11 +127,18 @@ static enum api which_api(const struct request *r)
     return API_S3;
 }
 
-static void begin(struct request *r, struct MHD_Connection *connection, const char *method)
+static void begin(struct request *r, struct MHD_Connection *connection, const char *method,
+                  const char *version)
 {
+    const char *mistake;
+
     r->method = method;
     note_remote(r, connection);
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, r);
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, r);
+    mistake = http_frame_mistake(r, version);
+    if (mistake)
+        reply_error(r, 400, "InvalidRequest", "%s", mistake);
+    r->close = r->status != 0;
     if (r->status == 0)
         own_pages(r);
     if (r->status != 0)
@@ -186,6 +199,8 @@ static enum MHD_Result answer(struct request *r, struct MHD_Connection *connecti
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->reply_type);
     MHD_add_response_header(response, "x-amz-request-id", r->id);
     MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "pvbootd");
+    if (r->close)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     for (size_t i = 0; i < r->nr_reply_headers; i++)
         MHD_add_response_header(response, r->reply_header[i][0], r->reply_header[i][1]);
     result = MHD_queue_response(connection, r->status, response);
@@ -200,7 +215,7 @@ static bool answer_early(const struct request *r)
 
     if (r->status == 0)
         return false;
-    return request_header(r, "Expect") != NULL ||
+    return r->close || request_header(r, "Expect") != NULL ||
            (length && strtoull(length, NULL, 10) > DROP_BYTES_MAX);
 }
 
@@ -209,20 +224,22 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
                                   size_t *upload_len, void **state)
 {
     struct request *r = *state;
+    struct http *h = arg;
 
-    (void)arg;
     (void)url;
-    (void)version;
     if (!r->method) {
-        begin(r, connection, method);
+        slow_wait(h->slow, connection);
+        begin(r, connection, method, version);
         return answer_early(r) ? answer(r, connection) : MHD_YES;
     }
     if (*upload_len > 0) {
+        slow_got(h->slow, connection, *upload_len);
         body(r, upload, *upload_len);
         *upload_len = 0;
         /* A body without an announced end is not read for ever. */
         return r->status != 0 && r->body_bytes > DROP_BYTES_MAX && !r->file ? MHD_NO : MHD_YES;
     }
+    slow_rest(h->slow, connection);
     if (r->status == 0 && r->api == API_EC2)
         ec2_end(r);
     else if (r->status == 0)
@@ -237,8 +254,7 @@ static void on_end(void *arg, struct MHD_Connection *connection, void **state,
     struct timespec now;
     uint64_t microseconds;
 
-    (void)arg;
-    (void)connection;
+    slow_wait(((struct http *)arg)->slow, connection);
     if (!r)
         return;
     s3_drop(r);
@@ -305,9 +321,9 @@ static bool find_address(const struct config *c, struct addrinfo **out, struct b
     return false;
 }
 
-static struct MHD_Daemon *start(struct http *h, struct service *svc, const struct addrinfo *at)
+static struct MHD_Daemon *start(struct http *h, const struct addrinfo *at)
 {
-    const struct config *c = &svc->config;
+    const struct config *c = &h->svc->config;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, h->certificate},
@@ -322,13 +338,13 @@ static struct MHD_Daemon *start(struct http *h, struct service *svc, const struc
     if (at->ai_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     return MHD_start_daemon(
-        flags, (uint16_t)c->port, NULL, NULL, on_request, svc, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-        NULL, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_URI_LOG_CALLBACK, on_line, svc,
-        MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_THREAD_POOL_SIZE, c->threads,
-        MHD_OPTION_CONNECTION_LIMIT, c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        c->connections_per_address_max, MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls,
-        MHD_OPTION_END);
+        flags, (uint16_t)c->port, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+        NULL, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_URI_LOG_CALLBACK, on_line, h,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, h, MHD_OPTION_NOTIFY_CONNECTION, slow_connection,
+        h->slow, MHD_OPTION_THREAD_POOL_SIZE, c->threads, MHD_OPTION_CONNECTION_LIMIT,
+        c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->connections_per_address_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 struct http *http_start(struct service *svc, struct buf *why)
@@ -337,11 +353,14 @@ struct http *http_start(struct service *svc, struct buf *why)
     struct http *h = xalloc(sizeof(*h));
     struct addrinfo *at = NULL;
 
-    h->metrics = &svc->metrics;
-    if (find_address(c, &at, why) &&
-        (!c->tls_key || ((h->certificate = read_pem(c->tls_certificate, why)) &&
-                         (h->key = read_pem(c->tls_key, why))))) {
-        h->daemon = start(h, svc, at);
+    h->svc = svc;
+    h->slow = slow_start(c->idle_timeout_s);
+    if (!h->slow)
+        buf_puts(why, "no thread can be made");
+    else if (find_address(c, &at, why) &&
+             (!c->tls_key || ((h->certificate = read_pem(c->tls_certificate, why)) &&
+                              (h->key = read_pem(c->tls_key, why))))) {
+        h->daemon = start(h, at);
         if (!h->daemon)
             buf_printf(why, "cannot listen on %s:%u: %s", c->address, c->port, strerror(errno));
     }
@@ -367,10 +386,11 @@ void http_stop(struct http *h)
 
         if (listening != MHD_INVALID_SOCKET)
             close(listening);
-        for (unsigned i = 0; i < STOP_SECONDS_MAX * 100 && h->metrics->in_flight > 0; i++)
+        for (unsigned i = 0; i < STOP_SECONDS_MAX * 100 && h->svc->metrics.in_flight > 0; i++)
             usleep(10000);
         MHD_stop_daemon(h->daemon);
     }
+    slow_stop(h->slow);
     if (h->key)
         OPENSSL_cleanse(h->key, strlen(h->key));
     free(h->certificate);

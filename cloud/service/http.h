@@ -16,6 +16,9 @@ unsigned http_port(const struct http *h);
 /* Takes no new requests, lets the running ones end. */
 void http_stop(struct http *h);
 
+/* What is wrong with the framing of a request, or NULL. */
+const char *http_frame_mistake(const struct request *r, const char *version);
+
 /* The line of the log that a request leaves. */
 void log_request(const struct request *r, uint64_t microseconds, bool sent);
 

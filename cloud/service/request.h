@@ -65,6 +65,7 @@ struct request {
     const char *reply_type;
     int reply_fd; /* or bytes of a file: reply_fd >= 0 */
     uint64_t reply_offset, reply_len;
+    bool close;    /* the connection ends with the answer, the body is not waited for */
     bool answered; /* the answer is on its way, reply_fd is not ours any more */
     char *reply_header[REPLY_HEADERS_MAX][2];
     size_t nr_reply_headers;

@@ -46,6 +46,9 @@ void s3_body_begin(struct request *r);
 bool s3_body_end(struct request *r);
 void s3_body_drop(struct s3_target *t);
 
+/* A file could not be made or written. */
+void s3_storing_failed(struct request *r, bool full);
+
 /* Headers that ask for what this store does not do. False: the answer is an error. */
 bool s3_check_headers(struct request *r);
 

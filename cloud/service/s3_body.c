@@ -2,6 +2,7 @@
 /* Bodies: how long, in which form, into which file, and are they what the client says? */
 #include "cloud/service/s3.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -109,6 +110,15 @@ static bool begin_checksum(struct request *r)
     return false;
 }
 
+void s3_storing_failed(struct request *r, bool full)
+{
+    if (full)
+        reply_error(r, 503, "ServiceUnavailable",
+                    "The disk of the service is full; nothing was stored.");
+    else
+        reply_error(r, 500, "InternalError", "Storing failed; the service's log tells why.");
+}
+
 static bool take(void *arg, const void *bytes, size_t len)
 {
     struct request *r = arg;
@@ -117,11 +127,7 @@ static bool take(void *arg, const void *bytes, size_t len)
         checksum_add(&r->s3->checksum, bytes, len);
     if (file_add(r->file, bytes, len))
         return true;
-    if (r->file->full)
-        reply_error(r, 503, "ServiceUnavailable",
-                    "The disk of the service is full; nothing was stored.");
-    else
-        reply_error(r, 500, "InternalError", "Storing failed; the service's log tells why.");
+    s3_storing_failed(r, r->file->full);
     return false;
 }
 
@@ -171,7 +177,7 @@ void s3_body_begin(struct request *r)
         return;
     r->file = file_begin(r->svc->config.state_dir);
     if (!r->file)
-        reply_error(r, 500, "InternalError", "The service cannot make files; its log tells why.");
+        s3_storing_failed(r, errno == ENOSPC || errno == EDQUOT);
 }
 
 static void refuse_chunks(struct request *r, enum chunked_result result, const char *why)

@@ -98,7 +98,7 @@ void s3_put_part(struct request *r)
         return;
     }
     if (!file_keep(r->file)) {
-        reply_error(r, 503, "ServiceUnavailable", "Storing failed; the service's log tells why.");
+        s3_storing_failed(r, r->file->full);
         return;
     }
     c = db_begin(r->svc->db);

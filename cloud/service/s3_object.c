@@ -45,8 +45,7 @@ static void store(struct request *r, const char *type, const char *meta)
     sqlite3 *c;
 
     if (!file_keep(f)) {
-        reply_error(r, f->full ? 503 : 500, f->full ? "ServiceUnavailable" : "InternalError",
-                    "Storing failed; the service's log tells why.");
+        s3_storing_failed(r, f->full);
         return;
     }
     c = db_begin(r->svc->db);
