@@ -7,6 +7,7 @@
  */
 #include "cloud/bundle/manifest_read.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -296,6 +297,34 @@ bool manifest_read(struct manifest *m, const char *text, size_t len, struct aren
     return good;
 }
 
+/*
+ * A name that is not there is often mistyped: where its folder holds one manifest, that is meant.
+ * Adds its name to `why`.
+ */
+static void add_manifest_beside(const char *path, char *why, size_t why_cap)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096], shown[512];
+    struct text name = text_on(shown, sizeof(shown));
+    const struct dirent *e;
+    unsigned nr = 0;
+    DIR *d;
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path + 1) : 2,
+             slash ? path : "./");
+    d = opendir(folder);
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        size_t len = strlen(e->d_name), end = strlen(MANIFEST_SUFFIX);
+
+        if (len > end && strcmp(e->d_name + len - end, MANIFEST_SUFFIX) == 0 && nr++ == 0)
+            text_name(&name, e->d_name, len);
+    }
+    if (d != NULL)
+        closedir(d);
+    if (nr == 1)
+        snprintf(why + strlen(why), why_cap - strlen(why), "; the manifest there is %s", shown);
+}
+
 bool manifest_read_file(struct manifest *m, const char *path, struct arena *a, const char **text,
                         char *why, size_t why_cap)
 {
@@ -309,6 +338,7 @@ bool manifest_read_file(struct manifest *m, const char *path, struct arena *a, c
     text_name(&name, path, strlen(path));
     if (f == NULL) {
         snprintf(why, why_cap, "%s cannot be opened: %s", shown, strerror(errno));
+        add_manifest_beside(path, why, why_cap);
         return false;
     }
     if (buf != NULL)
