@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
+
 #define ID_DIGITS 17
 
 void ec2_new_id(const char *kind, char out[EC2_ID_BYTES])
@@ -32,17 +34,30 @@ bool ec2_check_id(struct ec2_call *call, const char *kind, const char *id, const
     return false;
 }
 
-bool ec2_take_page(struct ec2_call *call, int64_t min, int64_t max, struct ec2_page *out)
+bool ec2_take_max(struct ec2_call *call, int64_t min, int64_t max, int64_t *out)
 {
-    const char *text = ec2_take(call, "MaxResults"), *next = ec2_take(call, "NextToken");
-    char *end = NULL;
+    const char *text = ec2_take(call, "MaxResults");
+    uint64_t number = 0;
 
-    out->max = text ? strtoll(text, &end, 10) : INT64_MAX;
-    out->after = next ? next : "";
-    if (text && (*text < '0' || *text > '9' || *end || out->max < min || out->max > max))
+    *out = INT64_MAX;
+    if (!text)
+        return call->r->status == 0;
+    if (!text_parse_u64(text, strlen(text), &number) || number < (uint64_t)min ||
+        number > (uint64_t)max)
         reply_error(call->r, 400, "InvalidParameterValue",
                     "MaxResults is a number from %lld to %lld, not \"%.100s\".", (long long)min,
                     (long long)max, text);
+    *out = (int64_t)number;
+    return call->r->status == 0;
+}
+
+bool ec2_take_page(struct ec2_call *call, int64_t min, int64_t max, struct ec2_page *out)
+{
+    const char *next = ec2_take(call, "NextToken");
+
+    out->after = next ? next : "";
+    if (!ec2_take_max(call, min, max, &out->max))
+        return false;
     if (strlen(out->after) >= EC2_ID_BYTES ||
         out->after[strspn(out->after, "abcdefghijklmnopqrstuvwxyz0123456789-")])
         reply_error(call->r, 400, "InvalidNextToken",
@@ -53,6 +68,35 @@ bool ec2_take_page(struct ec2_call *call, int64_t min, int64_t max, struct ec2_p
 void ec2_write_next(struct buf *out, const char *last_id)
 {
     xml_element(out, "nextToken", last_id);
+}
+
+sqlite3 *ec2_begin_change(struct ec2_call *call)
+{
+    sqlite3 *c = db_begin(call->r->svc->db);
+
+    if (!c)
+        reply_state_failed(call->r, NULL);
+    return c;
+}
+
+bool ec2_end_change(struct ec2_call *call, sqlite3 *c, bool good)
+{
+    if (good && call->r->status == 0) {
+        if (db_commit(call->r->svc->db))
+            return true;
+        reply_state_failed(call->r, NULL);
+        return false;
+    }
+    reply_state_failed(call->r, c); /* unless there is an answer already */
+    db_rollback(call->r->svc->db);
+    return false;
+}
+
+void ec2_answer_true(struct ec2_call *call)
+{
+    ec2_open(call, call->r->action);
+    buf_puts(&call->r->reply, "<return>true</return>");
+    ec2_close(call, call->r->action);
 }
 
 static int by_name_and_value(const void *a, const void *b)

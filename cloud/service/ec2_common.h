@@ -28,11 +28,29 @@ struct ec2_page {
     const char *after; /* the id that the last page ended with, or "" */
 };
 
+/* MaxResults alone. False: the answer is an error. */
+bool ec2_take_max(struct ec2_call *call, int64_t min, int64_t max, int64_t *out);
+
 /* False: the answer is an error. Objects are listed by their ids. */
 bool ec2_take_page(struct ec2_call *call, int64_t min, int64_t max, struct ec2_page *out);
 
 /* <nextToken> of an answer that goes on behind this id. */
 void ec2_write_next(struct buf *out, const char *last_id);
+
+/* ---- changes ----------------------------------------------------------------------------------
+ */
+
+/* A transaction; NULL: the answer is an error. */
+sqlite3 *ec2_begin_change(struct ec2_call *call);
+
+/*
+ * Its end: a commit, if everything was `good` and there is no answer yet. False: nothing is changed
+ * and the answer is an error.
+ */
+bool ec2_end_change(struct ec2_call *call, sqlite3 *c, bool good);
+
+/* <return>true</return> */
+void ec2_answer_true(struct ec2_call *call);
 
 /* ---- tags -------------------------------------------------------------------------------------
  */

@@ -8,15 +8,20 @@
 
 /* The tables of what can be tagged, by the kind in front of the id's dash. */
 static const struct {
-    const char *kind, *type, *query, *code;
+    const char *kind, *type, *query, *malformed, *not_found;
 } kinds[] = {
-    {"ami", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
-    {"aki", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
-    {"ari", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID"},
-    {"i", "instance", "SELECT 1 FROM instance WHERE id = ? AND account = ?", "InvalidInstanceID"},
-    {"snap", "snapshot", "SELECT 1 FROM snapshot WHERE id = ? AND account = ?", "InvalidSnapshot"},
+    {"ami", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
+     "InvalidAMIID.NotFound"},
+    {"aki", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
+     "InvalidAMIID.NotFound"},
+    {"ari", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
+     "InvalidAMIID.NotFound"},
+    {"i", "instance", "SELECT 1 FROM instance WHERE id = ? AND account = ?", "InvalidInstanceID",
+     "InvalidInstanceID.NotFound"},
+    {"snap", "snapshot", "SELECT 1 FROM snapshot WHERE id = ? AND account = ?", "InvalidSnapshotID",
+     "InvalidSnapshot.NotFound"},
     {"vol", "volume", "SELECT 1 FROM volume WHERE id = ? AND account = ? AND hidden = 0",
-     "InvalidVolume"},
+     "InvalidVolumeID", "InvalidVolume.NotFound"},
 };
 
 #define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -70,6 +75,8 @@ static bool take_pairs(struct ec2_call *call, const char *prefix, bool values, s
         key = ec2_take(call, name);
         snprintf(name, sizeof(name), "%s.%u.Value", prefix, i);
         value = ec2_take(call, name);
+        if (!key && value)
+            reply_error(call->r, 400, "InvalidParameterValue", "%s has no Key.", name);
         if (!key)
             continue;
         if (out->nr == EC2_TAGS_MAX) {
@@ -197,14 +204,11 @@ static bool check_resources(struct ec2_call *call, sqlite3 *c, const struct ec2_
                         ids->value[i]);
             return false;
         }
-        if (!ec2_check_id(call, kinds[k].kind, ids->value[i], kinds[k].code))
+        if (!ec2_check_id(call, kinds[k].kind, ids->value[i], kinds[k].malformed))
             return false;
         if (db_number(c, 0, kinds[k].query, "ss", ids->value[i], call->r->account->id) == 0) {
-            char code[64];
-
-            snprintf(code, sizeof(code), "%s.NotFound", kinds[k].code);
-            reply_error(call->r, 400, code, "This account has no %s %s.", kinds[k].type,
-                        ids->value[i]);
+            reply_error(call->r, 400, kinds[k].not_found, "This account has no %s %s.",
+                        kinds[k].type, ids->value[i]);
             return false;
         }
     }
@@ -227,31 +231,11 @@ static sqlite3 *begin_change(struct ec2_call *call, struct ec2_list *ids, struct
     }
     if (!ec2_parameters_done(call))
         return NULL;
-    c = db_begin(call->r->svc->db);
-    if (!c) {
-        reply_state_failed(call->r, NULL);
-        return NULL;
-    }
-    if (check_resources(call, c, ids))
+    c = ec2_begin_change(call);
+    if (!c || check_resources(call, c, ids))
         return c;
     db_rollback(call->r->svc->db);
     return NULL;
-}
-
-static void end_change(struct ec2_call *call, sqlite3 *c, bool good)
-{
-    if (!good || call->r->status != 0) {
-        reply_state_failed(call->r, c); /* unless there is an answer already */
-        db_rollback(call->r->svc->db);
-        return;
-    }
-    if (!db_commit(call->r->svc->db)) {
-        reply_state_failed(call->r, c);
-        return;
-    }
-    ec2_open(call, call->r->action);
-    buf_puts(&call->r->reply, "<return>true</return>");
-    ec2_close(call, call->r->action);
 }
 
 void ec2_create_tags(struct ec2_call *call)
@@ -270,8 +254,8 @@ void ec2_create_tags(struct ec2_call *call)
             good = false;
         }
     }
-    if (c)
-        end_change(call, c, good);
+    if (c && ec2_end_change(call, c, good))
+        ec2_answer_true(call);
     free(ids);
 }
 
@@ -292,8 +276,8 @@ void ec2_delete_tags(struct ec2_call *call)
                           " AND value = ifnull(?, value)",
                           "sss", ids->value[i], tags.tag[k].key, tags.tag[k].value);
     }
-    if (c)
-        end_change(call, c, good);
+    if (c && ec2_end_change(call, c, good))
+        ec2_answer_true(call);
     free(ids);
 }
 
@@ -308,38 +292,115 @@ static void write_one_tag(struct buf *out, const char *resource, const char *typ
     buf_puts(out, "</item>");
 }
 
-void ec2_describe_tags(struct ec2_call *call)
-{
-    static const char *const known[] = {"key", "resource-id", "resource-type", "value", NULL};
-    struct ec2_filters *f = xalloc(sizeof(*f));
-    struct ec2_page page;
-    sqlite3_stmt *s;
-    sqlite3 *c;
+/* ---- DescribeTags: NextToken is the last tag's resource and, in hexadecimal, its key ----------
+ */
 
-    /* Tags are few: they all fit in one answer, and a page is the whole list. */
-    if (!ec2_take_filters(call, known, f) || !ec2_take_page(call, 5, 1000, &page) ||
-        !ec2_parameters_done(call)) {
-        free(f);
-        return;
-    }
-    c = db_reader(call->r->svc->db);
-    s = db_query(c, "SELECT resource, key, value FROM tag WHERE account = ? ORDER BY resource, key",
-                 "s", call->r->account->id);
+#define KEY_BYTES (4 * EC2_TAG_KEY + 1)
+
+struct tags_wanted {
+    struct ec2_filters filters;
+    int64_t max;
+    char resource[EC2_ID_BYTES], key[KEY_BYTES]; /* the list goes on behind it */
+};
+
+static void write_token(struct buf *out, const char *resource, const char *key)
+{
+    struct buf token = {0};
+
+    buf_printf(&token, "%s:", resource);
+    for (; *key; key++)
+        buf_printf(&token, "%02x", (unsigned char)*key);
+    xml_element(out, "nextToken", token.text);
+    buf_free(&token);
+}
+
+static bool read_token(const char *token, struct tags_wanted *w)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *hex = strchr(token, ':');
+    size_t len;
+
+    if (!hex || hex - token >= EC2_ID_BYTES)
+        return false;
+    snprintf(w->resource, sizeof(w->resource), "%.*s", (int)(hex - token), token);
+    hex++;
+    len = strlen(hex);
+    if (strspn(hex, digits) != len || len % 2 != 0 || len / 2 >= sizeof(w->key))
+        return false;
+    for (size_t i = 0; i < len / 2; i++)
+        w->key[i] = (char)(16 * (strchr(digits, hex[2 * i]) - digits) +
+                           (strchr(digits, hex[2 * i + 1]) - digits));
+    return true;
+}
+
+static bool take_tags_wanted(struct ec2_call *call, struct tags_wanted *w)
+{
+    static const char *const known[] = {"key",  "resource-id", "resource-type",
+                                        "tag:", "value",       NULL};
+    const char *token = ec2_take(call, "NextToken");
+
+    if (!ec2_take_filters(call, known, &w->filters) || !ec2_take_max(call, 5, 1000, &w->max))
+        return false;
+    if (token && !read_token(token, w))
+        reply_error(call->r, 400, "InvalidNextToken",
+                    "NextToken is not one that an answer of this service held.");
+    return ec2_parameters_done(call);
+}
+
+static bool tag_fits(const struct ec2_filters *f, const char *resource, const char *type,
+                     const char *key, const char *value)
+{
+    char name[sizeof("tag:") + KEY_BYTES];
+
+    snprintf(name, sizeof(name), "tag:%s", key);
+    for (size_t i = 0; i < f->nr; i++) /* a tag that another key is asked of */
+        if (strncmp(f->filter[i].name, "tag:", 4) == 0 && strcmp(f->filter[i].name, name) != 0)
+            return false;
+    return ec2_filter_fits(f, "resource-id", resource) &&
+           ec2_filter_fits(f, "resource-type", type) && ec2_filter_fits(f, "key", key) &&
+           ec2_filter_fits(f, "value", value) && ec2_filter_fits(f, name, value);
+}
+
+static void write_tag_list(struct ec2_call *call, sqlite3 *c, const struct tags_wanted *w)
+{
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT resource, key, value FROM tag WHERE account = ?"
+                               " AND (resource, key) > (?, ?) ORDER BY resource, key",
+                               "sss", call->r->account->id, w->resource, w->key);
+    char resource[EC2_ID_BYTES] = "", key[KEY_BYTES] = "";
+    struct buf *out = &call->r->reply;
+    int64_t nr = 0;
+
     ec2_open(call, "DescribeTags");
-    buf_puts(&call->r->reply, "<tagSet>");
+    buf_puts(out, "<tagSet>");
     while (s && sqlite3_step(s) == SQLITE_ROW) {
-        const char *resource = db_text(s, 0), *key = db_text(s, 1), *value = db_text(s, 2);
-        size_t k = kind_of(resource);
+        size_t k = kind_of(db_text(s, 0));
         const char *type = k < NR_KINDS ? kinds[k].type : "";
 
-        if (ec2_filter_fits(f, "resource-id", resource) &&
-            ec2_filter_fits(f, "resource-type", type) && ec2_filter_fits(f, "key", key) &&
-            ec2_filter_fits(f, "value", value))
-            write_one_tag(&call->r->reply, resource, type, key, value);
+        if (!tag_fits(&w->filters, db_text(s, 0), type, db_text(s, 1), db_text(s, 2)))
+            continue;
+        if (nr++ == w->max)
+            break;
+        write_one_tag(out, db_text(s, 0), type, db_text(s, 1), db_text(s, 2));
+        snprintf(resource, sizeof(resource), "%s", db_text(s, 0));
+        snprintf(key, sizeof(key), "%s", db_text(s, 1));
     }
-    buf_puts(&call->r->reply, "</tagSet>");
     sqlite3_finalize(s);
-    db_done(call->r->svc->db, c);
-    free(f);
+    buf_puts(out, "</tagSet>");
+    if (nr > w->max)
+        write_token(out, resource, key);
     ec2_close(call, "DescribeTags");
+}
+
+void ec2_describe_tags(struct ec2_call *call)
+{
+    struct tags_wanted *w = xalloc(sizeof(*w));
+    sqlite3 *c;
+
+    if (take_tags_wanted(call, w)) {
+        c = db_reader(call->r->svc->db);
+        write_tag_list(call, c, w);
+        db_done(call->r->svc->db, c);
+    }
+    free(w);
 }
