@@ -14,10 +14,12 @@
 #include "cloud/bundle/keys.h"
 #include "core/base/text.h"
 
-#define LINE_BYTES_MAX     4096
-#define FILE_BYTES_MAX     (1 << 20)
-#define ACCOUNT_IMAGES     200
-#define ACCOUNT_IMAGES_MAX 100000
+#define LINE_BYTES_MAX        4096
+#define FILE_BYTES_MAX        (1 << 20)
+#define ACCOUNT_IMAGES        200
+#define ACCOUNT_IMAGES_MAX    100000
+#define ACCOUNT_SNAPSHOTS     1000
+#define ACCOUNT_SNAPSHOTS_MAX 1000000
 
 enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN, SECRET_FILE };
 
@@ -48,6 +50,7 @@ static const struct setting {
      65536},
     {"idle-timeout", NUMBER, offsetof(struct config, idle_timeout_s), 1, 3600},
     {"clock-skew", NUMBER, offsetof(struct config, clock_skew_s), 1, 86400},
+    {"volume-size", SIZE, offsetof(struct config, volume_bytes_max), 1 << 30, UINT64_C(4) << 40},
     {"form-size", SIZE, offsetof(struct config, form_bytes_max), 1024, 64 << 20},
     {"object-size", SIZE, offsetof(struct config, object_bytes_max), 1 << 20, UINT64_C(5) << 40},
     {"engine", TEXT, offsetof(struct config, engine), 0, 0},
@@ -191,10 +194,21 @@ static bool set_certificate(struct account *a, const char *path, struct buf *why
     return true;
 }
 
-static bool set_account(struct account *a, const char *name, const char *value, struct buf *why)
+static bool set_number(unsigned *to, const char *name, const char *value, unsigned max,
+                       struct buf *why)
 {
     uint64_t number;
 
+    if (text_parse_u64(value, strlen(value), &number) && number <= max) {
+        *to = (unsigned)number;
+        return true;
+    }
+    buf_printf(why, "%s is a number up to %u, not \"%s\"", name, max, value);
+    return false;
+}
+
+static bool set_account(struct account *a, const char *name, const char *value, struct buf *why)
+{
     if (strcmp(name, "access-key") == 0) {
         size_t len = strlen(value);
 
@@ -221,20 +235,22 @@ static bool set_account(struct account *a, const char *name, const char *value, 
         buf_printf(why, "quota is a size as 100G, not \"%s\"", value);
         return false;
     }
-    if (strcmp(name, "images") == 0) {
-        if (text_parse_u64(value, strlen(value), &number) && number <= ACCOUNT_IMAGES_MAX) {
-            a->images_max = (unsigned)number;
+    if (strcmp(name, "images") == 0)
+        return set_number(&a->images_max, name, value, ACCOUNT_IMAGES_MAX, why);
+    if (strcmp(name, "quota-volumes") == 0) {
+        if (parse_size(value, &a->quota_volume_bytes) && a->quota_volume_bytes < INT64_MAX)
             return true;
-        }
-        buf_printf(why, "images is a number up to %d, not \"%s\"", ACCOUNT_IMAGES_MAX, value);
+        buf_printf(why, "quota-volumes is a size as 2T, not \"%s\"", value);
         return false;
     }
+    if (strcmp(name, "quota-snapshots") == 0)
+        return set_number(&a->quota_snapshots, name, value, ACCOUNT_SNAPSHOTS_MAX, why);
     if (strcmp(name, "certificate") == 0)
         return set_certificate(a, value, why);
     buf_printf(
         why,
         "an account has access-key, secret-file, s3-access-key, s3-secret-file, certificate, "
-        "quota and images, no \"%s\"",
+        "quota, quota-volumes, quota-snapshots and images, no \"%s\"",
         name);
     return false;
 }
@@ -256,6 +272,8 @@ static bool begin_account(struct config *c, const char *line, unsigned line_nr, 
     memcpy(a->id, line + 9, 12);
     a->quota_bytes = UINT64_C(100) << 30;
     a->images_max = ACCOUNT_IMAGES;
+    a->quota_volume_bytes = UINT64_C(20) << 40;
+    a->quota_snapshots = ACCOUNT_SNAPSHOTS;
     a->line = line_nr;
     return true;
 }
@@ -396,6 +414,7 @@ static void set_defaults(struct config *c)
     c->idle_timeout_s = 60;
     c->clock_skew_s = 900;
     c->form_bytes_max = 1 << 20;
+    c->volume_bytes_max = UINT64_C(1) << 40;
     c->object_bytes_max = UINT64_C(16) << 30;
     c->engine = xstrdup("embedded");
     c->instance_bytes_max = UINT64_C(4) << 30;

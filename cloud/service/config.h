@@ -30,6 +30,8 @@ struct account {
     struct login s3;      /* at s3_url; both NULL: the service's own one there */
     uint64_t quota_bytes; /* of its buckets, all together */
     unsigned images_max;
+    uint64_t quota_volume_bytes; /* of its volumes as their guests see them, all together */
+    unsigned quota_snapshots;
     unsigned line; /* where it begins */
 };
 
@@ -50,6 +52,7 @@ struct config {
     unsigned clock_skew_s;
     uint64_t form_bytes_max;     /* a request of the Query API */
     uint64_t object_bytes_max;   /* an object of a bucket */
+    uint64_t volume_bytes_max;   /* a volume, as its guest sees it */
     char *engine;                /* what runs the instances, see cloud/engine/engine.h */
     char *libvirt_uri;           /* or NULL */
     char *bridge;                /* of the instances' network, or NULL: they have none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame of the Query API: who, which action, which parameters. */
 #include "cloud/service/ec2_common.h"
+#include "cloud/service/volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +11,24 @@ static const struct action {
     const char *name;
     void (*run)(struct ec2_call *call);
 } actions[] = {
+    {"AttachVolume", ec2_attach_volume},
+    {"CreateSnapshot", ec2_create_snapshot},
     {"CreateTags", ec2_create_tags},
+    {"CreateVolume", ec2_create_volume},
+    {"DeleteSnapshot", ec2_delete_snapshot},
     {"DeleteTags", ec2_delete_tags},
+    {"DeleteVolume", ec2_delete_volume},
     {"DeregisterImage", ec2_deregister_image},
     {"DescribeAvailabilityZones", ec2_describe_availability_zones},
     {"DescribeImages", ec2_describe_images},
     {"DescribeRegions", ec2_describe_regions},
+    {"DescribeSnapshotAttribute", ec2_describe_snapshot_attribute},
+    {"DescribeSnapshots", ec2_describe_snapshots},
     {"DescribeTags", ec2_describe_tags},
+    {"DescribeVolumeStatus", ec2_describe_volume_status},
+    {"DescribeVolumes", ec2_describe_volumes},
+    {"DetachVolume", ec2_detach_volume},
+    {"ModifySnapshotAttribute", ec2_modify_snapshot_attribute},
     {"RegisterImage", ec2_register_image},
 };
 

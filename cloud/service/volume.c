@@ -17,19 +17,20 @@ const char *volume_vdev(const char *device)
     return strncmp(device, "/dev/", 5) == 0 ? device + 5 : device;
 }
 
-/* sd or xvd, a letter, and perhaps a number from 1 to 15. */
+/*
+ * sd and a letter up to p, as Xen has them, or xvd and one up to y (xvdz carries an instance's user
+ * data), and perhaps a number from 1 to 15.
+ */
 bool volume_device_good(const char *device)
 {
     const char *name = volume_vdev(device);
+    bool sd = strncmp(name, "sd", 2) == 0;
     size_t digits;
 
-    if (strncmp(name, "sd", 2) == 0)
-        name += 2;
-    else if (strncmp(name, "xvd", 3) == 0)
-        name += 3;
-    else
+    if (!sd && strncmp(name, "xvd", 3) != 0)
         return false;
-    if (*name < 'a' || *name > 'z')
+    name += sd ? 2 : 3;
+    if (*name < 'a' || *name > (sd ? 'p' : 'y'))
         return false;
     name++;
     digits = strspn(name, "0123456789");

@@ -18,9 +18,11 @@ import cases_hostile  # noqa: E402
 import cases_s3  # noqa: E402
 import cases_server  # noqa: E402
 import cases_source  # noqa: E402
+import cases_volumes  # noqa: E402
 from service import Skip  # noqa: E402
 
 CASES = cases_server.CASES + cases_hostile.CASES + cases_s3.CASES + cases_chunked.CASES + cases_source.CASES + cases_ec2.CASES
+CASES += cases_volumes.CASES
 
 
 def main():
