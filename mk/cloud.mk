@@ -16,7 +16,8 @@ CLOUD_SERVICE += image.c image_store.c image_helper.c kernel_look.c ec2_mapping.
 CLOUD_SERVICE += blob_make.c volume.c volume_find.c snapshot.c ec2_volumes.c ec2_volume_list.c \
                  ec2_snapshots.c ec2_snapshot_list.c
 
-CLOUD_ENGINE  := engine.c common.c disk.c embedded.c \
+CLOUD_ENGINE  := engine.c common.c disk.c \
+                 embedded.c launch.c control.c guest.c runner.c requests.c \
                  libvirt.c libvirt_conn.c libvirt_xml.c libvirt_disk.c libvirt_console.c
 
 # Both look into images and start hosts with the code of the host command.
@@ -94,7 +95,7 @@ $(BUILD)/engine_driver: tests/cloud/engine_driver.c $(patsubst %.c,$(BUILD)/host
 
 .PHONY: check-engines
 ## make check-engines [CASES="many_guests"] the engines that run the service's instances
-check-engines: $(BUILD)/engine_driver
+check-engines: host images $(BUILD)/pvbootd $(BUILD)/engine_driver
 	tests/cloud/engines.py $(BUILD)/engine_driver $(BUILD)/engines-test $(CASES)
 
 FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request)

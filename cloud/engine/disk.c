@@ -183,16 +183,16 @@ static bool info_value(const char *json, const char *name, char *out, size_t cap
     return true;
 }
 
-bool disk_make_like(const char *from, const char *to, const volatile sig_atomic_t *stop,
+bool disk_make_like(const char *from, bool qcow2, const char *to, const volatile sig_atomic_t *stop,
                     struct buf *why)
 {
-    static const char *const info[] = {"qemu-img", "info", "-U", "--output=json"};
+    const char *const info[] = {
+        "qemu-img", "info", "-U", "--output=json", "-f", qcow2 ? "qcow2" : "raw", from, NULL};
     char json[16384], said[512], base[1024], format[32], size[32];
     const char *argv[14] = {"qemu-img", "create", "-q", "-u", "-f", "qcow2"};
     int nr = 6;
 
-    if (!program_run((const char *const[]){info[0], info[1], info[2], info[3], from, NULL}, stop,
-                     json, sizeof(json), said, sizeof(said)) ||
+    if (!program_run(info, stop, json, sizeof(json), said, sizeof(said)) ||
         !info_value(json, "virtual-size", size, sizeof(size))) {
         buf_puts(why, "the disk cannot be looked into");
         return false;

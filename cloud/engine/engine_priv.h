@@ -71,8 +71,9 @@ bool disk_copy_begin(struct disk_copy *c, const char *from, bool qcow2, const ch
                      const volatile sig_atomic_t *stop, struct buf *why);
 bool disk_copy_finish(struct disk_copy *c, struct buf *why);
 
-/* An empty qcow2 file with the size and the backing file of the disk. */
-bool disk_make_like(const char *from, const char *to, const volatile sig_atomic_t *stop,
+/* An empty qcow2 file with the size and the backing file of the disk, whose format is never
+ * guessed: a raw disk's first bytes are its owner's, and may look like a qcow2 file. */
+bool disk_make_like(const char *from, bool qcow2, const char *to, const volatile sig_atomic_t *stop,
                     struct buf *why);
 
 #endif

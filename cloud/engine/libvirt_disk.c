@@ -197,7 +197,7 @@ static bool mirror(virDomainPtr dom, const struct virt_disk *d, const char *to,
                    const volatile sig_atomic_t *stop, struct buf *why)
 {
     struct buf xml = {0};
-    bool good = disk_make_like(d->source, to, stop, why);
+    bool good = disk_make_like(d->source, d->qcow2, to, stop, why);
 
     if (!good)
         return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* pvbootd: reads its configuration, opens its state, serves until it is told to stop. */
 #include "cloud/engine/engine.h"
+#include "cloud/engine/runner.h"
 #include "cloud/service/blob.h"
 #include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
@@ -152,14 +153,16 @@ int main(int argc, char **argv)
         {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
-    if (argc == 2 && strcmp(argv[1], "--image-helper") == 0)
-        return image_helper();
-    struct service *svc = xalloc(sizeof(*svc));
+    struct service *svc;
     const char *path = default_config;
     struct buf why = {0};
     bool check = false;
     int option, status = 0;
 
+    if (argc == 2 && strcmp(argv[1], "--image-helper") == 0)
+        return image_helper();
+    if (argc == 3 && strcmp(argv[1], "--run-guest") == 0)
+        return runner_main(argv[2]);
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;
@@ -173,6 +176,7 @@ int main(int argc, char **argv)
     if (optind < argc)
         return usage(stderr);
     buf_clear(&why);
+    svc = xalloc(sizeof(*svc));
     svc->started = time(NULL);
     svc->replay = replay_new(svc->started);
     if (!prepare(svc, path, &why))

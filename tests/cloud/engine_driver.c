@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * engine_driver ENGINE STATE_DIR [uri=URI] [bridge=NAME] [program=FILE] - drives an engine.
+ * engine_driver ENGINE STATE_DIR [uri=URI] [bridge=NAME] [program=FILE] [xen32=FILE] - drives an
+ * engine.
  *
  * Lines come in, an object of JSON goes out for each:
  *   start FILE                       FILE has lines NAME=VALUE: id, memory, vcpus, narrow, kernel,
@@ -190,7 +191,8 @@ int main(int argc, char **argv)
     struct engine *e;
 
     if (argc < 3) {
-        fputs("usage: engine_driver ENGINE STATE_DIR [uri=URI] [bridge=NAME] [program=FILE]\n",
+        fputs("usage: engine_driver ENGINE STATE_DIR [uri=URI] [bridge=NAME] [program=FILE]"
+              " [xen32=FILE]\n",
               stderr);
         return 1;
     }
@@ -203,6 +205,8 @@ int main(int argc, char **argv)
             setup.bridge = value;
         else if ((value = after(argv[i], "program")))
             setup.program = value;
+        else if ((value = after(argv[i], "xen32")))
+            setup.xen32 = value;
     }
     e = engine_open(&setup, &why);
     if (!e) {

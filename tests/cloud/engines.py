@@ -11,10 +11,11 @@ import sys
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import engines_embedded  # noqa: E402
 import engines_libvirt  # noqa: E402
 from engines_common import Skip  # noqa: E402
 
-CASES = engines_libvirt.CASES
+CASES = engines_libvirt.CASES + engines_embedded.CASES
 
 
 def main():
