@@ -127,8 +127,10 @@ static bool makes_sense(const struct aki_options *o)
     }
     if (o->region == NULL)
         usage_error("which region? Name it with --region; pvboot aki list shows them");
-    else if ((o->root != NULL) + (o->image != NULL) + (o->layout != NULL) != 1)
-        usage_error("one of --image, --root-device and --layout is wanted");
+    else if ((o->root != NULL) + (o->image != NULL) + (o->layout != NULL) > 1)
+        usage_error("--image, --root-device and --layout say the same; name one of them");
+    else if (o->root == NULL && o->image == NULL && o->layout == NULL)
+        usage_error("what is it for? Name --image or --root-device or --layout");
     else if (o->image == NULL && o->arch == NULL)
         usage_error("which width? Name it with --arch, or the image with --image");
     else
@@ -191,6 +193,17 @@ static void write_json(struct json *j, const struct aki *a)
     json_end_object(j);
 }
 
+static void say_none(const struct aki_options *o, const struct aki_table *t)
+{
+    char why[AKI_WHY_MAX], shown[SHOWN_MAX];
+
+    /* Who asks for a region that is not there wants to know which are. */
+    if (o->region != NULL && !aki_region_known(t, o->region, why, sizeof(why)))
+        usage_error("%s", aki_shown(why, shown, sizeof(shown)));
+    else
+        usage_error("the catalogue has no such AKI; pvboot aki list shows all of them");
+}
+
 static int list(const struct aki_options *o, const struct aki_table *t)
 {
     struct json j;
@@ -218,7 +231,7 @@ static int list(const struct aki_options *o, const struct aki_table *t)
     if (!flush_stdout())
         return AKI_WRONG_USE;
     if (nr == 0)
-        usage_error("the catalogue has no such AKI; pvboot aki list shows all of them");
+        say_none(o, t);
     return nr > 0 ? AKI_FOUND : AKI_NONE;
 }
 

@@ -53,6 +53,9 @@ const char *aki_layout(bool hd00);
 bool aki_same_region(const char *a, const char *b);
 const struct aki *aki_find(const struct aki_table *t, const char *id);
 
+/* False: `why` names those that are known. */
+bool aki_region_known(const struct aki_table *t, const char *region, char *why, size_t why_cap);
+
 /* The newest that fits; the first of equals. NULL: `why` says what there is. */
 const struct aki *aki_select(const struct aki_table *t, const char *region, bool narrow, bool hd00,
                              char *why, size_t why_cap);

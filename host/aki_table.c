@@ -247,31 +247,38 @@ static void list_regions(const struct aki_table *t, char *buf, size_t cap)
     }
 }
 
+bool aki_region_known(const struct aki_table *t, const char *region, char *why, size_t why_cap)
+{
+    char regions[512];
+
+    for (size_t i = 0; i < t->nr; i++) {
+        if (aki_same_region(t->akis[i].region, region))
+            return true;
+    }
+    list_regions(t, regions, sizeof(regions));
+    snprintf(why, why_cap,
+             "the catalogue has no region \"%s\"; it has %s; add a line to " AKI_OWN_TABLE, region,
+             regions[0] != '\0' ? regions : "none");
+    return false;
+}
+
 const struct aki *aki_select(const struct aki_table *t, const char *region, bool narrow, bool hd00,
                              char *why, size_t why_cap)
 {
     const struct aki *best = NULL;
-    bool region_seen = false;
-    char regions[512];
 
     for (size_t i = 0; i < t->nr; i++) {
         const struct aki *a = &t->akis[i];
 
         if (!aki_same_region(a->region, region))
             continue;
-        region_seen = true;
         if (a->narrow == narrow && a->hd00 == hd00 &&
             (best == NULL || strverscmp(a->version, best->version) > 0))
             best = a;
     }
     if (best != NULL)
         return best;
-    list_regions(t, regions, sizeof(regions));
-    if (!region_seen)
-        snprintf(why, why_cap,
-                 "the catalogue has no region \"%s\"; it has %s; add a line to " AKI_OWN_TABLE,
-                 region, regions[0] != '\0' ? regions : "none");
-    else
+    if (aki_region_known(t, region, why, why_cap))
         snprintf(why, why_cap,
                  "the catalogue has no AKI for %s images of layout %s in %s; add a line "
                  "to " AKI_OWN_TABLE,

@@ -23,8 +23,13 @@ static bool judge(const struct aki_table *t, const char *path, const struct aki 
         return false;
     }
     if (strcmp(aki_arch(image.narrow), arch) != 0) {
-        tool_say("the architecture is %s, but the image boots %s, a kernel for %s" ANYWAY, arch,
-                 image.kernel, aki_arch(image.narrow));
+        const struct aki *right =
+            aki_select(t, a->region, image.narrow, image.hd00, why, sizeof(why));
+
+        tool_say(
+            "the architecture is %s, but the image boots %s, a kernel for %s; use -r %s%s%s" ANYWAY,
+            arch, image.kernel, aki_arch(image.narrow), aki_arch(image.narrow),
+            right != NULL ? " --kernel " : "", right != NULL ? right->id : "");
         return false;
     }
     if (aki_fits(t, a, NULL, image.narrow, image.hd00, why, sizeof(why)))

@@ -211,12 +211,34 @@ def needs_the_same_memory(box):
 
 
 def checks_the_aki(box):
-    image = box.image({"boot/grub/menu.lst": MENU, "boot/k": kernel()})
+    files = {"boot/grub/menu.lst": MENU, "boot/k": kernel()}
+    image = box.image(files)
+    parts = box.partitioned(image, "parts.img")
+    narrow = box.image(dict(files, **{"boot/k": kernel(32)}), "narrow.img")
     gone = box.image({"boot/grub/menu.lst": MENU}, "gone.img")
+    bare = box.image({"boot/k": kernel()}, "bare.img")
     good(bundle(box, image, "--kernel", "aki-427d952b", "-p", "right")[0])
-    refused(bundle(box, image, "--kernel", "aki-4e7d9527", "-p", "x")[0], "use aki-427d952b")
-    refused(bundle(box, image, "--kernel", "aki-407d9529", "-p", "x")[0], "boots i386 kernels")
-    refused(bundle(box, gone, "--kernel", "aki-427d952b", "-p", "x")[0], "File not found")
+    good(bundle(box, parts, "--kernel", "aki-4e7d9527", "-p", "right-parts")[0])
+    good(bundle(box, narrow, "--kernel", "aki-407d9529", "-r", "i386", "-p", "right-narrow")[0])
+    for path, aki, said in (
+            (image, "aki-4e7d9527", "is for images with a partition table (hd00), which this one has not; use "
+                                    "aki-427d952b"),
+            (image, "aki-407d9529", "aki-407d9529 boots i386 kernels, but this is x86_64; use aki-427d952b"),
+            (image, "aki-4feec43b", None),  # of another region, which is the upload's matter
+            (parts, "aki-427d952b", "is for images without a partition table (hd0), but this one has one; use "
+                                    "aki-4e7d9527"),
+            (parts, "aki-407d9529", "boots i386 kernels, but this is x86_64, and is for images without a partition "
+                                    "table (hd0), but this one has one; use aki-4e7d9527"),
+            (narrow, "aki-427d952b", "the architecture is x86_64, but the image boots (hd0)/boot/k, a kernel for i386; "
+                                     "use -r i386 --kernel aki-407d9529"),
+            (gone, "aki-427d952b", "/boot/grub/menu.lst: Error 15: File not found: (hd0)/boot/k (ext4)"),
+            (bare, "aki-427d952b", "No menu found: put a menu.lst into /boot/grub")):
+        got = bundle(box, path, "--kernel", aki, "-p", "x" + aki)[0]
+        if said is None:
+            good(got)
+        else:
+            refused(got, said)
+            check_said([got[2]], "; --no-check makes the bundle all the same")
     good(bundle(box, gone, "--kernel", "aki-427d952b", "-p", "gone", "--no-check")[0])
     got, _ = bundle(box, gone, "--kernel", "aki-99999999", "-p", "unknown")
     check(got[0], 0)

@@ -46,7 +46,7 @@ def lists_and_filters(box):
     status, out, err = aki("list", "--json", "--arch", "i386")
     check(sorted({(a["arch"], a["layout"]) for a in json.loads(out)}),
           [("i386", "hd0"), ("i386", "hd00")])
-    refused(["list", "--region", "mars"], 2, "no such AKI")
+    refused(["list", "--region", "mars"], 2, "no region \"mars\"; it has us-east-1, us-west-1")
 
 
 def takes_ones_own(box):
@@ -110,7 +110,7 @@ def says_why_nothing_boots(box):
 def refuses_wrong_words(box):
     refused([], 1, "usage: pvboot aki list|select")
     refused(["select", "--arch", "i386", "--root-device", "ebs"], 1, "which region?")
-    refused(["select", "--region", "us-east-1", "--arch", "i386"], 1, "one of --image")
+    refused(["select", "--region", "us-east-1", "--arch", "i386"], 1, "what is it for? Name --image")
     refused(["select", "--region", "us-east-1", "--root-device", "ebs"], 1, "which width?")
     refused(["select", "--root-device", "nfs"], 1, "--root-device is ebs or instance-store")
     refused(["list", "--aki", "aki-1"], 1, "belong to pvboot aki select")
