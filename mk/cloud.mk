@@ -7,7 +7,7 @@ CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c sign_chain.c chunked.c checksum.c
 CLOUD_AWS     += http.c xml_tree.c client.c digest.c store.c
 CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_image.c bundle_vol.c unbundle.c
-CLOUD_TOOLS   += remote.c pool.c upload.c download.c delete.c
+CLOUD_TOOLS   += remote.c pool.c upload.c download.c delete.c api.c register.c run_instances.c
 CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c replay.c http.c \
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c bucket_source.c bucket_remote.c \
                  s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
@@ -113,7 +113,7 @@ install-cloud: cloud
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/pvboot
 	install -m 755 $(BUILD)/pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/
 	for tool in ec2-bundle-vol ec2-bundle-image ec2-unbundle ec2-upload-bundle ec2-download-bundle \
-	    ec2-delete-bundle; do \
+	    ec2-delete-bundle ec2-register ec2-run-instances; do \
 	    ln -sf pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/$$tool || exit 1; done
 	install -m 755 $(BUILD)/pvbootd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 share/pvboot/akis.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/

@@ -175,13 +175,10 @@ static bool find_by_prefix(struct removal *d, struct store *b, struct manifest *
 
 static bool find_by_file(struct removal *d, struct manifest *m)
 {
-    const char *slash = strrchr(d->manifest, '/'), *text;
-    char why[2048];
+    const char *slash = strrchr(d->manifest, '/');
 
-    if (!manifest_read_file(m, d->manifest, &d->remote.arena, &text, why, sizeof(why))) {
-        tool_say("%s", why);
+    if (!remote_manifest(&d->remote, d->manifest, m))
         return false;
-    }
     d->has_manifest = true;
     d->manifest_key = remote_key(&d->remote, d->before, slash != NULL ? slash + 1 : d->manifest);
     return d->manifest_key != NULL && add_parts_of(d, m);
@@ -275,7 +272,7 @@ int tool_delete_bundle(int argc, char **argv)
     remote_init(&d.remote);
     if (parse(&d, argc, argv)) {
         if (d.remote.help)
-            status = remote_help(help_text, REMOTE_S3);
+            status = remote_help(help_text, NULL, REMOTE_S3);
         else if (remote_ready(&d.remote, REMOTE_S3))
             status = delete_bundle(&d) ? TOOL_DONE : TOOL_FAILED;
     }

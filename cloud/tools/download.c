@@ -303,7 +303,7 @@ int tool_download_bundle(int argc, char **argv)
     remote_init(&d.remote);
     if (parse(&d, argc, argv)) {
         if (d.remote.help)
-            status = remote_help(help_text, REMOTE_S3);
+            status = remote_help(help_text, NULL, REMOTE_S3);
         else if (remote_ready(&d.remote, REMOTE_S3))
             status = download(&d) ? TOOL_DONE : TOOL_FAILED;
     }

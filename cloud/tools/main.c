@@ -18,6 +18,8 @@ static const struct {
     {"ec2-upload-bundle", tool_upload_bundle, "put a bundle into a bucket"},
     {"ec2-download-bundle", tool_download_bundle, "fetch a bundle from a bucket"},
     {"ec2-delete-bundle", tool_delete_bundle, "remove a bundle from a bucket"},
+    {"ec2-register", tool_register, "make an image of a bundle in a bucket, or of a snapshot"},
+    {"ec2-run-instances", tool_run_instances, "start instances of an image"},
 };
 
 #define NR_TOOLS (sizeof(tools) / sizeof(tools[0]))

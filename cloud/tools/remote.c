@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cloud/tools/remote.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -126,9 +127,23 @@ enum remote_taken remote_s3_option(struct remote *r, int opt, char *value)
     return shared_option(r, shared, value, 0, NULL) ? TAKEN : REFUSED;
 }
 
-int remote_help(const char *text, enum remote_service service)
+enum remote_taken remote_api_option(struct remote *r, int opt, char *value)
+{
+    int shared = opt == 'O'   ? REMOTE_ACCESS_KEY
+                 : opt == 'W' ? REMOTE_SECRET
+                 : opt == 'T' ? REMOTE_TOKEN
+                 : opt == 'U' ? REMOTE_URL
+                              : 0;
+
+    if (shared == 0)
+        return NOT_MINE;
+    return shared_option(r, shared, value, 0, NULL) ? TAKEN : REFUSED;
+}
+
+int remote_help(const char *text, const char *more, enum remote_service service)
 {
     fputs(text, stdout);
+    fputs(more != NULL ? more : "", stdout);
     printf("      --url URL           the service; or $%s, $AWS_ENDPOINT_URL, " REMOTE_CONF "\n"
            "      --region REGION     or $EC2_REGION, $AWS_DEFAULT_REGION; us-east-1\n"
            "      --cacert FILE       whom to trust, PEM; or $AWS_CA_BUNDLE\n"
@@ -364,6 +379,48 @@ bool remote_bucket(struct remote *r, const char *text, const char **bucket, cons
         *before = prefix != NULL ? remote_key(r, prefix, "/") : NULL;
     }
     return *bucket != NULL && *before != NULL;
+}
+
+/* The first manifest in the file's folder; "" for none. */
+static void find_manifest(const char *path, char *name, size_t cap)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == path ? 1 : slash != NULL ? (size_t)(slash - path) : 0;
+    char folder[4096] = ".";
+    struct dirent *entry;
+    DIR *dir;
+
+    name[0] = '\0';
+    if (len >= sizeof(folder))
+        return;
+    if (len > 0)
+        snprintf(folder, sizeof(folder), "%.*s", (int)len, path);
+    dir = opendir(folder);
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        size_t entry_len = strlen(entry->d_name), suffix = strlen(MANIFEST_SUFFIX);
+
+        if (entry_len > suffix &&
+            strcmp(entry->d_name + entry_len - suffix, MANIFEST_SUFFIX) == 0 &&
+            (name[0] == '\0' || strcmp(entry->d_name, name) < 0))
+            snprintf(name, cap, "%s", entry->d_name);
+    }
+    if (dir != NULL)
+        closedir(dir);
+}
+
+bool remote_manifest(struct remote *r, const char *path, struct manifest *m)
+{
+    char why[2048], other[256];
+    const char *text;
+
+    if (manifest_read_file(m, path, &r->arena, &text, why, sizeof(why)))
+        return true;
+    find_manifest(path, other, sizeof(other));
+    if (access(path, F_OK) != 0 && other[0] != '\0')
+        tool_say("%s; there is %s", why, other);
+    else
+        tool_say("%s", why);
+    return false;
 }
 
 const char *remote_key(struct remote *r, const char *before, const char *name)

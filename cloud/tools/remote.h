@@ -11,6 +11,7 @@
 #include <getopt.h>
 
 #include "cloud/aws/client.h"
+#include "cloud/bundle/manifest.h"
 #include "core/base/arena.h"
 
 #define REMOTE_CONF     "/etc/pvboot/ec2.conf"
@@ -63,9 +64,11 @@ void remote_free(struct remote *r);
 
 /* -a, -s and -t of the tools for buckets; NOT_MINE for any other. */
 enum remote_taken remote_s3_option(struct remote *r, int opt, char *value);
+/* -O, -W, -T and -U of the tools of the Query API. */
+enum remote_taken remote_api_option(struct remote *r, int opt, char *value);
 
-/* A tool's help, and the shared options; the exit status. */
-int remote_help(const char *text, enum remote_service service);
+/* A tool's help, `more` (or NULL), and the shared options; the exit status. */
+int remote_help(const char *text, const char *more, enum remote_service service);
 
 /* False: the sentence was written. */
 bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, char **argv);
@@ -82,5 +85,8 @@ bool remote_bucket(struct remote *r, const char *text, const char **bucket, cons
 
 /* A key of before and name, in the arena. */
 const char *remote_key(struct remote *r, const char *before, const char *name);
+
+/* The manifest of a file here. Where there is none of that name, those that are there are named. */
+bool remote_manifest(struct remote *r, const char *path, struct manifest *m);
 
 #endif

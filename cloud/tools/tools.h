@@ -44,6 +44,8 @@ int tool_bundle_vol(int argc, char **argv);
 int tool_upload_bundle(int argc, char **argv);
 int tool_download_bundle(int argc, char **argv);
 int tool_delete_bundle(int argc, char **argv);
+int tool_register(int argc, char **argv);
+int tool_run_instances(int argc, char **argv);
 
 /* A sentence on standard error behind the tool's name, control bytes escaped. */
 __attribute__((format(printf, 1, 2))) void tool_say(const char *fmt, ...);

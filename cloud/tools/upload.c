@@ -375,16 +375,10 @@ static bool send_manifest(struct upload *u, struct store *b)
 
 static bool upload(struct upload *u)
 {
-    const char *text;
-    char why[2048];
     uint64_t all_bytes;
     bool good;
 
-    if (!manifest_read_file(&u->m, u->manifest, &u->remote.arena, &text, why, sizeof(why))) {
-        tool_say("%s", why);
-        return false;
-    }
-    if (!find_parts(u, &all_bytes))
+    if (!remote_manifest(&u->remote, u->manifest, &u->m) || !find_parts(u, &all_bytes))
         return false;
     warn_of_region(u);
     struct store b = {
@@ -406,7 +400,7 @@ int tool_upload_bundle(int argc, char **argv)
     remote_init(&u.remote);
     if (parse(&u, argc, argv)) {
         if (u.remote.help)
-            status = remote_help(help_text, REMOTE_S3);
+            status = remote_help(help_text, NULL, REMOTE_S3);
         else
             status = remote_ready(&u.remote, REMOTE_S3) ? upload(&u) ? TOOL_DONE : TOOL_FAILED
                                                         : TOOL_USAGE;
