@@ -20,6 +20,7 @@ static const struct action {
     {"DeleteVolume", ec2_delete_volume},
     {"DeregisterImage", ec2_deregister_image},
     {"DescribeAvailabilityZones", ec2_describe_availability_zones},
+    {"DescribeImageAttribute", ec2_describe_image_attribute},
     {"DescribeImages", ec2_describe_images},
     {"DescribeRegions", ec2_describe_regions},
     {"DescribeSnapshotAttribute", ec2_describe_snapshot_attribute},
@@ -28,8 +29,10 @@ static const struct action {
     {"DescribeVolumeStatus", ec2_describe_volume_status},
     {"DescribeVolumes", ec2_describe_volumes},
     {"DetachVolume", ec2_detach_volume},
+    {"ModifyImageAttribute", ec2_modify_image_attribute},
     {"ModifySnapshotAttribute", ec2_modify_snapshot_attribute},
     {"RegisterImage", ec2_register_image},
+    {"ResetImageAttribute", ec2_reset_image_attribute},
 };
 
 /* What is about the request itself, and not about what it asks for. */

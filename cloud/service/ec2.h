@@ -78,5 +78,8 @@ void ec2_describe_availability_zones(struct ec2_call *call);
 void ec2_describe_images(struct ec2_call *call);
 void ec2_register_image(struct ec2_call *call);
 void ec2_deregister_image(struct ec2_call *call);
+void ec2_describe_image_attribute(struct ec2_call *call);
+void ec2_modify_image_attribute(struct ec2_call *call);
+void ec2_reset_image_attribute(struct ec2_call *call);
 
 #endif

@@ -93,7 +93,9 @@ static void explain_absence(const struct service *svc, const char *id, char *why
 {
     const struct aki *aki = aki_find(&svc->akis, id);
 
-    if (aki && strcmp(aki->region, svc->config.region) != 0)
+    if (aki && strcmp(aki->region, svc->config.region) == 0)
+        snprintf(why, cap, "%s is a kernel image of the service; it can be named as KernelId.", id);
+    else if (aki)
         snprintf(why, cap, "The image %s belongs to region %s; this service is %s.", id,
                  aki->region, svc->config.region);
     else
