@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases_chunked  # noqa: E402
 import cases_ec2  # noqa: E402
 import cases_hostile  # noqa: E402
+import cases_images  # noqa: E402
 import cases_s3  # noqa: E402
 import cases_server  # noqa: E402
 import cases_source  # noqa: E402
@@ -23,6 +24,7 @@ from service import Skip  # noqa: E402
 
 CASES = cases_server.CASES + cases_hostile.CASES + cases_s3.CASES + cases_chunked.CASES + cases_source.CASES + cases_ec2.CASES
 CASES += cases_volumes.CASES
+CASES += cases_images.CASES
 
 
 def main():
