@@ -61,7 +61,8 @@ void buf_clear(struct buf *b)
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
     reserve(b, len);
-    memcpy(b->text + b->len, bytes, len);
+    if (len > 0) /* else `bytes` may be NULL, the text of an empty buf */
+        memcpy(b->text + b->len, bytes, len);
     b->len += len;
     b->text[b->len] = 0;
 }
