@@ -15,6 +15,7 @@ CLOUD_SERVICE += http_frame.c http_slow.c
 CLOUD_SERVICE += ec2_image_attr.c image.c image_store.c image_helper.c kernel_look.c ec2_mapping.c ec2_register.c ec2_register_bundle.c
 CLOUD_SERVICE += blob_make.c volume.c volume_find.c snapshot.c ec2_volumes.c ec2_volume_list.c \
                  ec2_snapshots.c ec2_snapshot_list.c
+CLOUD_SERVICE += types.c
 
 CLOUD_ENGINE  := engine.c common.c disk.c \
                  embedded.c launch.c control.c guest.c runner.c requests.c \
@@ -116,4 +117,4 @@ install-cloud: cloud
 	    ec2-delete-bundle ec2-register ec2-run-instances; do \
 	    ln -sf pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/$$tool || exit 1; done
 	install -m 755 $(BUILD)/pvbootd $(DESTDIR)$(PREFIX)/sbin/
-	install -m 644 share/pvboot/akis.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/
+	install -m 644 share/pvboot/akis.tsv share/pvboot/types.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/

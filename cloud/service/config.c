@@ -20,8 +20,10 @@
 #define ACCOUNT_IMAGES_MAX    100000
 #define ACCOUNT_SNAPSHOTS     1000
 #define ACCOUNT_SNAPSHOTS_MAX 1000000
+#define ACCOUNT_INSTANCES     20
+#define ACCOUNT_INSTANCES_MAX 100000
 
-enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, LISTEN, SECRET_FILE };
+enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, WORD_START_OR_STOP, LISTEN, SECRET_FILE };
 
 static const struct setting {
     const char *name;
@@ -35,6 +37,10 @@ static const struct setting {
     {"endpoint", TEXT, offsetof(struct config, endpoint), 0, 0},
     {"akis", TEXT, offsetof(struct config, akis), 0, 0},
     {"pvboot-images", TEXT, offsetof(struct config, pvboot_images), 0, 0},
+    {"types", TEXT, offsetof(struct config, types), 0, 0},
+    {"kernel-arguments", TEXT, offsetof(struct config, kernel_arguments), 0, 0},
+    {"on-restart", WORD_START_OR_STOP, offsetof(struct config, restart), 0, 0},
+    {"stop-timeout", NUMBER, offsetof(struct config, stop_timeout_s), 1, 3600},
     {"tls-certificate", TEXT, offsetof(struct config, tls_certificate), 0, 0},
     {"tls-key", TEXT, offsetof(struct config, tls_key), 0, 0},
     {"ec2-certificate", TEXT, offsetof(struct config, ec2_certificate), 0, 0},
@@ -142,12 +148,24 @@ static bool read_secret_file(char **to, const char *path, struct buf *why)
     return true;
 }
 
+static bool set_word(bool *to, const char *name, const char *value, const char *yes, const char *no,
+                     struct buf *why)
+{
+    *to = strcmp(value, yes) == 0;
+    if (*to || strcmp(value, no) == 0)
+        return true;
+    buf_printf(why, "%s is %s or %s, not \"%s\"", name, yes, no, value);
+    return false;
+}
+
 static bool set(struct config *c, const struct setting *s, const char *value, struct buf *why)
 {
     char *field = (char *)c + s->offset;
     uint64_t number;
 
     switch (s->kind) {
+    case WORD_START_OR_STOP:
+        return set_word((bool *)field, s->name, value, "start", "stop", why);
     case TEXT:
         set_text((char **)field, value);
         return true;
@@ -156,11 +174,7 @@ static bool set(struct config *c, const struct setting *s, const char *value, st
     case SECRET_FILE:
         return read_secret_file((char **)field, value, why);
     case WORD_TEXT_OR_JSON:
-        *(bool *)field = strcmp(value, "json") == 0;
-        if (*(bool *)field || strcmp(value, "text") == 0)
-            return true;
-        buf_printf(why, "%s is text or json, not \"%s\"", s->name, value);
-        return false;
+        return set_word((bool *)field, s->name, value, "json", "text", why);
     case NUMBER:
     case SIZE:
         if (!(s->kind == SIZE ? parse_size(value, &number)
@@ -245,12 +259,14 @@ static bool set_account(struct account *a, const char *name, const char *value, 
     }
     if (strcmp(name, "quota-snapshots") == 0)
         return set_number(&a->quota_snapshots, name, value, ACCOUNT_SNAPSHOTS_MAX, why);
+    if (strcmp(name, "quota-instances") == 0)
+        return set_number(&a->quota_instances, name, value, ACCOUNT_INSTANCES_MAX, why);
     if (strcmp(name, "certificate") == 0)
         return set_certificate(a, value, why);
     buf_printf(
         why,
         "an account has access-key, secret-file, s3-access-key, s3-secret-file, certificate, "
-        "quota, quota-volumes, quota-snapshots and images, no \"%s\"",
+        "quota, quota-volumes, quota-snapshots, quota-instances and images, no \"%s\"",
         name);
     return false;
 }
@@ -274,6 +290,7 @@ static bool begin_account(struct config *c, const char *line, unsigned line_nr, 
     a->images_max = ACCOUNT_IMAGES;
     a->quota_volume_bytes = UINT64_C(20) << 40;
     a->quota_snapshots = ACCOUNT_SNAPSHOTS;
+    a->quota_instances = ACCOUNT_INSTANCES;
     a->line = line_nr;
     return true;
 }
@@ -408,6 +425,10 @@ static void set_defaults(struct config *c)
     c->region = xstrdup("us-east-1");
     c->akis = xstrdup("/usr/share/pvboot/akis.tsv");
     c->pvboot_images = xstrdup("/usr/local/lib/pvboot");
+    c->types = xstrdup("/usr/share/pvboot/types.tsv");
+    c->kernel_arguments = xstrdup("root=/dev/%r ro console=hvc0");
+    c->restart = true;
+    c->stop_timeout_s = 60;
     c->threads = 4;
     c->connections_max = 512;
     c->connections_per_address_max = 256;
@@ -500,6 +521,8 @@ void config_free(struct config *c)
     free(c->endpoint);
     free(c->akis);
     free(c->pvboot_images);
+    free(c->types);
+    free(c->kernel_arguments);
     free(c->tls_certificate);
     free(c->tls_key);
     free(c->engine);

@@ -32,6 +32,7 @@ struct account {
     unsigned images_max;
     uint64_t quota_volume_bytes; /* of its volumes as their guests see them, all together */
     unsigned quota_snapshots;
+    unsigned quota_instances;
     unsigned line; /* where it begins */
 };
 
@@ -43,6 +44,10 @@ struct config {
     char *endpoint;      /* host[:port] that clients reach us by, or NULL: whatever they used */
     char *akis;          /* the catalogue */
     char *pvboot_images; /* the folder of pvboot's own images, which AKIs of the catalogue mean */
+    char *types;         /* the instance types */
+    char *kernel_arguments; /* of kernels that are no pvboot; %r and %s are the root device */
+    bool restart;           /* instances that ran when this machine went down */
+    unsigned stop_timeout_s;
     char *tls_certificate, *tls_key; /* both or none */
     char *ec2_certificate, *ec2_key; /* of bundles; both or none: own ones are made */
     bool log_json;

@@ -72,14 +72,19 @@ static const char *const steps[] = {
     "CREATE TABLE instance(id TEXT PRIMARY KEY, account TEXT NOT NULL,"
     " reservation TEXT NOT NULL REFERENCES reservation(id), launch_index INTEGER NOT NULL,"
     " image TEXT NOT NULL, arch TEXT NOT NULL, kernel TEXT, ramdisk TEXT, type TEXT NOT NULL,"
+    " hd00 INTEGER, memory_mib INTEGER NOT NULL, vcpus INTEGER NOT NULL,"
     " state TEXT NOT NULL, changed INTEGER NOT NULL, reason_code TEXT NOT NULL DEFAULT '',"
     " reason TEXT NOT NULL DEFAULT '', launched INTEGER NOT NULL,"
     " root_type TEXT NOT NULL, root_device TEXT NOT NULL,"
-    " shutdown_behavior TEXT NOT NULL DEFAULT 'stop', user_data TEXT NOT NULL DEFAULT '',"
+    " shutdown_behavior TEXT NOT NULL DEFAULT 'stop',"
+    " disable_termination INTEGER NOT NULL DEFAULT 0, user_data TEXT NOT NULL DEFAULT '',"
     " client_token TEXT NOT NULL DEFAULT '',"
-    /* What was asked for and not yet done: 'reboot', 'force' (of stopping), or ''. */
+    /*
+     * What was asked for and not yet done, or how far it is: 'reboot', 'force' (of stopping),
+     * 'asked' (the guest to stop), 'started' (it does not run yet), or ''.
+     */
     " wish TEXT NOT NULL DEFAULT '', wish_since INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-    "CREATE INDEX instance_account ON instance(account, id);"
+    "CREATE UNIQUE INDEX instance_account ON instance(account, reservation, launch_index);"
     "CREATE INDEX instance_busy ON instance(state) WHERE state <> 'terminated';"
     /*
      * A root disk of an instance-store image is a volume that is hidden: it is not the API's. A

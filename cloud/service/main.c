@@ -48,10 +48,11 @@ static bool prepare(struct service *svc, const char *path, struct buf *why)
 
     if (!config_read(path, &svc->config, why))
         return false;
-    if (aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text)))
-        return true;
-    buf_printf(why, "%s", text);
-    return false;
+    if (!aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text))) {
+        buf_printf(why, "%s", text);
+        return false;
+    }
+    return types_read(&svc->types, svc->config.types, why);
 }
 
 static bool open_engine(struct service *svc, struct buf *why)

@@ -18,6 +18,7 @@
 #include "cloud/service/identity.h"
 #include "cloud/service/metrics.h"
 #include "cloud/service/replay.h"
+#include "cloud/service/types.h"
 #include "host/aki.h"
 
 #define REPLY_HEADERS_MAX 48
@@ -30,6 +31,7 @@ struct service {
     struct db *db;
     struct aki_table akis;
     struct identity identity;
+    struct type_table types;
     struct metrics metrics;
     struct engine *engine;
     struct keeper *keeper;

@@ -9,6 +9,7 @@ ACCOUNTS = {
     "444455556666": ("TESTKEYTWO", "the-secret-of-account-two-0002"),
 }
 REGION = "us-east-1"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 AKIS = "\n".join([
     "# tests",
     "aki-4e7d9527\tus-east-1\tx86_64\thd00\tV1.01\tec2-public-images/"
@@ -36,7 +37,7 @@ def write_config(work, extra="", quota="1G"):
     """A configuration in `work`, and its path."""
     write(f"{work}/akis.tsv", AKIS)
     text = f"listen = 127.0.0.1:0\nstate = {work}/state\nregion = {REGION}\n" \
-           f"akis = {work}/akis.tsv\n{extra}\n"
+           f"akis = {work}/akis.tsv\ntypes = {ROOT}/share/pvboot/types.tsv\n{extra}\n"
     for account, (key, secret) in ACCOUNTS.items():
         write(f"{work}/secret-{account}", secret + "\n")
         text += f"[account {account}]\naccess-key = {key}\n" \
