@@ -2,6 +2,7 @@
 /* The frame of the Query API: who, which action, which parameters. */
 #include "cloud/service/ec2_common.h"
 #include "cloud/service/volume.h"
+#include "cloud/service/ec2_instances.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,11 @@ static const struct action {
     {"DescribeAvailabilityZones", ec2_describe_availability_zones},
     {"DescribeImageAttribute", ec2_describe_image_attribute},
     {"DescribeImages", ec2_describe_images},
+    {"DescribeInstanceAttribute", ec2_describe_instance_attribute},
+    {"DescribeInstanceStatus", ec2_describe_instance_status},
+    {"DescribeInstanceTypeOfferings", ec2_describe_instance_type_offerings},
+    {"DescribeInstanceTypes", ec2_describe_instance_types},
+    {"DescribeInstances", ec2_describe_instances},
     {"DescribeRegions", ec2_describe_regions},
     {"DescribeSnapshotAttribute", ec2_describe_snapshot_attribute},
     {"DescribeSnapshots", ec2_describe_snapshots},
@@ -29,10 +35,18 @@ static const struct action {
     {"DescribeVolumeStatus", ec2_describe_volume_status},
     {"DescribeVolumes", ec2_describe_volumes},
     {"DetachVolume", ec2_detach_volume},
+    {"GetConsoleOutput", ec2_get_console_output},
     {"ModifyImageAttribute", ec2_modify_image_attribute},
+    {"ModifyInstanceAttribute", ec2_modify_instance_attribute},
     {"ModifySnapshotAttribute", ec2_modify_snapshot_attribute},
+    {"RebootInstances", ec2_reboot_instances},
     {"RegisterImage", ec2_register_image},
     {"ResetImageAttribute", ec2_reset_image_attribute},
+    {"ResetInstanceAttribute", ec2_reset_instance_attribute},
+    {"RunInstances", ec2_run_instances},
+    {"StartInstances", ec2_start_instances},
+    {"StopInstances", ec2_stop_instances},
+    {"TerminateInstances", ec2_terminate_instances},
 };
 
 /* What is about the request itself, and not about what it asks for. */

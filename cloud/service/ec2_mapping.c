@@ -85,7 +85,7 @@ static bool virtual_good(const char *name)
            text_parse_u64(name + len, strlen(name + len), &number) && number < 24;
 }
 
-static bool take_one(struct ec2_call *call, unsigned number, const char *device,
+static bool take_one(struct ec2_call *call, unsigned number, const char *device, bool partial,
                      struct ec2_mapping *m)
 {
     const char *none = take(call, number, "NoDevice");
@@ -101,7 +101,7 @@ static bool take_one(struct ec2_call *call, unsigned number, const char *device,
         return false;
     if (m->no_device + (m->virtual_name != NULL) + volume != 1)
         return refuse(call, device, "must be one of Ebs, VirtualName and NoDevice.");
-    if (volume && !m->snapshot && m->size_gib == 0)
+    if (volume && !m->snapshot && m->size_gib == 0 && !(partial && m->delete_given))
         return refuse(call, device, "needs Ebs.SnapshotId or Ebs.VolumeSize.");
     if (m->virtual_name && !virtual_good(m->virtual_name))
         return refuse(call, device, "has a VirtualName that is not ephemeral0 to ephemeral23.");
@@ -122,7 +122,7 @@ bool ec2_take_mappings(struct ec2_call *call, struct ec2_mappings *out)
                         "There are more than %d block device mappings.", IMAGE_MAPPINGS_MAX);
             return false;
         }
-        if (!take_one(call, i, device, &one))
+        if (!take_one(call, i, device, out->partial, &one))
             return false;
         if (ec2_mapping_of(out, one.device))
             return refuse(call, device, "is given twice.");

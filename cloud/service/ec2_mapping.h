@@ -17,6 +17,7 @@ struct ec2_mapping {
 struct ec2_mappings {
     struct ec2_mapping mapping[IMAGE_MAPPINGS_MAX];
     size_t nr;
+    bool partial; /* set by the caller: a volume may leave to an image what it is made of */
 };
 
 /* Takes them, each with a good device of its own. False: the answer is an error. */

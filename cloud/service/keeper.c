@@ -11,8 +11,8 @@
 #define LOOK_AGAIN_S 1
 
 static bool (*const steps[NR_KEEPER_ROOMS][4])(struct service *svc) = {
-    [KEEPER_INSTANCES] = {volumes_step},
     [KEEPER_COPIES] = {images_step, snapshots_step, blobs_step},
+    [KEEPER_INSTANCES] = {volumes_step, instances_step},
 };
 
 struct room {

@@ -16,15 +16,16 @@ import cases_chunked  # noqa: E402
 import cases_ec2  # noqa: E402
 import cases_hostile  # noqa: E402
 import cases_images  # noqa: E402
+import cases_instances  # noqa: E402
 import cases_s3  # noqa: E402
 import cases_server  # noqa: E402
 import cases_source  # noqa: E402
 import cases_volumes  # noqa: E402
 from service import Skip  # noqa: E402
 
-CASES = cases_server.CASES + cases_hostile.CASES + cases_s3.CASES + cases_chunked.CASES + cases_source.CASES + cases_ec2.CASES
-CASES += cases_volumes.CASES
-CASES += cases_images.CASES
+MODULES = [cases_server, cases_chunked, cases_ec2, cases_hostile, cases_images, cases_instances,
+           cases_s3, cases_source, cases_volumes]
+CASES = [case for module in MODULES for case in module.CASES]
 
 
 def main():

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* StartInstances, StopInstances, RebootInstances, TerminateInstances. */
+#include "cloud/service/ec2_instances.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What an action does with an instance in a state. */
+struct turn {
+    const char *from;
+    const char *to;  /* NULL: nothing is to be done */
+    const char *set; /* the columns that change, besides `state` */
+};
+
+struct change {
+    const struct turn *turns;
+    size_t nr_turns;
+    const char *otherwise; /* why an instance in any other state cannot, and what to do */
+    bool ids_only;         /* the answer is only <return> */
+};
+
+#define BY_USER                                                                                    \
+    "changed = unixepoch(), reason_code = 'Client.UserInitiatedShutdown',"                         \
+    " reason = 'User initiated shutdown', wish_since = unixepoch(), wish = "
+
+static const struct turn starts[] = {
+    {"stopped", "pending",
+     "changed = unixepoch(), launched = unixepoch(), reason_code = '', reason = '', wish = ''"},
+    {"pending", NULL, NULL},
+    {"running", NULL, NULL},
+};
+static const struct turn stops[] = {
+    {"running", "stopping", BY_USER "''"},
+    {"stopping", NULL, NULL},
+    {"stopped", NULL, NULL},
+};
+static const struct turn stops_by_force[] = {
+    {"running", "stopping", BY_USER "'force'"},
+    {"stopping", "stopping", "wish = 'force'"},
+    {"stopped", NULL, NULL},
+};
+static const struct turn reboots[] = {
+    {"running", "running", "wish = 'reboot', wish_since = unixepoch()"},
+    {"pending", NULL, NULL},
+};
+static const struct turn terminations[] = {
+    {"pending", "shutting-down", BY_USER "''"},
+    {"running", "shutting-down", BY_USER "''"},
+    {"stopping", "shutting-down", BY_USER "''"},
+    {"stopped", "shutting-down", BY_USER "''"},
+    {"shutting-down", NULL, NULL},
+    {"terminated", NULL, NULL},
+};
+
+#define TURNS(list) .turns = (list), .nr_turns = sizeof(list) / sizeof((list)[0])
+
+/* ---- one instance ----------------------------------------------------------------------------
+ */
+
+static bool read_state(sqlite3 *c, const char *id, char state[16], int64_t *memory_mib,
+                       bool *protected)
+{
+    sqlite3_stmt *s = db_query(
+        c, "SELECT state, memory_mib, disable_termination FROM instance WHERE id = ?", "s", id);
+    bool found = s != NULL && sqlite3_step(s) == SQLITE_ROW;
+
+    if (found) {
+        snprintf(state, 16, "%s", db_text(s, 0));
+        *memory_mib = sqlite3_column_int64(s, 1);
+        *protected = sqlite3_column_int64(s, 2) != 0;
+    }
+    sqlite3_finalize(s);
+    return found;
+}
+
+static const struct turn *find_turn(const struct change *change, const char *state)
+{
+    for (size_t i = 0; i < change->nr_turns; i++)
+        if (strcmp(change->turns[i].from, state) == 0)
+            return &change->turns[i];
+    return NULL;
+}
+
+static bool write_turn(sqlite3 *c, const char *id, const struct turn *turn)
+{
+    struct buf sql = {0};
+    bool good;
+
+    buf_printf(&sql, "UPDATE instance SET state = ?1, %s WHERE id = ?2", turn->set);
+    good = db_run(c, sql.text, "ss", turn->to, id);
+    buf_free(&sql);
+    return good;
+}
+
+/* Change one and write its <item>. False: the answer is an error, or the state failed. */
+static bool turn_one(struct ec2_call *call, sqlite3 *c, const struct change *change, const char *id,
+                     struct buf *items)
+{
+    const struct turn *turn;
+    int64_t memory_mib;
+    bool protected;
+    char state[16];
+
+    if (!read_state(c, id, state, &memory_mib, &protected))
+        return false;
+    turn = find_turn(change, state);
+    if (turn == NULL) {
+        reply_error(call->r, 400, "IncorrectInstanceState", "The instance %s is %s; %s", id, state,
+                    change->otherwise);
+        return false;
+    }
+    if (change->turns == terminations && protected) {
+        reply_error(call->r, 400, "OperationNotPermitted",
+                    "The instance %s is protected from termination; modify its attribute "
+                    "disableApiTermination first.",
+                    id);
+        return false;
+    }
+    if (turn->to != NULL && strcmp(turn->to, "pending") == 0 &&
+        !ec2_memory_fits(call, c, 1, memory_mib))
+        return false;
+    buf_puts(items, "<item>");
+    xml_element(items, "instanceId", id);
+    instance_write_state(items, "currentState", turn->to != NULL ? turn->to : state);
+    instance_write_state(items, "previousState", state);
+    buf_puts(items, "</item>");
+    return turn->to == NULL || write_turn(c, id, turn);
+}
+
+/* ---- all that the request names: all of them change, or none ---------------------------------
+ */
+
+static void answer(struct ec2_call *call, const struct change *change, const struct buf *items)
+{
+    struct buf *out = &call->r->reply;
+
+    ec2_open(call, call->r->action);
+    if (change->ids_only) {
+        buf_puts(out, "<return>true</return>");
+    } else {
+        buf_puts(out, "<instancesSet>");
+        buf_add(out, items->text, items->len);
+        buf_puts(out, "</instancesSet>");
+    }
+    ec2_close(call, call->r->action);
+}
+
+static void turn_all(struct ec2_call *call, const struct change *change, const struct ec2_list *ids)
+{
+    struct service *svc = call->r->svc;
+    sqlite3 *c = db_begin(svc->db);
+    struct buf items = {0};
+    bool good;
+
+    if (c == NULL) {
+        reply_state_failed(call->r, NULL);
+        return;
+    }
+    buf_clear(&items);
+    good = instances_check(call, c, ids);
+    for (size_t i = 0; good && i < ids->nr; i++)
+        good = turn_one(call, c, change, ids->value[i], &items);
+    if (!good) {
+        reply_state_failed(call->r, c); /* unless there is an answer already */
+        db_rollback(svc->db);
+    } else if (!db_commit(svc->db)) {
+        reply_state_failed(call->r, c);
+    } else {
+        keeper_wake(svc->keeper, KEEPER_INSTANCES);
+        answer(call, change, &items);
+    }
+    buf_free(&items);
+}
+
+static void run(struct ec2_call *call, const struct change *change)
+{
+    struct ec2_list *ids = xalloc(sizeof(*ids));
+
+    if (ec2_take_list(call, "InstanceId", ids)) {
+        if (ids->nr == 0)
+            reply_error(call->r, 400, "MissingParameter", "%s needs InstanceId.1.",
+                        call->r->action);
+        else if (ec2_parameters_done(call))
+            turn_all(call, change, ids);
+    }
+    free(ids);
+}
+
+void ec2_start_instances(struct ec2_call *call)
+{
+    static const struct change change = {
+        TURNS(starts),
+        .otherwise = "only a stopped one can be started: wait until it is stopped, and run a new "
+                     "one in place of one that is terminated."};
+
+    run(call, &change);
+}
+
+void ec2_stop_instances(struct ec2_call *call)
+{
+    static const char why[] = "only a running one can be stopped: wait until it runs, or terminate "
+                              "it.";
+    static const struct change asked = {TURNS(stops), .otherwise = why};
+    static const struct change forced = {TURNS(stops_by_force), .otherwise = why};
+    bool force, hibernate;
+
+    if (!ec2_take_bool(call, "Force", false, &force) ||
+        !ec2_take_bool(call, "Hibernate", false, &hibernate))
+        return;
+    if (hibernate)
+        reply_error(call->r, 400, "UnsupportedOperation",
+                    "Hibernation is not offered here; stop the instance without it.");
+    else
+        run(call, force ? &forced : &asked);
+}
+
+void ec2_reboot_instances(struct ec2_call *call)
+{
+    static const struct change change = {
+        TURNS(reboots),
+        .otherwise = "only a running one can be rebooted: start it if it is stopped.",
+        .ids_only = true};
+
+    run(call, &change);
+}
+
+void ec2_terminate_instances(struct ec2_call *call)
+{
+    static const struct change change = {TURNS(terminations), .otherwise = ""};
+
+    run(call, &change);
+}

@@ -1,0 +1,273 @@
+"""Instances through the API; libvirt's test driver runs nothing, so that these are quick."""
+import base64
+import datetime
+
+from clients import ONE, TWO, aws, client, fails
+from instances import image, instances, run, service, wait
+
+
+def instances_life(program, work):
+    """Run, describe, stop, start, reboot, terminate; every field is one that botocore knows."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami = image(work)
+        got = c.run_instances(
+            ImageId=ami, MinCount=1, MaxCount=2, InstanceType="pv.nano", UserData="#!/bin/sh\n",
+            BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}},
+                                 {"DeviceName": "sdc", "VirtualName": "ephemeral0"}],
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "<&>"}]},
+                               {"ResourceType": "volume", "Tags": [{"Key": "v", "Value": ""}]}])
+        assert got["OwnerId"] == ONE and got["ReservationId"].startswith("r-")
+        ids = [i["InstanceId"] for i in got["Instances"]]
+        assert [i["State"] for i in got["Instances"]] == [{"Code": 0, "Name": "pending"}] * 2
+        one, two = wait(c, "running", ids)
+        assert (one["AmiLaunchIndex"], two["AmiLaunchIndex"]) == (0, 1)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        assert abs(now - one["LaunchTime"]) < datetime.timedelta(minutes=5)
+        for name, value in (("ImageId", ami), ("InstanceType", "pv.nano"),
+                            ("KernelId", "aki-427d952b"), ("Architecture", "x86_64"),
+                            ("VirtualizationType", "paravirtual"), ("Hypervisor", "xen"),
+                            ("RootDeviceName", "/dev/sda1"), ("RootDeviceType", "instance-store"),
+                            ("StateTransitionReason", ""), ("EbsOptimized", False),
+                            ("State", {"Code": 16, "Name": "running"}),
+                            ("Monitoring", {"State": "disabled"}),
+                            ("Tags", [{"Key": "a", "Value": "<&>"}])):
+            assert one[name] == value, (name, one[name])
+        assert one["Placement"]["AvailabilityZone"] == "us-east-1a"
+        disk, = one["BlockDeviceMappings"]  # the root of an instance-store image is no volume
+        assert disk["DeviceName"] == "/dev/sdf" and disk["Ebs"]["Status"] == "attached"
+        assert disk["Ebs"]["DeleteOnTermination"] is True
+        assert [(t["ResourceType"], t["Key"]) for t in c.describe_tags()["Tags"]] == \
+            [("instance", "a")] * 2 + [("volume", "v")] * 2
+        status = c.describe_instance_status(InstanceIds=ids)["InstanceStatuses"]
+        assert [i["InstanceStatus"]["Status"] for i in status] == ["ok", "ok"]
+
+        change, = c.stop_instances(InstanceIds=ids[:1])["StoppingInstances"]
+        assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == \
+            ("running", "stopping")
+        stopped, = wait(c, "stopped", ids[:1])
+        assert stopped["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+        assert stopped["StateTransitionReason"].startswith("User initiated (20")
+        assert [i["InstanceId"] for i in c.describe_instance_status()["InstanceStatuses"]] == ids[1:]
+        assert len(c.describe_instance_status(IncludeAllInstances=True)["InstanceStatuses"]) == 2
+        fails("IncorrectInstanceState", c.reboot_instances, InstanceIds=ids)
+        c.start_instances(InstanceIds=ids)
+        running, _ = wait(c, "running", ids)
+        assert "StateReason" not in running and running["LaunchTime"] >= one["LaunchTime"]
+        c.reboot_instances(InstanceIds=ids)
+        wait(c, "running", ids)
+        c.stop_instances(InstanceIds=ids[:1], Force=True)
+        wait(c, "stopped", ids[:1])
+        c.terminate_instances(InstanceIds=ids)
+        assert wait(c, "terminated", ids)[0]["BlockDeviceMappings"] == []
+        fails("IncorrectInstanceState", c.start_instances, InstanceIds=ids)
+        c.terminate_instances(InstanceIds=ids)
+
+
+def instances_types(program, work):
+    """The table of types, with filters and pages."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+
+        def names(**kwargs):
+            return [t["InstanceType"] for page in
+                    c.get_paginator("describe_instance_types").paginate(**kwargs)
+                    for t in page["InstanceTypes"]]
+
+        everything = names()
+        assert len(everything) > 10 and names(PaginationConfig={"PageSize": 5}) == everything
+        small, = c.describe_instance_types(InstanceTypes=["m1.small"])["InstanceTypes"]
+        assert small["MemoryInfo"] == {"SizeInMiB": 1740} and small["VCpuInfo"]["DefaultVCpus"] == 1
+        assert small["ProcessorInfo"]["SupportedArchitectures"] == ["i386", "x86_64"]
+        assert small["SupportedVirtualizationTypes"] == ["paravirtual"]
+        narrow = names(Filters=[{"Name": "processor-info.supported-architecture",
+                                 "Values": ["i386"]}])
+        assert "c1.medium" in narrow and "m1.large" not in narrow
+        fails("InvalidParameterValue", c.describe_instance_types, InstanceTypes=["m9.huge"])
+        offered = c.describe_instance_type_offerings(LocationType="availability-zone")
+        assert {o["Location"] for o in offered["InstanceTypeOfferings"]} == {"us-east-1a"}
+        assert [o["InstanceType"] for o in offered["InstanceTypeOfferings"]] == everything
+
+
+def instances_refusals(program, work):
+    """What cannot be run says why, and nothing is made."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami, narrow = image(work), image(work, "narrow", arch="i386")
+        other = image(work, "other", TWO)
+        kernel = image(work, "kernel", kind="kernel")
+        late = image(work, "late", state="pending")
+
+        def refused(code, parts="", **kwargs):
+            request = dict(ImageId=ami, MinCount=1, MaxCount=1, InstanceType="pv.nano")
+            request.update(kwargs)
+            message = fails(code, c.run_instances, **request)
+            assert parts in message, message
+
+        def disk(device="/dev/sdf", **ebs):
+            return {"BlockDeviceMappings": [{"DeviceName": device, "Ebs": ebs}]}
+
+        refused("InvalidAMIID.NotFound", ImageId=other)
+        refused("InvalidAMIID.NotFound", ImageId="ami-12345678")
+        refused("InvalidAMIID.Malformed", ImageId="ami-1234567g")
+        refused("InvalidAMIID.Unavailable", "pending", ImageId=late)
+        refused("InvalidParameterValue", "kernel image", ImageId=kernel)
+        refused("InvalidParameterValue", "m1.large", ImageId=narrow, InstanceType="m1.large")
+        refused("InvalidParameterValue", "describe-instance-types", InstanceType="m9.huge")
+        refused("InvalidParameterValue", "aki-427d952b", KernelId="aki-9ba0f1de")
+        refused("InvalidParameterValue", "aki-427d952b", KernelId="aki-4e7d9527")
+        refused("InvalidParameterValue", "aki-427d952b", KernelId="aki-407d9529")
+        refused("InvalidAMIID.NotFound", KernelId="aki-00000000")
+        refused("InvalidAMIID.NotFound", RamdiskId=kernel)
+        refused("InvalidParameterValue", "MinCount", MinCount=2)
+        refused("InvalidParameterValue", MaxCount=51)
+        refused("InstanceLimitExceeded", "20", MinCount=21, MaxCount=30)
+        refused("InvalidParameterValue", "us-east-1a", Placement={"AvailabilityZone": "mars"})
+        refused("UnsupportedOperation", Placement={"Tenancy": "dedicated"})
+        refused("UnsupportedOperation", "UserData", KeyName="k")
+        refused("UnsupportedOperation", SecurityGroups=["default"])
+        refused("UnsupportedOperation", SubnetId="subnet-1")
+        refused("UnsupportedOperation", Monitoring={"Enabled": True})
+        refused("InvalidParameterValue", InstanceInitiatedShutdownBehavior="explode")
+        refused("InvalidParameterValue", "16384", UserData="x" * 16385)
+        refused("InvalidBlockDeviceMapping", **disk("/dev/hda", VolumeSize=1))
+        refused("InvalidBlockDeviceMapping", **disk("/dev/sda1", VolumeSize=1))
+        refused("InvalidBlockDeviceMapping", **disk("/dev/sda", VolumeSize=1))
+        refused("InvalidBlockDeviceMapping", **disk("/dev/xvda1", VolumeSize=1))
+        refused("InvalidBlockDeviceMapping", **disk("/dev/xvdz", VolumeSize=1))
+        refused("InvalidBlockDeviceMapping", **disk(VolumeSize=1, Encrypted=True))
+        refused("InvalidBlockDeviceMapping", **disk(DeleteOnTermination=True))
+        refused("InvalidSnapshot.NotFound", **disk(SnapshotId="snap-12345678"))
+        refused("InvalidSnapshotID.Malformed", **disk(SnapshotId="vol-12345678"))
+        refused("InvalidParameterValue", TagSpecifications=[
+            {"ResourceType": "image", "Tags": [{"Key": "a", "Value": "b"}]}])
+        refused("DryRunOperation", DryRun=True)
+        for call in (c.stop_instances, c.terminate_instances, c.describe_instances):
+            fails("InvalidInstanceID.Malformed", call, InstanceIds=["i-xyz"])
+            fails("InvalidInstanceID.NotFound", call, InstanceIds=["i-12345678"])
+        assert instances(c) == [] and c.describe_tags()["Tags"] == []
+
+
+def instances_limits(program, work):
+    """As many as there is room for, from MinCount to MaxCount."""
+    with service(program, work, "instance-memory = 1G\n",
+                 "engine = libvirt\nlibvirt-uri = test:///default\n") as s:
+        c = client(s, "ec2")
+        ami = image(work)
+        got = c.run_instances(ImageId=ami, MinCount=1, MaxCount=50, InstanceType="pv.nano")
+        ids = [i["InstanceId"] for i in got["Instances"]]
+        assert len(ids) == 5, len(ids)  # of 192 MiB in 1024
+        wait(c, "running", ids)
+        fails("InsufficientInstanceCapacity", c.run_instances, ImageId=ami, MinCount=1, MaxCount=1,
+              InstanceType="pv.nano")
+        c.stop_instances(InstanceIds=ids[:1])
+        wait(c, "stopped", ids[:1])
+        more, = run(c, ami, InstanceType="pv.nano")
+        wait(c, "running", [more])
+        fails("InsufficientInstanceCapacity", c.start_instances, InstanceIds=ids[:1])
+
+
+def instances_attributes(program, work):
+    """Attributes in both forms, and when they may change."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami = image(work)
+        kernel, ramdisk = (image(work, k, kind=k) for k in ("kernel", "ramdisk"))
+        one, = run(c, ami, InstanceType="pv.nano", UserData="first", BlockDeviceMappings=[
+            {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}])
+
+        def get(name):
+            return c.describe_instance_attribute(InstanceId=one, Attribute=name)
+
+        def put(**kwargs):
+            c.modify_instance_attribute(InstanceId=one, **kwargs)
+
+        wait(c, "running", [one])
+        assert base64.b64decode(get("userData")["UserData"]["Value"]) == b"first"
+        assert get("rootDeviceName")["RootDeviceName"]["Value"] == "/dev/sda1"
+        assert get("blockDeviceMapping")["BlockDeviceMappings"][0]["DeviceName"] == "/dev/sdf"
+        assert get("ramdisk")["RamdiskId"] == {}
+        message = fails("IncorrectInstanceState", put, Kernel={"Value": kernel})
+        assert "stop it" in message, message
+        put(InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+        put(BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"DeleteOnTermination": False}}])
+        put(Attribute="disableApiTermination", Value="true")
+        assert get("disableApiTermination")["DisableApiTermination"]["Value"] is True
+        fails("OperationNotPermitted", c.terminate_instances, InstanceIds=[one])
+        c.stop_instances(InstanceIds=[one])
+        wait(c, "stopped", [one])
+        put(Kernel={"Value": kernel})
+        put(Attribute="ramdisk", Value=ramdisk)
+        put(InstanceType={"Value": "pv.micro"})
+        put(UserData={"Value": b"second"})
+        aws(s, "ec2", "modify-instance-attribute", "--instance-id", one, "--kernel", kernel)
+        assert get("kernel")["KernelId"]["Value"] == kernel
+        assert get("ramdisk")["RamdiskId"]["Value"] == ramdisk
+        assert get("instanceType")["InstanceType"]["Value"] == "pv.micro"
+        assert base64.b64decode(get("userData")["UserData"]["Value"]) == b"second"
+        fails("InvalidParameterValue", put, Kernel={"Value": "aki-4e7d9527"})
+        fails("InvalidAMIID.NotFound", put, Kernel={"Value": ramdisk})
+        fails("InvalidParameterCombination", put, Kernel={"Value": kernel}, Ramdisk={"Value": ""})
+        fails("MissingParameter", put)
+        fails("UnsupportedOperation", put, Attribute="sourceDestCheck", Value="true")
+        c.reset_instance_attribute(InstanceId=one, Attribute="ramdisk")
+        c.reset_instance_attribute(InstanceId=one, Attribute="kernel")
+        assert get("kernel")["KernelId"]["Value"] == "aki-427d952b"
+        assert get("ramdisk")["RamdiskId"] == {}
+        put(DisableApiTermination={"Value": False})
+        c.terminate_instances(InstanceIds=[one])
+        wait(c, "terminated", [one])
+
+
+def instances_filters(program, work):
+    """Filters, pages, and other accounts' eyes."""
+    with service(program, work) as s:
+        c, stranger = client(s, "ec2"), client(s, "ec2", TWO)
+        ami = image(work)
+        ids = run(c, ami, 7, InstanceType="pv.nano", TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "color", "Value": "red"}]}])
+        more = run(c, ami, 3, InstanceType="pv.micro")
+        wait(c, "running", ids + more)
+
+        def found(**kwargs):
+            return {i["InstanceId"] for i in instances(c, Filters=[
+                {"Name": k, "Values": v} for k, v in kwargs.pop("f", {}).items()], **kwargs)}
+
+        assert found() == set(ids + more)
+        assert found(f={"instance-type": ["pv.mi*"]}) == set(more)
+        assert found(f={"tag:color": ["blue", "red"]}) == found(f={"tag-key": ["color"]}) == \
+            set(ids)
+        assert found(f={"launch-index": ["1"]}) == {ids[1], more[1]}
+        assert found(f={"instance-state-name": ["stopped"]}) == set()
+        assert found(f={"instance-state-code": ["16"], "image-id": [ami]}) == set(ids + more)
+        assert found(f={"block-device-mapping.device-name": ["*"]}) == set()
+        assert found(PaginationConfig={"PageSize": 5}) == set(ids + more)
+        launches = c.describe_instances()["Reservations"]
+        assert sorted(len(r["Instances"]) for r in launches) == [3, 7]
+        fails("InvalidParameterValue", c.describe_instances, MaxResults=4)
+        fails("InvalidNextToken", c.describe_instances, NextToken="r-1")
+        fails("InvalidParameterCombination", c.describe_instances, InstanceIds=ids, MaxResults=5)
+        assert instances(stranger) == []
+        for call in (stranger.describe_instances, stranger.terminate_instances):
+            fails("InvalidInstanceID.NotFound", call, InstanceIds=ids[:1])
+        fails("InvalidInstanceID.NotFound", stranger.get_console_output, InstanceId=ids[0])
+        fails("InvalidInstanceID.NotFound", stranger.describe_instance_attribute,
+              InstanceId=ids[0], Attribute="kernel")
+
+
+def instances_token(program, work):
+    """A request that is sent again makes nothing anew."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami = image(work)
+        first = run(c, ami, 2, InstanceType="pv.nano", ClientToken="t1")
+        assert run(c, ami, 2, InstanceType="pv.nano", ClientToken="t1") == first
+        fails("IdempotentParameterMismatch", c.run_instances, ImageId=ami, MinCount=1, MaxCount=1,
+              InstanceType="pv.nano", ClientToken="t1")
+        other = client(s, "ec2", TWO)
+        run(other, image(work, account=TWO), 1, InstanceType="pv.nano", ClientToken="t1")
+        assert len(instances(c)) == 2 and instances(c)[0]["ClientToken"] == "t1"
+
+
+CASES = [instances_life, instances_types, instances_refusals, instances_limits,
+         instances_attributes, instances_filters, instances_token]

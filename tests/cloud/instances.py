@@ -1,0 +1,65 @@
+"""What the tests of instances share."""
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
+
+from clients import ONE, client, running
+
+TEST_DRIVER = "engine = libvirt\nlibvirt-uri = test:///default\ninstance-memory = 8T\n"
+
+
+@contextlib.contextmanager
+def service(program, work, extra="", engine=TEST_DRIVER):
+    """A service whose instances are libvirt's test driver's: they run nothing."""
+    folder = f"{work}/pvboot-images"
+    os.makedirs(folder, exist_ok=True)
+    for layout in ("hd0", "hd00"):
+        for arch in ("i386", "x86_64"):
+            with open(f"{folder}/pvboot-{layout}-{arch}", "w", encoding="ascii") as f:
+                f.write("no kernel\n")
+    with running(program, work, f"{engine}pvboot-images = {folder}\n{extra}") as s:
+        yield s
+
+
+def image(work, name="image", account=ONE, size=1 << 20, arch="x86_64", kind="machine", **columns):
+    """An image whose root disk is empty, as if it had been registered; its id."""
+    blob, prefix = secrets.token_hex(16), {"kernel": "aki", "ramdisk": "ari"}.get(kind, "ami")
+    row = {"id": f"{prefix}-{secrets.token_hex(9)[1:]}", "account": account, "type": kind,
+           "state": "available", "name": name, "arch": arch, "root_type": "instance-store",
+           "root_device": "/dev/sda1", "created": int(time.time()), "blob": blob, "hd00": 0}
+    row.update(columns)
+    with open(f"{work}/state/blobs/{blob}", "wb") as f:
+        f.truncate(size)
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", timeout=30)) as db, db:
+        db.execute("INSERT INTO blob VALUES(?,?,0,NULL,?)", (blob, account, size))
+        db.execute(f"INSERT INTO image({','.join(row)}) VALUES({','.join('?' * len(row))})",
+                   list(row.values()))
+    return row["id"]
+
+
+def instances(c, **kwargs):
+    """All instances of an answer of DescribeInstances."""
+    return [i for page in c.get_paginator("describe_instances").paginate(**kwargs)
+            for r in page["Reservations"] for i in r["Instances"]]
+
+
+def wait(c, state, ids, seconds=60):
+    """Until all are in the state; the instances."""
+    end = time.time() + seconds
+    while True:
+        found = instances(c, InstanceIds=ids)
+        if all(i["State"]["Name"] == state for i in found):
+            return found
+        assert time.time() < end, [(i["State"], i.get("StateReason")) for i in found]
+        time.sleep(0.1)
+
+
+def run(c, ami, count=1, **kwargs):
+    """Run instances; their ids."""
+    got = c.run_instances(ImageId=ami, MinCount=count, MaxCount=count, **kwargs)
+    return [i["InstanceId"] for i in got["Instances"]]
+
+
+__all__ = ["TEST_DRIVER", "client", "image", "instances", "run", "service", "wait"]
