@@ -52,7 +52,7 @@ static enum bucket_result explain(sqlite3 *c, const struct account *account,
     } else {
         buf_printf(why, "There is no object \"%.200s\" in the bucket \"%s\".", at->key, at->bucket);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return result;
 }
 
@@ -73,7 +73,7 @@ static enum bucket_result find(struct service *svc, const struct account *accoun
     } else {
         result = explain(c, account, at, why);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(svc->db, c);
     return result;
 }

@@ -39,7 +39,14 @@ static sqlite3 *connect_to(const char *path, bool write, struct buf *why)
         return NULL;
     }
     sqlite3_busy_timeout(c, 5000);
+    db_cache_add(c);
     return c;
+}
+
+static void disconnect(sqlite3 *c)
+{
+    db_cache_drop(c);
+    sqlite3_close(c);
 }
 
 /* A second service on the same state would be a second writer. */
@@ -85,8 +92,8 @@ struct db *db_open(const char *dir, struct buf *why)
 void db_close(struct db *db)
 {
     for (unsigned i = 0; i < db->nr_free; i++)
-        sqlite3_close(db->readers[i]);
-    sqlite3_close(db->writer);
+        disconnect(db->readers[i]);
+    disconnect(db->writer);
     if (db->lock_fd >= 0)
         close(db->lock_fd);
     free(db);
@@ -145,10 +152,10 @@ static void complain(sqlite3 *c, const char *sql)
 
 static sqlite3_stmt *query(sqlite3 *c, const char *sql, const char *types, va_list ap)
 {
-    sqlite3_stmt *s;
+    sqlite3_stmt *s = db_cache_take(c, sql);
     int status = SQLITE_OK;
 
-    if (sqlite3_prepare_v2(c, sql, -1, &s, NULL) != SQLITE_OK) {
+    if (!s && sqlite3_prepare_v3(c, sql, -1, SQLITE_PREPARE_PERSISTENT, &s, NULL) != SQLITE_OK) {
         complain(c, sql);
         return NULL;
     }
@@ -161,7 +168,7 @@ static sqlite3_stmt *query(sqlite3 *c, const char *sql, const char *types, va_li
     if (status == SQLITE_OK)
         return s;
     complain(c, sql);
-    sqlite3_finalize(s);
+    db_finish(s);
     return NULL;
 }
 
@@ -192,7 +199,7 @@ bool db_run(sqlite3 *c, const char *sql, const char *types, ...)
     while (status == SQLITE_ROW);
     if (status != SQLITE_DONE)
         complain(c, sql);
-    sqlite3_finalize(s);
+    db_finish(s);
     return status == SQLITE_DONE;
 }
 
@@ -206,7 +213,7 @@ int64_t db_number(sqlite3 *c, int64_t otherwise, const char *sql, const char *ty
     va_end(ap);
     if (s && sqlite3_step(s) == SQLITE_ROW)
         otherwise = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
+    db_finish(s);
     return otherwise;
 }
 

@@ -34,8 +34,11 @@ sqlite3 *db_begin(struct db *db);
 bool db_commit(struct db *db);
 void db_rollback(struct db *db);
 
-/* A statement with its arguments; NULL: a line on standard error tells why. */
+/* A statement with its arguments; NULL: a line on standard error tells why. End with db_finish. */
 sqlite3_stmt *db_query(sqlite3 *c, const char *sql, const char *types, ...);
+
+/* The statement is not needed now; it may be NULL. */
+void db_finish(sqlite3_stmt *s);
 
 /* Run a statement that gives no rows. */
 bool db_run(sqlite3 *c, const char *sql, const char *types, ...);

@@ -193,7 +193,7 @@ static bool check_bucket(struct request *r, const struct s3_target *t)
         reply_state_failed(r, c);
     else if (strcmp(db_text(s, 0), r->account->id) != 0)
         reply_error(r, 403, "AccessDenied", "The bucket belongs to another account.");
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(r->svc->db, c);
     return r->status == 0;
 }

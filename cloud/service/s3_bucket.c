@@ -32,7 +32,7 @@ void s3_list_buckets(struct request *r)
         reply_done(r, 200, NULL);
     else
         reply_state_failed(r, c);
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(r->svc->db, c);
 }
 
@@ -82,7 +82,7 @@ void s3_create_bucket(struct request *r)
     } else {
         insert_bucket(r, c);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     if (r->status != 0) {
         db_rollback(r->svc->db);
         return;

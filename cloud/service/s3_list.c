@@ -119,7 +119,7 @@ static bool collect(struct request *r, sqlite3 *c, struct listing *l)
         again = s && walk(l, s, r, &status);
         if (!s)
             status = SQLITE_ERROR;
-        sqlite3_finalize(s);
+        db_finish(s);
         behind(&from, l->last);
     }
     buf_free(&from);

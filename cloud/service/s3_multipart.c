@@ -73,7 +73,7 @@ static bool insert_part(struct request *r, sqlite3 *c, int64_t number, char old[
                  number);
     if (s && sqlite3_step(s) == SQLITE_ROW)
         file_name_copy(old, db_text(s, 0));
-    sqlite3_finalize(s);
+    db_finish(s);
     if (!s ||
         !db_run(c, "DELETE FROM part WHERE upload=? AND number=?", "si", upload_id(r), number) ||
         !db_run(c, "INSERT INTO part VALUES(?, ?, ?, ?, ?, ?, ?)", "sissisi", upload_id(r), number,
@@ -191,7 +191,7 @@ static bool match_parts(struct request *r, sqlite3 *c, struct completion *p)
             part->size = (uint64_t)sqlite3_column_int64(s, 1);
             file_name_copy(part->file, db_text(s, 2));
         }
-        sqlite3_finalize(s);
+        db_finish(s);
         if (!same) {
             reply_error(r, 400, "InvalidPart", "Part %lld was not uploaded with this ETag.",
                         (long long)part->number);
@@ -249,7 +249,7 @@ static bool collect_files(struct request *r, sqlite3 *c, struct names *out)
     out->name = xalloc(S3_PARTS_MAX * sizeof(*out->name));
     while (s && out->nr < S3_PARTS_MAX && (status = sqlite3_step(s)) == SQLITE_ROW)
         file_name_copy(out->name[out->nr++], db_text(s, 0));
-    sqlite3_finalize(s);
+    db_finish(s);
     return status == SQLITE_DONE || out->nr == S3_PARTS_MAX;
 }
 
@@ -291,7 +291,7 @@ static bool swap_rows(struct request *r, sqlite3 *c, const struct completion *p,
     } else {
         check_upload(r, c);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return good;
 }
 
@@ -421,7 +421,7 @@ void s3_list_parts(struct request *r)
         else
             reply_state_failed(r, c);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(r->svc->db, c);
 }
 
@@ -479,7 +479,7 @@ void s3_list_uploads(struct request *r)
         reply_done(r, 200, NULL);
     else
         reply_state_failed(r, c);
-    sqlite3_finalize(s);
+    db_finish(s);
     buf_free(&next);
     db_done(r->svc->db, c);
 }

@@ -20,7 +20,7 @@ bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t 
     old[0] = 0;
     if (s && sqlite3_step(s) == SQLITE_ROW)
         file_name_copy(old, db_text(s, 0));
-    sqlite3_finalize(s);
+    db_finish(s);
     /* The bucket may have gone since the headers came: its row is asked for in the transaction. */
     if (db_number(c, 0, "SELECT count(*) FROM bucket WHERE name=? AND account=?", "ss", bucket,
                   r->account->id) != 1) {
@@ -110,7 +110,7 @@ static bool find(struct request *r, struct found *out)
     } else {
         reply_state_failed(r, c);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(r->svc->db, c);
     return r->status == 0;
 }
@@ -250,7 +250,7 @@ static bool delete_row(struct request *r, sqlite3 *c, const char *key, char file
     file[0] = 0;
     if (s && sqlite3_step(s) == SQLITE_ROW)
         file_name_copy(file, db_text(s, 0));
-    sqlite3_finalize(s);
+    db_finish(s);
     return s && db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
 }
 
