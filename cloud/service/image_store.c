@@ -245,11 +245,13 @@ static bool judge_machine(struct job *j, const struct image_found *found)
     j->image.layout = use.layout;
     if (i->boots && !j->arch_given)
         use.narrow = j->image.narrow = i->narrow;
-    if (!j->image.kernel[0] ? !choose_kernel(j, found, &use) : !check_kernel(j, &use, &pvboot))
+    if (j->image.kernel[0] && !check_kernel(j, &use, &pvboot))
         return false;
     if (pvboot && i->boots && i->narrow != use.narrow)
         return fail(j, "It boots %s, a kernel for %s, but is registered for %s.", i->kernel,
                     aki_arch(i->narrow), aki_arch(use.narrow));
+    if (!j->image.kernel[0] && !choose_kernel(j, found, &use))
+        return false;
     if (pvboot && !i->boots) /* a doubt, no failure: another kernel image may be named later */
         fail(j, "%s would find nothing to boot in it: %s", j->image.kernel, i->reason);
     return true;

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bundles import MIB, Bundler, file_system, kernel, partitioned, run
 from clients import ONE, TWO, aws, client, fails, running
+from disks import blob, qemu_io, snapshot, volume
 from service import Service, Skip, write_config
 
 HD0, HD00, HD0_NARROW = "aki-427d952b", "aki-4e7d9527", "aki-407d9529"
@@ -464,6 +465,72 @@ def attributes(program, work):
         assert len(blobs(work)) == 2, "the disk of a deregistered image stays"
 
 
+def snapshot_images(program, work):
+    """Snapshots become images; what is in them, also below a qcow2 file, chooses the kernel."""
+    with running(program, work) as s:
+        b = Bundler(program, s, work)
+        c = b.ec2
+        first, second = (volume(c, Size=1) for _ in range(2))
+        for vol, image in ((first, file_system(f"{work}/root.img", bits=32)),
+                           (second, partitioned(f"{work}/part.img"))):
+            with open(blob(work, vol)[0], "r+b") as f:
+                f.write(Path(image).read_bytes())
+        flat, part = snapshot(c, first), snapshot(c, second)
+        child = volume(c, SnapshotId=part)
+        assert blob(work, child)[1] == "qcow2" and qemu_io(work, child, "write -P 7 512M 64k")
+        deep = snapshot(c, child)
+        assert blob(work, deep)[1] == "qcow2"
+
+        def register(snap, name, device="/dev/sda1", ebs=None, **more):
+            mapping = {"DeviceName": device, "Ebs": dict(ebs or {}, **({"SnapshotId": snap} if snap else {}))}
+            return c.register_image(Name=name, BlockDeviceMappings=[mapping], **more)["ImageId"]
+
+        for snap, kernel_id, arch in ((flat, HD0_NARROW, "i386"), (part, HD00, "x86_64"),
+                                      (deep, HD00, "x86_64")):
+            image = b.settled(register(snap, f"of {snap}"))
+            assert (image["State"], image["KernelId"], image["Architecture"]) == \
+                ("available", kernel_id, arch) and "StateReason" not in image, image
+            assert (image["RootDeviceType"], image["RootDeviceName"]) == ("ebs", "/dev/sda1")
+            assert image["ImageLocation"] == f"{ONE}/of {snap}"
+            assert image["BlockDeviceMappings"] == [{"DeviceName": "/dev/sda1", "Ebs": {
+                "SnapshotId": snap, "VolumeSize": 1, "DeleteOnTermination": True,
+                "VolumeType": "standard", "Encrypted": False}}], image
+        image = b.settled(register(deep, "larger", "xvda", {"VolumeSize": 2, "DeleteOnTermination": False},
+                                   RootDeviceName="xvda", Architecture="x86_64", KernelId=HD00))
+        assert image["State"] == "available" and image["RootDeviceName"] == "/dev/xvda", image
+        assert image["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 2
+        for more, right in (({"KernelId": HD0}, HD00), ({"Architecture": "i386"}, "x86_64")):
+            image = b.settled(register(part, f"not {right}", **more))
+            assert image["State"] == "failed" and right in image["StateReason"]["Message"], image
+        mapping = [{"Name": "block-device-mapping.snapshot-id", "Values": [flat]}]
+        found = c.describe_images(Filters=mapping)["Images"]
+        assert [i["Name"] for i in found] == [f"of {flat}"], found
+        mapping = [{"Name": "block-device-mapping.volume-size", "Values": ["2"]},
+                   {"Name": "block-device-mapping.delete-on-termination", "Values": ["false"]}]
+        assert [i["Name"] for i in c.describe_images(Filters=mapping)["Images"]] == ["larger"]
+        assert len(c.describe_images(Filters=filters(root_device_type=["ebs"]))["Images"]) == 6
+
+        fails("InvalidSnapshot.InUse", c.delete_snapshot, SnapshotId=flat)
+        c.deregister_image(ImageId=found[0]["ImageId"])
+        c.delete_snapshot(SnapshotId=flat)
+        fails("InvalidSnapshot.NotFound", register, flat, "gone")
+        fails("InvalidSnapshotID.Malformed", register, "vol-12345678", "bad")
+        fails("MissingParameter", register, part, "no root", "/dev/sdb")
+        fails("MissingParameter", register, None, "no snapshot", ebs={"VolumeSize": 1})
+        fails("MissingParameter", c.register_image, Name="nothing")
+        fails("InvalidBlockDeviceMapping", register, part, "small device", "/dev/sdz99")
+        fails("InvalidBlockDeviceMapping", register, part, "no size", ebs={"VolumeSize": 0})
+        fails("InvalidBlockDeviceMapping", register, part, "encrypted", ebs={"Encrypted": True})
+        fails("InvalidBlockDeviceMapping", register, part, "type", ebs={"VolumeType": "io2"})
+        fails("UnknownParameter", register, part, "iops", ebs={"Iops": 3})
+        fails("InvalidSnapshot.NotFound", client(s, "ec2", TWO).register_image, Name="theirs",
+              BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": part}}])
+        said = json.loads(aws(s, "ec2", "register-image", "--name", "by aws", "--root-device-name",
+                              "/dev/sda1", "--block-device-mappings",
+                              json.dumps([{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": deep}}])))
+        assert b.settled(said["ImageId"])["KernelId"] == HD00
+
+
 def image_limits(program, work):
     """An account's number of images is limited; others are not in its way."""
     config = write_config(work).replace("\n", "")
@@ -509,5 +576,5 @@ def registration_survives_kills(program, work):
 
 
 CASES = [bundles_register, real_kernel, images_that_do_not_fit, bad_bundles, bad_locations,
-         signed_bundles, many_parts, image_filters, permissions, attributes, image_limits,
+         signed_bundles, many_parts, image_filters, permissions, attributes, snapshot_images, image_limits,
          registration_survives_kills]
