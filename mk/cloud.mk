@@ -120,4 +120,9 @@ install-cloud: cloud
 	    ec2-delete-bundle ec2-register ec2-run-instances; do \
 	    ln -sf pvboot-ec2 $(DESTDIR)$(PREFIX)/bin/$$tool || exit 1; done
 	install -m 755 $(BUILD)/pvbootd $(DESTDIR)$(PREFIX)/sbin/
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,share/man/man8 lib/systemd/system lib/sysusers.d)
+	install -m 644 man/pvbootd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	sed 's|/usr/sbin|$(PREFIX)/sbin|' share/systemd/pvbootd.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/pvbootd.service
+	install -m 644 share/systemd/pvbootd-sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pvbootd.conf
 	install -m 644 share/pvboot/akis.tsv share/pvboot/types.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/

@@ -473,7 +473,7 @@ static bool read_lines(FILE *f, const char *path, struct config *out, struct buf
     return good;
 }
 
-bool config_read(const char *path, struct config *out, struct buf *why)
+bool config_read(const char *path, const char *s3_url, struct config *out, struct buf *why)
 {
     FILE *f = fopen(path, "re");
     struct stat st;
@@ -488,7 +488,10 @@ bool config_read(const char *path, struct config *out, struct buf *why)
         buf_printf(why, "%s: not a file of at most %d bytes", path, FILE_BYTES_MAX);
         good = false;
     } else {
-        good = read_lines(f, path, out, why) && check_whole(out, path, why);
+        good = read_lines(f, path, out, why);
+        if (s3_url)
+            set_text(&out->s3_url, s3_url);
+        good = good && check_whole(out, path, why);
     }
     fclose(f);
     return good;

@@ -70,8 +70,11 @@ struct config {
     size_t nr_accounts;
 };
 
-/* Read the file. False: `why` holds one sentence for each mistake, one a line. */
-bool config_read(const char *path, struct config *out, struct buf *why);
+/*
+ * Read the file; an s3_url that is not NULL stands over that in it. False: `why` holds one sentence
+ * for each mistake, one a line.
+ */
+bool config_read(const char *path, const char *s3_url, struct config *out, struct buf *why);
 void config_free(struct config *c);
 
 /* By its access key, or NULL. */

@@ -22,9 +22,10 @@ static const char default_config[] = "/etc/pvboot/pvbootd.conf";
 static int usage(FILE *f)
 {
     fprintf(f,
-            "usage: pvbootd [--config FILE] [--check-config]\n\n"
+            "usage: pvbootd [--config FILE] [--s3-url URL] [--check-config]\n\n"
             "Serves EC2's Query API and a bucket store.\n\n"
             "  --config FILE   instead of %s\n"
+            "  --s3-url URL    read bundles from that S3, instead of s3-url in FILE\n"
             "  --check-config  read the configuration, say what is wrong with it, and end\n"
             "  --version       name the version\n",
             default_config);
@@ -42,11 +43,11 @@ static int give_up(const struct buf *why)
     return 1;
 }
 
-static bool prepare(struct service *svc, const char *path, struct buf *why)
+static bool prepare(struct service *svc, const char *path, const char *s3_url, struct buf *why)
 {
     char text[AKI_WHY_MAX];
 
-    if (!config_read(path, &svc->config, why))
+    if (!config_read(path, s3_url, &svc->config, why))
         return false;
     if (!aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text))) {
         buf_printf(why, "%s", text);
@@ -148,14 +149,12 @@ static int check_machine(struct service *svc, const char *path, struct buf *why)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"check-config", no_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"s3-url", required_argument, NULL, 's'},
+        {"check-config", no_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
     };
     struct service *svc;
-    const char *path = default_config;
+    const char *path = default_config, *s3_url = NULL;
     struct buf why = {0};
     bool check = false;
     int option, status = 0;
@@ -167,6 +166,8 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;
+        else if (option == 's')
+            s3_url = optarg;
         else if (option == 'k')
             check = true;
         else if (option == 'v')
@@ -180,7 +181,7 @@ int main(int argc, char **argv)
     svc = xalloc(sizeof(*svc));
     svc->started = time(NULL);
     svc->replay = replay_new(svc->started);
-    if (!prepare(svc, path, &why))
+    if (!prepare(svc, path, s3_url, &why))
         status = give_up(&why);
     else if (check)
         status = check_machine(svc, path, &why);

@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import ssl
@@ -12,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 from clients import client, running
-from service import ACCOUNTS, REGION, write, write_config
+from service import ACCOUNTS, REGION, Skip, write, write_config
 
 
 def check_config(program, path):
@@ -33,7 +34,7 @@ def server_config(program, work):
             ("listen = 8773", "listen is ADDRESS:PORT"),
             ("threads = 0", "threads is a whole number from 1 to 256"),
             ("object-size = 1X", "object-size is a whole number"),
-            ("log = xml", "log is text or json"),
+            ("log = xml", "log is json or text"),
             ("region", "a line is \"name = value\""),
             ("region =", "region has no value"),
             ("[accounts]", "a section is [account 123456789012]"),
@@ -233,5 +234,59 @@ def server_clients(program, work):
         assert c.list_objects_v2(Bucket="many")["KeyCount"] == 64
 
 
+
+def server_documents(program, work):
+    """Each setting of the program stands in the configuration that comes with it, with its default,
+    and in the manual; and the unit is one that systemd takes."""
+    del program
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+
+    def read(path):
+        with open(f"{top}/{path}") as f:
+            return f.read()
+
+    source = read("cloud/service/config.c")
+    names = set(re.findall(r'^    \{"([a-z0-9-]+)", [A-Z]', source, re.M)) | \
+        set(re.findall(r'strcmp\(name, "([a-z0-9-]+)"\) == 0', source))
+    assert len(names) > 25, names
+    told = set(re.findall(r"^#?([a-z0-9-]+) = ", read("share/pvboot/pvbootd.conf"), re.M))
+    manual = set(re.sub(r" ,", "", " ".join(re.findall(
+        r"^\.It Ic (.*)", read("man/pvbootd.conf.5"), re.M))).split())
+    assert names == told, names ^ told
+    assert names == manual, names ^ manual
+    if not shutil.which("systemd-analyze"):
+        raise Skip("no systemd-analyze")
+    unit = read("share/systemd/pvbootd.service").replace("/usr/sbin/pvbootd", "/bin/true")
+    unit = re.sub(r"^Documentation=.*\n", "", unit, flags=re.M)
+    write(f"{work}/pvbootd.service", unit)
+    said = subprocess.run(["systemd-analyze", "verify", f"{work}/pvbootd.service"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0 and "pvbootd.service" not in said.stderr, said.stderr
+    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=25",
+                           f"{work}/pvbootd.service"], capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert said.returncode == 0, said.stdout[-500:]
+
+
+def server_argv(program, work):
+    """No secret stands where `ps` shows it, or in what the service says or answers."""
+    with running(program, work, extra="log = json") as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="secrets")
+        for call in (c.list_buckets, client(s, "ec2").describe_regions):
+            call()
+        shown = []
+        for entry in ("cmdline", "environ"):
+            with open(f"/proc/{s.process.pid}/{entry}", "rb") as f:
+                shown.append(f.read().decode(errors="replace"))
+        with urllib.request.urlopen(s.url + "/metrics") as got:
+            shown.append(got.read().decode())
+        for secret in (secret for _, secret in ACCOUNTS.values()):
+            assert not [text for text in shown + s.log + s.errors if secret in text]
+    with open(f"{work}/pvbootd.conf", "a") as f:
+        f.write("quota = 1\nsecret = the-secret-in-the-wrong-place\n")
+    status, said = check_config(program, f"{work}/pvbootd.conf")
+    assert status == 1 and "the-secret-in" not in said, said
+
 CASES = [server_config, server_pages, server_log, server_hostile, server_stops, server_tls,
-         server_one_state, server_clients]
+         server_one_state, server_clients, server_documents, server_argv]

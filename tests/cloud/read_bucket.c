@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     int status = 99;
 
     buf_clear(&why);
-    if (argc == 5 && config_read(argv[1], &svc->config, &why) &&
+    if (argc == 5 && config_read(argv[1], NULL, &svc->config, &why) &&
         files_prepare(svc->config.state_dir, &why) &&
         (svc->db = db_open(svc->config.state_dir, &why))) {
         bucket_remote_prepare();
