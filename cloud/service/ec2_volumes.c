@@ -241,20 +241,21 @@ void ec2_delete_volume(struct ec2_call *call)
 /* ---- AttachVolume and DetachVolume ------------------------------------------------------------
  */
 
-/* "/dev/sdf" and "sdf" are one place. */
 static bool place_is_free(struct ec2_call *call, sqlite3 *c, const char *instance,
-                          const char *device)
+                          const struct machine *m, const char *device)
 {
     sqlite3_stmt *s = db_query(c, "SELECT device FROM volume WHERE instance = ?", "s", instance);
-    bool taken = false;
+    /* The root disk has its letter alone: what is called sda1 may be a whole disk. */
+    bool taken = *volume_letter(m->root_device) == *volume_letter(device);
     size_t nr = 0;
 
     for (; s != NULL && sqlite3_step(s) == SQLITE_ROW; nr++)
-        taken |= strcmp(volume_vdev(db_text(s, 0)), volume_vdev(device)) == 0;
+        taken |= volume_clash(db_text(s, 0), device);
     sqlite3_finalize(s);
     if (taken)
         reply_error(call->r, 400, "InvalidParameterValue",
-                    "%s already has a volume at %s; choose another device.", instance, device);
+                    "%s already has a disk that is %s to its guest; choose another device.",
+                    instance, device);
     else if (nr >= ATTACHED_MAX)
         reply_error(call->r, 400, "AttachmentLimitExceeded",
                     "%s already has %d volumes, and cannot have more.", instance, ATTACHED_MAX);
@@ -275,7 +276,7 @@ static bool can_attach(struct ec2_call *call, sqlite3 *c, const struct volume *v
                     "The instance %s is %s; a volume can be attached while it is running or "
                     "stopped.",
                     instance, m->state);
-    return call->r->status == 0 && place_is_free(call, c, instance, device);
+    return call->r->status == 0 && place_is_free(call, c, instance, m, device);
 }
 
 void ec2_attach_volume(struct ec2_call *call)

@@ -119,6 +119,10 @@ void instance_remove_seed(const struct service *svc, const char *id);
 /* ---- starting --------------------------------------------------------------------------------
  */
 
+/* A volume's device as the engine knows it: "sda" or "sda1" of "/dev/sda1". False: no instance. */
+bool instance_vdev(struct service *svc, sqlite3 *c, const char *id, const char *device,
+                   char out[INSTANCE_DEVICE]);
+
 enum instance_started { INSTANCE_STARTED, INSTANCE_WAITS, INSTANCE_FAILED };
 
 /* Start its guest. WAITS: for a disk that is still being made. FAILED: `why` for its owner. */

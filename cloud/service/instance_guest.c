@@ -62,15 +62,25 @@ static bool read_instance(struct service *svc, sqlite3 *c, const char *id, struc
 }
 
 /* A disk with partitions that is called /dev/sda1 is the guest's sda; its first one is sda1. */
-static void set_vdev(struct description *d, size_t i, const char *device)
+static void vdev_of(const struct description *d, const char *device, char out[INSTANCE_DEVICE])
 {
     const char *name = volume_vdev(device);
-    char *vdev = d->vdevs[i];
 
-    snprintf(vdev, INSTANCE_DEVICE, "%s", name);
+    snprintf(out, INSTANCE_DEVICE, "%s", name);
     if (d->use.layout == LAYOUT_HD00 && strcmp(name, d->root) == 0)
-        vdev[strcspn(vdev, "0123456789")] = 0;
-    d->guest.disks[i].vdev = vdev;
+        out[strcspn(out, "0123456789")] = 0;
+}
+
+bool instance_vdev(struct service *svc, sqlite3 *c, const char *id, const char *device,
+                   char out[INSTANCE_DEVICE])
+{
+    struct description *d = xalloc(sizeof(*d));
+    bool found = read_instance(svc, c, id, d);
+
+    if (found)
+        vdev_of(d, device, out);
+    free_description(d);
+    return found;
 }
 
 static enum instance_started read_disks(struct service *svc, sqlite3 *c, const char *id,
@@ -95,7 +105,8 @@ static enum instance_started read_disks(struct service *svc, sqlite3 *c, const c
             blob_path(svc->config.state_dir, blob.id, &d->paths[i]);
             d->guest.disks[i].path = d->paths[i].text;
             d->guest.disks[i].format = blob.qcow2 ? ENGINE_QCOW2 : ENGINE_RAW;
-            set_vdev(d, i, db_text(s, 0));
+            vdev_of(d, db_text(s, 0), d->vdevs[i]);
+            d->guest.disks[i].vdev = d->vdevs[i];
             d->guest.nr_disks++;
         }
     }

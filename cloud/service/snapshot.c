@@ -6,14 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud/engine/engine.h"
-#include "cloud/service/blob.h"
-#include "cloud/service/ec2_common.h"
+#include "cloud/service/instance.h"
 
 #define TRIES_MAX 5
 
 struct work {
-    char id[EC2_ID_BYTES], account[16], instance[EC2_ID_BYTES], device[VOLUME_DEVICE_BYTES];
+    char id[EC2_ID_BYTES], account[16], instance[EC2_ID_BYTES], vdev[INSTANCE_DEVICE];
     bool in_use; /* a guest may be writing: the engine makes the copy */
     unsigned depth;
     struct blob source;
@@ -42,10 +40,10 @@ static bool find_work(struct service *svc, struct work *out)
         snprintf(out->id, sizeof(out->id), "%s", db_text(s, 0));
         snprintf(out->account, sizeof(out->account), "%s", db_text(s, 1));
         snprintf(out->instance, sizeof(out->instance), "%s", db_text(s, 3));
-        snprintf(out->device, sizeof(out->device), "%s", db_text(s, 4));
         out->in_use = sqlite3_column_int64(s, 5) != 0;
         out->depth = blob_depth(c, db_text(s, 2));
-        found = blob_find(c, db_text(s, 2), &out->source);
+        found = blob_find(c, db_text(s, 2), &out->source) &&
+                (!out->in_use || instance_vdev(svc, c, out->instance, db_text(s, 4), out->vdev));
     }
     sqlite3_finalize(s);
     db_done(svc->db, c);
@@ -84,7 +82,7 @@ static enum blob_result copy_in_use(struct service *svc, const struct work *w, s
     out->virtual_bytes = w->source.virtual_bytes;
     memcpy(out->parent, w->source.parent, sizeof(out->parent));
     blob_path(dir, out->id, &to);
-    good = e->ops->copy(e, w->instance, volume_vdev(w->device), to.text, stop, why);
+    good = e->ops->copy(e, w->instance, w->vdev, to.text, stop, why);
     buf_free(&to);
     if (!good)
         return BLOB_AGAIN;

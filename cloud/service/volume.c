@@ -17,6 +17,21 @@ const char *volume_vdev(const char *device)
     return strncmp(device, "/dev/", 5) == 0 ? device + 5 : device;
 }
 
+const char *volume_letter(const char *device)
+{
+    const char *name = volume_vdev(device);
+    size_t kind = name[0] == 'x' ? strlen("xvd") : strlen("sd");
+
+    return strlen(name) > kind ? name + kind : "";
+}
+
+bool volume_clash(const char *a, const char *b)
+{
+    const char *x = volume_letter(a), *y = volume_letter(b);
+
+    return *x == *y && (!*x || !x[1] || !y[1] || strcmp(x, y) == 0);
+}
+
 /*
  * sd and a letter up to p, as Xen has them, or xvd and one up to y (xvdz carries an instance's user
  * data), and perhaps a number from 1 to 15.

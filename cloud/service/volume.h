@@ -38,6 +38,12 @@
 /* A device's name as the guest's host has it: "sdf" of "/dev/sdf". */
 const char *volume_vdev(const char *device);
 
+/* What tells one disk of a guest from the other: "f1" of "/dev/sdf1" and of "xvdf1". */
+const char *volume_letter(const char *device);
+
+/* Can a guest not have both: are they one disk, or a disk and a part of it? */
+bool volume_clash(const char *a, const char *b);
+
 /* Is it the name of a disk that an instance can have: /dev/sda1, sdf, /dev/xvdf? */
 bool volume_device_good(const char *device);
 

@@ -140,7 +140,8 @@ def volumes_attach(program, work):
         row, = c.describe_volumes(Filters=filters(**{"attachment.instance-id": [one]}))["Volumes"]
         assert row["State"] == "in-use" and row["Attachments"][0]["State"] == "attached"
         attach("VolumeInUse", vol, two, "/dev/sdf")
-        assert "already has a volume" in attach("InvalidParameterValue", second, one, "sdf")
+        for device in ("sdf", "/dev/sdf", "/dev/xvdf", "/dev/sdf1", "/dev/sda", "/dev/xvda2"):
+            assert "already has a disk" in attach("InvalidParameterValue", second, one, device)
         fails("VolumeInUse", c.delete_volume, VolumeId=vol)
         snapshot(c, vol)
 
