@@ -8,6 +8,7 @@ that misbehaves; the tools of the Query API (tools_api.py) against pvbootd and a
 """
 import contextlib
 import os
+import pty
 import re
 import shutil
 import signal
@@ -411,6 +412,39 @@ def deletes(w):
         refused(delete("-p", "a/b", **at), "-p takes a bundle's name", 2)
 
 
+def on_terminal(w, answer, name, *args):
+    """(status, what the terminal showed) of a tool whose terminal is a person's."""
+    person, terminal = pty.openpty()
+    p = subprocess.Popen([EC2, name, *map(str, args)], stdin=terminal, stdout=terminal, stderr=terminal,
+                         env=environment())
+    os.close(terminal)
+    os.write(person, answer)
+    shown = b""
+    with contextlib.suppress(OSError):  # its other end closes
+        while piece := os.read(person, 65536):
+            shown += piece
+    os.close(person)
+    return p.wait(60), shown.decode()
+
+
+def terminals(w):
+    with pvbootd(w) as s:
+        status, shown = on_terminal(w, b"", "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS,
+                                    "--url", s.url)
+        check((status, "[##############################] 100%" in shown, "\x1b[K" in shown), (0, True, True))
+        delete = ["ec2-delete-bundle", "-b", "b-one", "-p", "disk", *KEYS, "--url", s.url]
+        for answer in (b"n\n", b"\n", b"\4"):
+            status, shown = on_terminal(w, answer, *delete)
+            check((status, "Remove disk.manifest.xml and 5 parts from b-one? [y/N]" in shown,
+                   "nothing was removed" in shown), (1, True, True))
+        check(len(keys_in(s, "b-one")), 6)
+        check(on_terminal(w, b"y\n", *delete)[0], 0)
+        check(keys_in(s, "b-one"), [])
+        good(w.upload(S3_URL=s.url))
+        status, shown = on_terminal(w, b"", *delete, "-y")
+        check((status, "[y/N]" in shown), (0, False))
+
+
 def same_memory(w):
     """Parts are streamed: much less memory than one part on each connection."""
     with pvbootd(w) as s:
@@ -427,7 +461,7 @@ def same_memory(w):
 
 CASES = [round_trip, other_server, over_tls, resumes, resumes_at_pvbootd, download_resumes,
          tries_again, server_dies, server_lies, damaged_parts, wrong_words, hides_the_secret, deletes,
-         same_memory, *tools_api.CASES]
+         terminals, same_memory, *tools_api.CASES]
 
 
 def main():
