@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from engines_common import ID, Driver, Skip, info, overlay, run
+from engines_common import ID, Driver, Refused, Skip, info, overlay, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "guest"))
@@ -29,8 +29,6 @@ mount -t sysfs sys /sys
 for m in /modules/*.ko; do insmod $m 2>/dev/null; done
 echo "T: kernel $(uname -r)"
 echo "T: cmdline $(cat /proc/cmdline)"
-trap 'echo "T: asked to end"; poweroff -f' USR2
-trap 'echo "T: asked to start again"; reboot -f' TERM
 disk() { while [ ! -b /dev/$1 ]; do sleep 0.1; done; }
 case $(cat /proc/cmdline) in
 *do=reboot*) disk xvda
@@ -50,6 +48,10 @@ case $(cat /proc/cmdline) in
 		now=$(ls /sys/block | grep xvd | tr '\\n' ' ')
 		[ "$now" = "$seen" ] || echo "T: disks $now"
 		seen=$now; sleep 0.2
+		case $held in
+		'') [ ! -b /dev/xvdi ] || { mount -t ext4 /dev/xvdi /mnt; held=yes; echo "T: holds xvdi"; } ;;
+		yes) [ ! -b /dev/xvdj ] || { umount /mnt; held=no; } ;;
+		esac
 	done ;;
 *do=wait*) echo "T: waiting"; while :; do sleep 0.2; done ;;
 *) echo "T: done"; poweroff -f ;;
@@ -87,10 +89,14 @@ class Box:
         path = f"{self.work}/initrd"
         if not os.path.exists(path):
             c = images.Cpio(path)
-            for d in ("bin", "dev", "modules", "proc", "sys", "mnt"):
+            for d in ("bin", "dev", "modules", "proc", "sbin", "sys", "mnt"):
                 c.add(d, mode=0o40755)
             c.add("init", INIT, 0o100755)
             c.add("bin/busybox", self.busybox, 0o100755)
+            # what the kernel runs when its host asks it to end or to start again
+            for name in ("poweroff", "reboot"):
+                c.add(f"sbin/{name}", b"#!/bin/busybox sh\necho T: asked to %s >/dev/console\n"
+                      b"/bin/busybox %s -f\n" % (name.encode(), name.encode()), 0o100755)
             for m in sorted((images.KERNELS.get(KERNEL) / "modules").iterdir()):
                 c.add("modules/" + m.name, m.read_bytes(), 0o100755)
             c.close()
@@ -141,7 +147,8 @@ def embedded(fn):
             with box.open() as last:
                 last.ask("destroy", ID)
                 last.ask("forget", ID)
-        d.close()
+        if d.p.returncode is None:
+            d.close()
         assert os.listdir(f"{box.state}/engine") in ([], ["cache"]), os.listdir(f"{box.state}/engine")
     wrapped.__name__ = "embedded_" + fn.__name__
     return case(wrapped)
@@ -164,3 +171,154 @@ def boots(box, d):
     assert d.state_of() == "absent" and d.console() == said
     d.ask("forget", ID)
     assert d.console() == ""
+
+
+@embedded
+def crashes(box, d):
+    """A disk without a menu: pvboot says so on the console, and the instance has crashed."""
+    disk = box.disk(files={"/etc/hostname": b"nothing to boot"})
+    d.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+    d.wait_state("ended crashed", BOOT_S)
+    assert "menu.lst" in d.console(), d.console()
+    # over the end of a former run, without a destroy; a kernel that is none
+    with open(f"{box.work}/nothing", "wb") as f:
+        f.write(b"no kernel" * 1000)
+    said = d.console()
+    d.start(kernel=f"{box.work}/nothing", disks=[f"{disk},qcow2,xvda"])
+    d.wait_state("ended failed", BOOT_S)
+    why = d.ask("status", ID)["detail"]
+    assert "kernel" in why and "/" not in why, why
+    assert d.console() == said
+
+
+@embedded
+def reboots_itself(box, d):
+    """A guest that starts itself again finds what it wrote, and so does the file of its disk."""
+    disk = box.disk("do=reboot")
+    d.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+    runner = None
+    d.wait_console("T: first boot", BOOT_S)
+    runner = box.runner()
+    d.wait_console("T: second boot", BOOT_S)
+    d.wait_state("ended poweroff", BOOT_S)
+    assert runner and d.console().count("T: kernel") == 2, d.console()
+    assert info(disk)["backing-filename"] == "disk.base"
+    run("qemu-img", "convert", "-O", "raw", disk, f"{box.work}/flat")
+    assert "second" in run(box.pvboot, "ls", f"{box.work}/flat", "(hd0)/")
+
+
+@embedded
+def is_asked(box, d):
+    """The service asks a guest to start again and to end; both are heard by its kernel. The kernel
+    and the ramdisk are plain ones."""
+    d.start(kernel=box.linux, ramdisk=box.initrd(), cmdline=common.ARGS + " do=wait")
+    d.wait_console("T: waiting", BOOT_S)
+    assert d.state_of() == "running"
+    d.ask("reboot", ID)
+    d.wait_console("T: asked to reboot", BOOT_S)
+    while d.console().count("T: waiting") < 2:
+        assert d.state_of() == "running", d.state_of()
+        time.sleep(0.5)
+    d.ask("shutdown", ID)
+    d.wait_console("T: asked to poweroff", BOOT_S)
+    d.wait_state("ended poweroff", BOOT_S)
+    assert "not run" in d.refused("reboot", ID)
+
+
+@embedded
+def outlives_the_service(box, d):
+    """A service that is killed finds its guest again, from the first moment on; two starts at once
+    are one. What is killed is the guest's end, and its disks are free then."""
+    disk = box.disk("do=wait")
+    d.p.stdin.write(f"start {ID}.guest\n")  # a path that is not there: refused
+    d.p.stdin.flush()
+    assert '"ok": false' in d.p.stdout.readline()
+    d.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+    d.kill()
+    with box.open() as second, box.open() as third:
+        assert second.state_of() in ("starting", "running")
+        runner = box.runner()
+        for e in (second, third):
+            e.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+        assert box.runner() == runner
+        second.wait_console("T: waiting", BOOT_S)
+        assert second.state_of() == "running"
+        assert "still runs" in third.refused("forget", ID)
+        os.kill(runner, signal.SIGKILL)
+        third.wait_state("ended failed", 30)
+        assert "by force" in third.ask("status", ID)["detail"]
+        assert "T: waiting" in third.console()
+        run("qemu-io", "-f", "qcow2", "-c", "read 0 512", disk)  # QEMU's lock on it is gone
+
+
+def wait_disks(d, *seen):
+    """The guest has seen these disks, one set after the other."""
+    end = time.monotonic() + BOOT_S
+    while True:
+        now = [line[9:].strip() for line in d.console().split("\n") if line.startswith("T: disks ")]
+        if now == list(seen):
+            return
+        assert time.monotonic() < end and len(now) <= len(seen), (now, d.console())
+        time.sleep(0.3)
+
+
+@embedded
+def disks_come_and_go(box, d):
+    disk, more = box.disk("do=disks"), box.disk(name="more", files={"/etc/hostname": b"more"})
+    d.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+    wait_disks(d, "xvda")
+    for _ in range(2):  # again is a success
+        d.ask("attach", ID, f"{more},qcow2,xvdf")
+    wait_disks(d, "xvda", "xvda xvdf")
+    assert "another disk" in d.refused("attach", ID, f"{disk},qcow2,xvdf")
+    for _ in range(2):
+        d.ask("detach", ID, "xvdf")
+    wait_disks(d, "xvda", "xvda xvdf", "xvda")
+    run("qemu-io", "-f", "qcow2", "-c", "read 0 512", more)
+    why = d.refused("attach", ID, f"{box.work}/none,qcow2,xvdh")
+    assert "/" not in why, why
+    # a guest that holds on to its disk, until there is another one
+    spare = box.disk(name="spare", files={"/etc/hostname": b"spare"})
+    d.ask("attach", ID, f"{more},qcow2,sdi")
+    d.wait_console("T: holds xvdi", BOOT_S)
+    assert "let go" in d.refused("detach", ID, "sdi")
+    d.ask("attach", ID, f"{spare},qcow2,sdj")
+    end = time.monotonic() + BOOT_S
+    while True:
+        try:
+            d.ask("detach", ID, "sdi")
+            break
+        except Refused:
+            assert time.monotonic() < end, d.console()
+    run("qemu-io", "-f", "qcow2", "-c", "read 0 512", more)
+    d.ask("destroy", ID)
+    assert d.state_of() == "absent"
+
+
+@embedded
+def copies(box, d):
+    """Copies of a disk that its guest writes to all the time: each is a file system that recovers,
+    as after a power cut, and holds what was written before the copy began."""
+    disk = box.disk("do=write")
+    d.start(kernel=box.kernel, disks=[f"{disk},qcow2,xvda"])
+    d.wait_console("T: writing", BOOT_S)
+    for n in range(3):
+        to, flat = f"{box.work}/copy{n}", f"{box.work}/flat"
+        shutil.rmtree(to, ignore_errors=True)
+        d.ask("copy", ID, "xvda", to)
+        at = info(to)
+        assert at["format"] == "qcow2" and at["backing-filename"] == "disk.base", at
+        assert at["backing-filename-format"] == "raw", at
+        run("qemu-img", "convert", "-O", "raw", to, flat)
+        said = run(box.pvboot, "cat", flat, "(hd0)/log").split("\n")
+        lines = [line for line in said if line.startswith("line ")]
+        assert lines[:5] == [f"line {i}" for i in range(1, 6)], lines[:6]
+        assert "sbin" not in run(box.pvboot, "ls", flat, "(hd0)/")
+        path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+        first = subprocess.run(["e2fsck", "-fy", flat], env={"PATH": path}, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, check=False)
+        assert first.returncode in (0, 1), first.stdout.decode()
+        run("e2fsck", "-fn", flat, env={"PATH": path})
+    assert "no disk" in d.refused("copy", ID, "xvdz", f"{box.work}/copy9")
+    assert not os.path.exists(f"{box.work}/copy9")
+    assert d.state_of() == "running"
