@@ -237,6 +237,31 @@ do_destroy() { # NAME
 	done
 	do_sh "$1" "xl destroy $2"
 }
+# A disk of a guest that runs. libxl takes a disk by force from a guest that does not let go of it
+# within ten seconds, so the guest is asked here, and libxl does the rest.
+do_detach() { # NAME NUMBER VDEV
+	be=/local/domain/0/backend/vbd/$(cat "$run/$2.id")/$3
+	case $(xenstore-read "$be/state" 2>/dev/null) in
+	4) xenstore-write "$be/online" 0 "$be/state" 5 ;; # connected: now it closes
+	5) ;;                                             # it was asked before
+	*)                                                # the guest never took it
+		do_sh "$1" "xl block-detach --force $2 $4"
+		return
+		;;
+	esac
+	n=0
+	while [ "$n" -lt 40 ]; do
+		case $(xenstore-read "$be/state" 2>/dev/null) in
+		'' | 6)
+			do_sh "$1" "xl block-detach --force $2 $4"
+			return
+			;;
+		esac
+		n=$((n + 1))
+		usleep 200000
+	done
+	say err "$1" "the guest does not let go of $4"
+}
 do_save() { # NAME FILE
 	: >"$run/$2.saving"
 	do_sh "$1" "xl save $2 $3"
@@ -254,7 +279,7 @@ while read -r cmd args <&3; do
 	# shellcheck disable=SC2086 # words are what the protocol is made of
 	set -- $args
 	case $cmd in
-	drive | file | create | restore | unpause | destroy | save | sh) "do_$cmd" "$@" & ;;
+	drive | file | create | restore | unpause | destroy | detach | save | sh) "do_$cmd" "$@" & ;;
 	*) say err "${1:-0}" "unknown command $cmd" ;;
 	esac
 done

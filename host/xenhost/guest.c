@@ -215,18 +215,18 @@ enum xh_result xh_attach(struct xenhost *h, const char *guest, const struct xh_d
 
 enum xh_result xh_detach(struct xenhost *h, const char *guest, const char *vdev)
 {
+    char number[16];
+    const char *words[] = {guest, number, vdev};
     struct guest_slot *g;
-    struct buf b = {0};
     enum xh_result r = guest_need(h, guest, &g);
 
-    if (r == XH_OK && !vdev_ok(vdev))
-        r = xh_fail(h, "\"%s\" is not the name of a guest's disk", vdev);
-    if (r == XH_OK) {
-        buf_printf(&b, "xl block-detach %s %s", guest, vdev);
-        r = xh_shell(h, b.text, ANSWER_LIMIT_MS);
-    }
-    buf_free(&b);
-    return r;
+    if (r != XH_OK)
+        return r;
+    if (!vdev_ok(vdev) || !vdev_number(vdev))
+        return xh_fail(h, "\"%s\" is not the name of a guest's disk (xvda, xvda1, sda1, hdc ...)",
+                       vdev);
+    snprintf(number, sizeof(number), "%u", vdev_number(vdev));
+    return agent_request(h, "detach", words, 3, DRIVE_LIMIT_MS);
 }
 
 /* create or restore: the words after the console and the guest's name are the caller's. */
