@@ -93,7 +93,7 @@ static void explain_absence(const struct service *svc, const char *id, char *why
 {
     const struct aki *aki = aki_find(&svc->akis, id);
 
-    if (aki && strcmp(aki->region, svc->config.region) == 0)
+    if (aki && aki_same_region(aki->region, svc->config.region))
         snprintf(why, cap, "%s is a kernel image of the service; it can be named as KernelId.", id);
     else if (aki)
         snprintf(why, cap, "The image %s belongs to region %s; this service is %s.", id,
@@ -120,7 +120,7 @@ bool image_take_own(struct ec2_call *call, sqlite3 *c, const char *id, struct ec
 {
     const struct aki *aki = aki_find(&call->r->svc->akis, id);
 
-    if (aki && strcmp(aki->region, call->r->svc->config.region) == 0)
+    if (aki && aki_same_region(aki->region, call->r->svc->config.region))
         reply_error(call->r, 403, "AuthFailure",
                     "%s belongs to the service; an account can change its own images.", id);
     else if (image_take(call, c, id, out) && strcmp(out->account, call->r->account->id) != 0)

@@ -20,12 +20,13 @@ def run(*args, **more):
     return done.stdout
 
 
-def file_system(path, bits=64, size=4 * MIB, root="(hd0)", vmlinuz=None, menu=None):
+def file_system(path, bits=64, size=4 * MIB, root="(hd0)", vmlinuz=None, menu=None, data=b""):
     """A small ext4 image with a kernel and a menu."""
     tree = Path(f"{path}.tree")
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     (tree / "boot/vmlinuz").write_bytes(vmlinuz or kernel(bits))
     (tree / "boot/grub/menu.lst").write_text((menu or MENU) % root if "%s" in (menu or MENU) else menu)
+    (tree / "data").write_bytes(data)
     with open(path, "wb") as f:
         f.truncate(size)
     run("/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", tree, path)

@@ -16,6 +16,7 @@ import cases_chunked  # noqa: E402
 import cases_disks  # noqa: E402
 import cases_ec2  # noqa: E402
 import cases_hostile  # noqa: E402
+import cases_image_crash  # noqa: E402
 import cases_images  # noqa: E402
 import cases_instances  # noqa: E402
 import cases_s3  # noqa: E402
@@ -24,7 +25,8 @@ import cases_source  # noqa: E402
 import cases_volumes  # noqa: E402
 from service import Skip  # noqa: E402
 
-MODULES = [cases_server, cases_chunked, cases_disks, cases_ec2, cases_hostile, cases_images,
+MODULES = [cases_server, cases_chunked, cases_disks, cases_ec2, cases_hostile,
+           cases_image_crash, cases_images,
            cases_instances, cases_s3, cases_source, cases_volumes]
 CASES = [case for module in MODULES for case in module.CASES]
 

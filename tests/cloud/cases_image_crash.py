@@ -1,0 +1,144 @@
+"""Registrations that are killed, stopped, raced, short of room, or read from another S3."""
+import random
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import botocore.exceptions
+
+from bundles import MIB, Bundler, file_system
+from clients import ONE, client, fails, running, running_as
+from disks import files, wait_for
+from service import ACCOUNTS, Service, Skip, write, write_config
+
+
+def registration_survives_kills(program, work):
+    """kill -9 and stops at random moments: every acknowledged image comes, once, and no file is left over."""
+    config = write_config(work)
+    s = [Service(program, config)]
+    try:
+        kill_registrations(program, work, config, s)
+    finally:
+        s[0].kill()
+
+
+def kill_registrations(program, work, config, s):
+    b = Bundler(program, s[0], work)
+    noise = random.Random(7).randbytes(12 * MIB)
+    root = b.place(file_system(f"{work}/root.img", size=24 * MIB, data=noise))
+    acknowledged, dice = {}, random.Random(11)
+    for round_nr in range(12):
+        for i in range(2):
+            name = f"image {round_nr}.{i}"
+            acknowledged[b.register(root, name)] = name
+        time.sleep(dice.random() * 1.2)
+        if round_nr % 4:
+            s[0].kill()
+        else:
+            assert s[0].stop() == 0
+        s[0] = Service(program, config)
+        b.ec2 = client(s[0], "ec2")
+    for image_id, name in acknowledged.items():
+        image = b.settled(image_id)
+        assert (image["State"], image["Name"]) == ("available", name), image
+    found = b.ec2.describe_images(Owners=["self"])["Images"]
+    assert sorted(i["ImageId"] for i in found) == sorted(acknowledged)
+    assert len(files(work)) == len(acknowledged), (len(files(work)), len(acknowledged))
+    want = Path(f"{work}/root.img").read_bytes()
+    for name in files(work):
+        assert Path(work, "state/blobs", name).read_bytes() == want, name
+
+
+def one_name_at_once(program, work):
+    """Eight clients register under one name: one of them has it."""
+    with running(program, work) as s:
+        b = Bundler(program, s, work)
+        root = b.place(file_system(f"{work}/root.img"))
+        got = []
+
+        def register():
+            try:
+                got.append(client(s, "ec2").register_image(ImageLocation=root, Name="one")["ImageId"])
+            except botocore.exceptions.ClientError as e:
+                got.append(e.response["Error"]["Code"])
+
+        threads = [threading.Thread(target=register) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(got)[:7] == ["InvalidAMIName.Duplicate"] * 7 and got.count(sorted(got)[7]) == 1, got
+        b.settled(sorted(got)[7])
+
+
+def deregistered_while_pending(program, work):
+    """An image that nobody wants any more leaves nothing, whenever it goes."""
+    with running(program, work) as s:
+        b = Bundler(program, s, work)
+        root = b.place(file_system(f"{work}/root.img", size=24 * MIB,
+                                   data=random.Random(3).randbytes(12 * MIB)))
+        for i in range(10):
+            image = b.register(root, "comes and goes")
+            time.sleep(i * 0.07)
+            b.ec2.deregister_image(ImageId=image)
+            fails("InvalidAMIID.NotFound", b.described, image)
+        last = b.register(root, "comes and stays")
+        assert b.settled(last)["State"] == "available"
+        wait_for(lambda: len(files(work)) == 1)
+
+
+def no_room_for_images(program, work):
+    """A full disk leaves an image pending, with a sentence and no torso, until there is room."""
+    Path(work, "state").mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m", "none", f"{work}/state"],
+                      check=False, capture_output=True).returncode:
+        raise Skip("no tmpfs can be mounted here")
+    try:
+        with running(program, work) as s:
+            b = Bundler(program, s, work)
+            # It packs well: the bundle fits, the image does not.
+            root = b.place(file_system(f"{work}/root.img", size=48 * MIB,
+                                       data=b"pattern " * (5 * MIB)))
+            b.s3.put_object(Bucket="bundles", Key="filler", Body=bytes(24 * MIB))
+            image = b.register(root, "large")
+            reason = wait_for(lambda: b.described(image).get("StateReason"), tries=600)
+            assert reason["Code"] == "Server.TriedAgain" and "No space left" in reason["Message"], reason
+            assert b.described(image)["State"] == "pending" and files(work) == []
+            b.s3.delete_object(Bucket="bundles", Key="filler")
+            found = b.settled(image)
+            assert found["State"] == "available" and "StateReason" not in found, found
+    finally:
+        subprocess.run(["umount", f"{work}/state"], check=True)
+
+
+def images_from_elsewhere(program, work):
+    """Bundles are read from the S3 that the configuration names; when it is away, they wait."""
+    for name in ("far", "near", "near/state"):
+        Path(work, name).mkdir()
+    login = "".join(f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/far/secret-{account}\n"
+                    f"s3-access-key = {key}\ns3-secret-file = {work}/far/secret-{account}\n"
+                    for account, (key, _) in ACCOUNTS.items())
+    far = Service(program, write_config(f"{work}/far"))
+    try:
+        register_from(program, work, login, far)
+    finally:
+        far.kill()
+
+
+def register_from(program, work, login, far):
+    config = write_config(f"{work}/near", extra=f"s3-url = {far.url}\n")
+    write(config, Path(config).read_text().split("[account ")[0] + login)
+    with running_as(program, config) as near:
+        b = Bundler(program, near, work)
+        b.s3 = client(far, "s3", ONE)
+        root = b.place(file_system(f"{work}/root.img"))
+        assert b.settled(b.register(root, "from afar"))["State"] == "available"
+        message = fails("InvalidManifest", b.register, "bundles/none.manifest.xml", "none")
+        assert "none.manifest.xml" in message, message
+        assert far.stop() == 0
+        fails("Unavailable", b.register, root, "not now")
+
+
+CASES = [registration_survives_kills, one_name_at_once, deregistered_while_pending,
+         no_room_for_images, images_from_elsewhere]
