@@ -154,7 +154,7 @@ static bool set_word(bool *to, const char *name, const char *value, const char *
     *to = strcmp(value, yes) == 0;
     if (*to || strcmp(value, no) == 0)
         return true;
-    buf_printf(why, "%s is %s or %s, not \"%s\"", name, yes, no, value);
+    buf_printf(why, "%s is %s or %s, not \"%s\"", name, no, yes, value);
     return false;
 }
 
