@@ -17,6 +17,7 @@
 struct db {
     int lock_fd; /* one service a state */
     sqlite3 *writer;
+    _Atomic uint64_t commits;
     pthread_mutex_t write_lock, read_lock;
     pthread_cond_t read_free;
     sqlite3 *readers[NR_READERS]; /* the free ones */
@@ -134,8 +135,15 @@ bool db_commit(struct db *db)
 
     if (!good && !sqlite3_get_autocommit(db->writer))
         sqlite3_exec(db->writer, "ROLLBACK", NULL, NULL, NULL);
+    if (good)
+        db->commits++; /* before anybody is told of the change */
     pthread_mutex_unlock(&db->write_lock);
     return good;
+}
+
+uint64_t db_commits(const struct db *db)
+{
+    return db->commits;
 }
 
 void db_rollback(struct db *db)

@@ -34,6 +34,9 @@ sqlite3 *db_begin(struct db *db);
 bool db_commit(struct db *db);
 void db_rollback(struct db *db);
 
+/* How many commits there were since the start: what was read before the next one is still so. */
+uint64_t db_commits(const struct db *db);
+
 /* A statement with its arguments; NULL: a line on standard error tells why. End with db_finish. */
 sqlite3_stmt *db_query(sqlite3 *c, const char *sql, const char *types, ...);
 

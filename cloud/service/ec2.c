@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The frame of the Query API: who, which action, which parameters. */
+#include "cloud/service/ec2_cache.h"
 #include "cloud/service/ec2_common.h"
 #include "cloud/service/volume.h"
 #include "cloud/service/ec2_instances.h"
@@ -48,6 +49,9 @@ static const struct action {
     {"StopInstances", ec2_stop_instances},
     {"TerminateInstances", ec2_terminate_instances},
 };
+
+/* Their answers depend on nothing but account, parameters and state: ec2_cache.h. */
+static const char *const kept_answers[] = {"DescribeInstances", "DescribeInstanceStatus"};
 
 /* What is about the request itself, and not about what it asks for. */
 static const char *const envelope[] = {
@@ -320,6 +324,24 @@ static bool may_repeat(const struct ec2_call *call, const char *name)
            uri_pairs_get(&call->r->parameters, "ClientToken") != NULL;
 }
 
+static void run_action(struct ec2_call *call, const struct action *action)
+{
+    struct ec2_cache_key key;
+    bool keep = false;
+
+    for (size_t i = 0; i < sizeof(kept_answers) / sizeof(kept_answers[0]); i++)
+        keep |= strcmp(kept_answers[i], action->name) == 0;
+    if (!keep) {
+        action->run(call);
+        return;
+    }
+    ec2_cache_key(call, &key);
+    if (ec2_cache_answer(call, &key))
+        return;
+    action->run(call);
+    ec2_cache_keep(call, &key);
+}
+
 static void run(struct ec2_call *call, const char *name)
 {
     for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++)
@@ -329,7 +351,7 @@ static void run(struct ec2_call *call, const char *name)
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(actions[i].name, name) == 0) {
             if (may_repeat(call, name) || refuse_replays(call->r))
-                actions[i].run(call);
+                run_action(call, &actions[i]);
             return;
         }
     }

@@ -107,8 +107,7 @@ static int by_name_and_value(const void *a, const void *b)
     return names ? names : strcmp(x->value, y->value);
 }
 
-/* What the request asks for, whatever the order of its parameters and whoever signed when. */
-static void hash_request(struct ec2_call *call, char out[SIGN_SHA256_HEX])
+void ec2_hash_request(struct ec2_call *call, char out[SIGN_SHA256_HEX])
 {
     const struct uri_pairs *p = &call->r->parameters;
     struct uri_pair *sorted = xalloc((p->nr + 1) * sizeof(*sorted));
@@ -136,7 +135,7 @@ bool ec2_take_token(struct ec2_call *call, struct ec2_token *out)
         reply_error(call->r, 400, "InvalidParameterValue", "ClientToken has 1 to 64 characters.");
         return false;
     }
-    hash_request(call, out->sha256);
+    ec2_hash_request(call, out->sha256);
     return call->r->status == 0;
 }
 

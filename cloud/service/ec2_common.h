@@ -95,6 +95,9 @@ struct ec2_token {
     char sha256[SIGN_SHA256_HEX]; /* of the request's parameters */
 };
 
+/* Of what the request asks for, whatever the order of its parameters and whoever signed when. */
+void ec2_hash_request(struct ec2_call *call, char out[SIGN_SHA256_HEX]);
+
 /* Takes ClientToken. False: the answer is an error. */
 bool ec2_take_token(struct ec2_call *call, struct ec2_token *out);
 

@@ -156,7 +156,7 @@ static bool read_target(struct ec2_call *call, sqlite3 *c, const char *id, struc
         if (sqlite3_column_type(s, 3) != SQLITE_NULL)
             out->use.layout = sqlite3_column_int64(s, 3) != 0 ? LAYOUT_HD00 : LAYOUT_HD0;
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return good;
 }
 
@@ -179,7 +179,7 @@ static void write_value(struct buf *out, sqlite3 *c, const struct attribute *a, 
             xml_element(out, "value", db_text(s, 0));
     }
     buf_printf(out, "</%s>", a->name);
-    sqlite3_finalize(s);
+    db_finish(s);
 }
 
 static void write_mappings(struct ec2_call *call, sqlite3 *c, const char *id)

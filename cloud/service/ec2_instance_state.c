@@ -70,7 +70,7 @@ static bool read_state(sqlite3 *c, const char *id, char state[16], int64_t *memo
         *memory_mib = sqlite3_column_int64(s, 1);
         *protected = sqlite3_column_int64(s, 2) != 0;
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return found;
 }
 

@@ -84,7 +84,7 @@ static bool use_image_snapshot(struct ec2_call *call, sqlite3 *c, const char *id
                     "The image's snapshot %s is gone; nothing can be made of the image any more.",
                     id);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return call->r->status == 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* libmicrohttpd around the APIs; see http.h. */
 #include "cloud/service/http.h"
+#include "cloud/service/ec2_cache.h"
 #include "cloud/service/http_slow.h"
 
 #include <arpa/inet.h>
@@ -180,19 +181,64 @@ static void body(struct request *r, const char *bytes, size_t len)
     }
 }
 
+/* What goes out after the request is gone. */
+struct outgoing {
+    char *head;
+    struct shared_bytes *shared;
+};
+
+static void free_outgoing(void *arg)
+{
+    struct outgoing *o = arg;
+
+    free(o->head);
+    shared_drop(o->shared);
+    free(o);
+}
+
+/* The answer's own bytes and those that it shares: neither is copied. */
+static struct MHD_Response *shared_response(struct request *r)
+{
+    struct outgoing *o = xalloc(sizeof(*o));
+    const struct MHD_IoVec parts[] = {
+        {r->reply.text, r->reply.len},
+        {shared_text(r->reply_shared), shared_len(r->reply_shared)},
+    };
+    struct MHD_Response *response;
+
+    *o = (struct outgoing){r->reply.text, r->reply_shared};
+    r->reply.text = NULL;
+    r->reply.len += shared_len(r->reply_shared); /* for the log */
+    r->reply_shared = NULL;
+    response = MHD_create_response_from_iovec(parts, 2, free_outgoing, o);
+    if (!response)
+        free_outgoing(o);
+    return response;
+}
+
+static struct MHD_Response *own_response(struct request *r)
+{
+    struct MHD_Response *response;
+
+    if (r->reply.len == 0)
+        return MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+    response = MHD_create_response_from_buffer(r->reply.len, r->reply.text, MHD_RESPMEM_MUST_FREE);
+    if (response)
+        r->reply.text = NULL; /* the length stays, for the log */
+    return response;
+}
+
 static enum MHD_Result answer(struct request *r, struct MHD_Connection *connection)
 {
     struct MHD_Response *response;
     enum MHD_Result result;
 
     r->answered = true;
-    if (r->reply_fd >= 0) {
+    if (r->reply_fd >= 0)
         response =
             MHD_create_response_from_fd_at_offset64(r->reply_len, r->reply_fd, r->reply_offset);
-    } else {
-        response =
-            MHD_create_response_from_buffer(r->reply.len, r->reply.text, MHD_RESPMEM_MUST_COPY);
-    }
+    else
+        response = r->reply_shared ? shared_response(r) : own_response(r);
     if (!response)
         return MHD_NO;
     if (r->reply_type && r->status != 204)
@@ -271,6 +317,7 @@ static void on_end(void *arg, struct MHD_Connection *connection, void **state,
         free(r->reply_header[i][1]);
     }
     buf_free(&r->body);
+    shared_drop(r->reply_shared);
     buf_free(&r->reply);
     free(r->path);
     free(r->query);

@@ -25,14 +25,37 @@ int instance_code(const char *state)
 /* ---- the cursor ------------------------------------------------------------------------------
  */
 
-static const char *const choices[] = {
-    [INSTANCES_ALL] = " AND ?2 IS ?2",
-    [INSTANCES_BY_ID] = " AND i.id IN (SELECT value FROM json_each(?2))",
-    [INSTANCES_OF_LAUNCH] = " AND i.reservation = ?2",
+static const struct {
+    const char *from, *where;
+} choices[] = {
+    [INSTANCES_ALL] = {"instance i", "?2 IS ?2"},
+    /* The ids are looked up one by one; else SQLite would walk over all that the account has. */
+    [INSTANCES_BY_ID] = {"(SELECT DISTINCT value FROM json_each(?2)) j"
+                         " CROSS JOIN instance i ON i.id = j.value",
+                         "true"},
+    [INSTANCES_OF_LAUNCH] = {"instance i", "i.reservation = ?2"},
 };
 
+struct beside {
+    const char *columns, *join, *then;
+};
+
+static const struct beside all_rows = {
+    "i.id, i.account, i.reservation, i.launch_index, i.image, i.arch, i.kernel, i.ramdisk, i.type,"
+    " i.state, i.changed, i.reason_code, i.reason, i.launched, i.root_type, i.root_device,"
+    " i.shutdown_behavior, i.disable_termination, i.client_token",
+    "", ""};
+
+static const struct beside all_volumes = {
+    "i.id, v.id, v.device, v.attach_state, v.attached, v.delete_on_termination",
+    " CROSS JOIN volume v ON v.instance = i.id AND v.hidden = 0 AND i.state <> 'terminated'",
+    ", v.device"};
+
+static const struct beside all_tags = {"i.id, t.key, t.value",
+                                       " CROSS JOIN tag t ON t.resource = i.id", ", t.key"};
+
 /* The same instances in the same order, whatever is selected of or beside them. */
-static sqlite3_stmt *list(struct instance_cursor *k, const char *select, const char *then,
+static sqlite3_stmt *list(struct instance_cursor *k, const struct beside *b,
                           enum instance_choice choice, const char *account, const char *what,
                           const char *after, int64_t after_index)
 {
@@ -40,9 +63,10 @@ static sqlite3_stmt *list(struct instance_cursor *k, const char *select, const c
     sqlite3_stmt *s;
 
     buf_printf(&sql,
-               "%s WHERE i.account = ?1%s AND (i.reservation, i.launch_index) > (?3, ?4)"
+               "SELECT %s FROM %s%s WHERE i.account = ?1 AND %s"
+               " AND (i.reservation, i.launch_index) > (?3, ?4)"
                " ORDER BY i.reservation, i.launch_index%s",
-               select, choices[choice], then);
+               b->columns, choices[choice].from, b->join, choices[choice].where, b->then);
     s = db_query(k->c, sql.text, "sssi", account, what, after, after_index);
     buf_free(&sql);
     return s;
@@ -61,19 +85,9 @@ bool instances_open(struct instance_cursor *k, sqlite3 *c, const char *account,
     k->c = c;
     if (!db_run(c, "BEGIN", ""))
         return false;
-    k->rows = list(k,
-                   "SELECT i.id, i.account, i.reservation, i.launch_index, i.image, i.arch,"
-                   " i.kernel, i.ramdisk, i.type, i.state, i.changed, i.reason_code, i.reason,"
-                   " i.launched, i.root_type, i.root_device, i.shutdown_behavior,"
-                   " i.disable_termination, i.client_token FROM instance i",
-                   "", choice, account, what, after, after_index);
-    k->volumes = list(k,
-                      "SELECT i.id, v.id, v.device, v.attach_state, v.attached,"
-                      " v.delete_on_termination FROM instance i JOIN volume v"
-                      " ON v.instance = i.id AND v.hidden = 0 AND i.state <> 'terminated'",
-                      ", v.device", choice, account, what, after, after_index);
-    k->tags = list(k, "SELECT i.id, t.key, t.value FROM instance i JOIN tag t ON t.resource = i.id",
-                   ", t.key", choice, account, what, after, after_index);
+    k->rows = list(k, &all_rows, choice, account, what, after, after_index);
+    k->volumes = list(k, &all_volumes, choice, account, what, after, after_index);
+    k->tags = list(k, &all_tags, choice, account, what, after, after_index);
     if (k->rows == NULL || k->volumes == NULL || k->tags == NULL) {
         instances_close(k);
         return false;
@@ -170,9 +184,9 @@ bool instances_next(struct instance_cursor *k)
 
 void instances_close(struct instance_cursor *k)
 {
-    sqlite3_finalize(k->rows);
-    sqlite3_finalize(k->volumes);
-    sqlite3_finalize(k->tags);
+    db_finish(k->rows);
+    db_finish(k->volumes);
+    db_finish(k->tags);
     db_run(k->c, "COMMIT", "");
     buf_free(&k->tag_text);
 }

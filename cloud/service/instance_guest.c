@@ -57,7 +57,7 @@ static bool read_instance(struct service *svc, sqlite3 *c, const char *id, struc
         if (d->use.layout == LAYOUT_UNKNOWN && aki != NULL)
             d->use.layout = aki->hd00 ? LAYOUT_HD00 : LAYOUT_HD0;
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return found;
 }
 
@@ -110,7 +110,7 @@ static enum instance_started read_disks(struct service *svc, sqlite3 *c, const c
             d->guest.nr_disks++;
         }
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return result;
 }
 

@@ -232,7 +232,7 @@ static bool drop_one(struct service *svc)
 
     if (s != NULL && sqlite3_step(s) == SQLITE_ROW)
         snprintf(id, sizeof(id), "%s", db_text(s, 0));
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(svc->db, c);
     if (!*id)
         return false;
@@ -277,7 +277,7 @@ static void find_jobs(struct service *svc, bool running, struct jobs *out)
         snprintf(j->shutdown_behavior, sizeof(j->shutdown_behavior), "%s", db_text(s, 3));
         j->wish_since_s = sqlite3_column_int64(s, 4);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(svc->db, c);
 }
 

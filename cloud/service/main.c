@@ -3,6 +3,7 @@
 #include "cloud/engine/engine.h"
 #include "cloud/engine/runner.h"
 #include "cloud/service/blob.h"
+#include "cloud/service/ec2_cache.h"
 #include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
@@ -180,6 +181,7 @@ int main(int argc, char **argv)
     buf_clear(&why);
     svc = xalloc(sizeof(*svc));
     svc->started = time(NULL);
+    svc->cache = ec2_cache_make();
     svc->replay = replay_new(svc->started);
     if (!prepare(svc, path, s3_url, &why))
         status = give_up(&why);
@@ -189,6 +191,7 @@ int main(int argc, char **argv)
         status = serve(svc, &why);
     replay_free(svc->replay);
     identity_free(&svc->identity);
+    ec2_cache_free(svc->cache);
     aki_table_free(&svc->akis);
     config_free(&svc->config);
     buf_free(&why);

@@ -73,11 +73,28 @@ void reply_state_failed(struct request *r, sqlite3 *c)
                     "The service could not use its state; its log tells why. Nothing was changed.");
 }
 
+/* How many characters follow that need no look: nearly all do. */
+static size_t plain(const char *text)
+{
+    size_t n = 0;
+
+    while (text[n] >= ' ' && text[n] < 0x7f && text[n] != '<' && text[n] != '>' && text[n] != '&' &&
+           text[n] != '"')
+        n++;
+    return n;
+}
+
 void xml_text(struct buf *out, const char *text)
 {
     for (size_t len = strlen(text); len > 0;) {
-        size_t n = text_shown_char(text, len);
+        size_t n = plain(text);
 
+        buf_add(out, text, n);
+        text += n;
+        len -= n;
+        if (len == 0)
+            return;
+        n = text_shown_char(text, len);
         if (n == 0 && (*text == '\n' || *text == '\t'))
             n = 1;
         if (n == 0)
@@ -100,9 +117,15 @@ void xml_text(struct buf *out, const char *text)
 
 void xml_element(struct buf *out, const char *name, const char *text)
 {
-    buf_printf(out, "<%s>", name);
+    size_t len = strlen(name);
+
+    buf_add(out, "<", 1);
+    buf_add(out, name, len);
+    buf_add(out, ">", 1);
     xml_text(out, text);
-    buf_printf(out, "</%s>", name);
+    buf_add(out, "</", 2);
+    buf_add(out, name, len);
+    buf_add(out, ">", 1);
 }
 
 void xml_number(struct buf *out, const char *name, int64_t number)

@@ -23,6 +23,7 @@
 
 #define REPLY_HEADERS_MAX 48
 
+struct ec2_cache;
 struct engine;
 struct keeper;
 
@@ -35,6 +36,7 @@ struct service {
     struct metrics metrics;
     struct engine *engine;
     struct keeper *keeper;
+    struct ec2_cache *cache;
     struct replay *replay;
     time_t started;
 };
@@ -64,6 +66,7 @@ struct request {
     unsigned status; /* 0: no answer yet */
     char code[64];   /* of the error, or "" */
     struct buf reply;
+    struct shared_bytes *reply_shared; /* what follows `reply`, or NULL; the answer's to drop */
     const char *reply_type;
     int reply_fd; /* or bytes of a file: reply_fd >= 0 */
     uint64_t reply_offset, reply_len;

@@ -1,9 +1,10 @@
 """Instances through the API; libvirt's test driver runs nothing, so that these are quick."""
 import base64
 import datetime
+import json
 
 from clients import ONE, TWO, aws, client, fails
-from instances import image, instances, run, service, wait
+from instances import fill, image, instances, run, service, wait
 
 
 def instances_life(program, work):
@@ -269,5 +270,27 @@ def instances_token(program, work):
         assert len(instances(c)) == 2 and instances(c)[0]["ClientToken"] == "t1"
 
 
+def instances_thousand(program, work):
+    """1,000 instances in one answer, which is never that of a state before."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        fill(work, image(work), 1000)
+        everything = instances(c)
+        assert len(everything) == len({i["InstanceId"] for i in everything}) == 1000
+        assert all(len(i["Tags"]) == 2 and len(i["BlockDeviceMappings"]) == 1 for i in everything)
+        assert instances(c) == everything == instances(c, PaginationConfig={"PageSize": 300})
+        assert len(c.describe_instances()["Reservations"]) == 100
+        one = everything[500]["InstanceId"]
+        for value in ("first", "second"):
+            c.create_tags(Resources=[one], Tags=[{"Key": "Name", "Value": value}])
+            for _ in range(2):
+                named = {i["InstanceId"] for i in instances(c)
+                         if {"Key": "Name", "Value": value} in i["Tags"]}
+                assert named == {one}
+        assert len(instances(c, InstanceIds=[i["InstanceId"] for i in everything])) == 1000
+        assert instances(client(s, "ec2", TWO)) == []
+        assert len(json.loads(aws(s, "ec2", "describe-instances"))["Reservations"]) == 100
+
+
 CASES = [instances_life, instances_types, instances_refusals, instances_limits,
-         instances_attributes, instances_filters, instances_token]
+         instances_attributes, instances_filters, instances_token, instances_thousand]

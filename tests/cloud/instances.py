@@ -39,6 +39,30 @@ def image(work, name="image", account=ONE, size=1 << 20, arch="x86_64", kind="ma
     return row["id"]
 
 
+def fill(work, ami, nr):
+    """So many stopped instances as rows, in launches of 10, each with a volume and two tags."""
+    now = int(time.time())
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", timeout=30)) as db, db:
+        for n in range(nr):
+            index, new = n % 10, lambda kind: f"{kind}-{secrets.token_hex(9)[1:]}"
+            if index == 0:
+                launch = new("r")
+                db.execute("INSERT INTO reservation VALUES(?,?,?)", (launch, ONE, now))
+            one, volume = new("i"), new("vol")
+            db.execute(
+                "INSERT INTO instance(id, account, reservation, launch_index, image, arch, kernel,"
+                " type, memory_mib, vcpus, state, changed, reason_code, reason, launched,"
+                " root_type, root_device) VALUES(?,?,?,?,?,'x86_64','aki-427d952b','m1.small',1740,"
+                "1,'stopped',?,'Client.UserInitiatedShutdown','User initiated shutdown',?,"
+                "'ebs','/dev/sda1')", (one, ONE, launch, index, ami, now, now))
+            db.execute(
+                "INSERT INTO volume(id, account, hidden, state, size_gib, virtual_bytes, created,"
+                " instance, device, attach_state, attached, delete_on_termination) VALUES(?,?,0,"
+                "'in-use',8,8<<30,?,?,'/dev/sda1','attached',?,1)", (volume, ONE, now, one, now))
+            for key, value in (("Name", f"web-{n}"), ("stage", "test & trial")):
+                db.execute("INSERT INTO tag VALUES(?,?,?,?)", (one, key, value, ONE))
+
+
 def instances(c, **kwargs):
     """All instances of an answer of DescribeInstances."""
     return [i for page in c.get_paginator("describe_instances").paginate(**kwargs)
@@ -62,4 +86,4 @@ def run(c, ami, count=1, **kwargs):
     return [i["InstanceId"] for i in got["Instances"]]
 
 
-__all__ = ["TEST_DRIVER", "client", "image", "instances", "run", "service", "wait"]
+__all__ = ["TEST_DRIVER", "client", "fill", "image", "instances", "run", "service", "wait"]
