@@ -10,21 +10,6 @@
 #include "core/base/bytes.h"
 #include "host/xenhost/xenhost.h"
 
-static void *get(void *ctx, size_t nr_bytes)
-{
-    (void)ctx;
-    return aligned_alloc(4096, nr_bytes);
-}
-
-static void put(void *ctx, void *p, size_t nr_bytes)
-{
-    (void)ctx;
-    (void)nr_bytes;
-    free(p);
-}
-
-const struct mem_source host_memory = {.get = get, .put = put};
-
 static struct err read_raw(int fd, uint64_t off_bytes, uint8_t *buf, uint64_t len_bytes)
 {
     while (len_bytes > 0) {

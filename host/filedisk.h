@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/disk/disk.h"
+#include "host/memory.h"
 #include "host/qcow2.h"
 
 struct file_disk {
@@ -31,8 +32,5 @@ bool file_disk_open(struct file_disk *d, const char *path, char *why, size_t why
  */
 bool file_disk_start(struct file_disk *d, uint32_t sector_bytes, char *why, size_t why_cap);
 void file_disk_close(struct file_disk *d);
-
-/* Memory of host commands' arenas: page-aligned, from malloc. */
-extern const struct mem_source host_memory;
 
 #endif

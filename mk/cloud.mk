@@ -78,6 +78,18 @@ $(BUILD)/pvbootd-asan: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_D))
 	$(say) LINK $@
 	$(CC) $(TEST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS)
 
+# The tools under them.
+$(BUILD)/pvboot-ec2-asan: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(CLOUD_EC2))
+	$(say) LINK $@
+	$(CC) $(TEST_CFLAGS) -o $@ $^ -Wl,--as-needed $(UNPACK_LIBS) $(CLOUD_LIBS)
+
+-include $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(filter cloud/tools/%,$(CLOUD_EC2)))
+
+.PHONY: check-transfer
+## make check-transfer [CASES="resumes"] the tools that talk to services
+check-transfer: cloud $(BUILD)/pvboot-ec2-asan
+	tests/cloud/transfer.py $(BUILD)/pvboot-ec2-asan $(BUILD)/pvbootd $(CASES)
+
 # What reads objects as the service does, for its tests.
 $(BUILD)/read-bucket: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(filter-out %/main.c,$(CLOUD_D)) \
                                                              tests/cloud/read_bucket.c)
@@ -102,9 +114,11 @@ $(BUILD)/engine_driver: tests/cloud/engine_driver.c $(patsubst %.c,$(BUILD)/host
 check-engines: host images $(BUILD)/pvbootd $(BUILD)/engine_driver
 	tests/cloud/engines.py $(BUILD)/engine_driver $(BUILD)/engines-test $(CASES)
 
-FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request)
+FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request \
+                                                     fuzz_answer)
 
-$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/fence.c host/fence_enter.c \
+$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/memory.c host/fence.c \
+                            host/fence_enter.c \
                             $(filter cloud/%,$(CLOUD_COMMON)))
 $(FUZZ_CLOUD): UNPACK_LIBS += $(CLOUD_LIBS)
 $(BUILD)/fuzz/obj/cloud/%.o: TEST_CFLAGS += -DPVBOOT_VERSION='"$(VERSION)"'

@@ -10,7 +10,7 @@
 #include "cloud/aws/uri.h"
 #include "cloud/aws/xml_tree.h"
 #include "core/base/bytes.h"
-#include "host/filedisk.h"
+#include "host/memory.h"
 
 #define PAUSE_FIRST_MS 500u
 #define PAUSE_MAX_MS   20000u

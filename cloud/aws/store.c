@@ -8,7 +8,7 @@
 #include "cloud/aws/xml_tree.h"
 #include "cloud/bundle/manifest.h"
 #include "core/base/text.h"
-#include "host/filedisk.h"
+#include "host/memory.h"
 
 /* The sentence's beginning and the path of a request, freed together. */
 struct made {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cloud/tools/tools.h"
-#include "host/filedisk.h"
+#include "host/memory.h"
 
 #define POLL_FIRST_MS 500u
 #define POLL_MAX_MS   5000u
