@@ -11,7 +11,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
          'bundle-hostile=$(PYTHON) tests/cloud/bundle_hostile.py $(BUILD)/pvboot-ec2' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
-         'transfer=tests/cloud/transfer.py $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd' \
+         'transfer=$(MAKE) --no-print-directory check-transfer' \
          'service=$(MAKE) --no-print-directory check-cloud' \
          'engines=$(MAKE) --no-print-directory check-engines' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cloud/tools/remote.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "cloud/tools/tools.h"
 #include "core/base/bytes.h"
 #include "core/base/text.h"
-#include "host/filedisk.h"
+#include "host/memory.h"
 
 #define CONF_LINE_MAX 1024
 
@@ -381,46 +380,15 @@ bool remote_bucket(struct remote *r, const char *text, const char **bucket, cons
     return *bucket != NULL && *before != NULL;
 }
 
-/* The first manifest in the file's folder; "" for none. */
-static void find_manifest(const char *path, char *name, size_t cap)
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == path ? 1 : slash != NULL ? (size_t)(slash - path) : 0;
-    char folder[4096] = ".";
-    struct dirent *entry;
-    DIR *dir;
-
-    name[0] = '\0';
-    if (len >= sizeof(folder))
-        return;
-    if (len > 0)
-        snprintf(folder, sizeof(folder), "%.*s", (int)len, path);
-    dir = opendir(folder);
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        size_t entry_len = strlen(entry->d_name), suffix = strlen(MANIFEST_SUFFIX);
-
-        if (entry_len > suffix &&
-            strcmp(entry->d_name + entry_len - suffix, MANIFEST_SUFFIX) == 0 &&
-            (name[0] == '\0' || strcmp(entry->d_name, name) < 0))
-            snprintf(name, cap, "%s", entry->d_name);
-    }
-    if (dir != NULL)
-        closedir(dir);
-}
-
 bool remote_manifest(struct remote *r, const char *path, struct manifest *m)
 {
-    char why[2048], other[256];
+    char why[2048];
     const char *text;
+    bool good = manifest_read_file(m, path, &r->arena, &text, why, sizeof(why));
 
-    if (manifest_read_file(m, path, &r->arena, &text, why, sizeof(why)))
-        return true;
-    find_manifest(path, other, sizeof(other));
-    if (access(path, F_OK) != 0 && other[0] != '\0')
-        tool_say("%s; there is %s", why, other);
-    else
+    if (!good)
         tool_say("%s", why);
-    return false;
+    return good;
 }
 
 const char *remote_key(struct remote *r, const char *before, const char *name)

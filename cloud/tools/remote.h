@@ -86,7 +86,7 @@ bool remote_bucket(struct remote *r, const char *text, const char **bucket, cons
 /* A key of before and name, in the arena. */
 const char *remote_key(struct remote *r, const char *before, const char *name);
 
-/* The manifest of a file here. Where there is none of that name, those that are there are named. */
+/* The manifest of a file here. False: the sentence was written. */
 bool remote_manifest(struct remote *r, const char *path, struct manifest *m);
 
 #endif
