@@ -124,8 +124,11 @@ bool ec2_take_mappings(struct ec2_call *call, struct ec2_mappings *out)
         }
         if (!take_one(call, i, device, out->partial, &one))
             return false;
-        if (ec2_mapping_of(out, one.device))
-            return refuse(call, device, "is given twice.");
+        for (size_t k = 0; k < out->nr; k++)
+            if (strcmp(out->mapping[k].device, one.device) == 0 ||
+                (!one.no_device && !out->mapping[k].no_device &&
+                 volume_clash(out->mapping[k].device, one.device)))
+                return refuse(call, device, "names a disk that another one names, too.");
         out->mapping[out->nr++] = one;
     }
     return call->r->status == 0;
