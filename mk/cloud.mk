@@ -100,7 +100,7 @@ $(BUILD)/read-bucket: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(filter-out %/main
 
 .PHONY: check-cloud
 ## make check-cloud [CASES="s3_lists"] the service, driven by boto3 and aws
-check-cloud: $(BUILD)/pvbootd-asan $(BUILD)/read-bucket
+check-cloud: $(BUILD)/pvbootd-asan $(BUILD)/read-bucket $(BUILD)/pvboot-ec2
 	tests/cloud/run.py $(BUILD)/pvbootd-asan $(BUILD)/cloud-test $(CASES)
 
 # Drives an engine alone.

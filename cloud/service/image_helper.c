@@ -90,7 +90,7 @@ static bool receive_message(int from, void *bytes, size_t len, int *fds, size_t 
     struct msghdr m = {.msg_iov = &iov,
                        .msg_iovlen = 1,
                        .msg_control = control.bytes,
-                       .msg_controllen = max > 0 ? CMSG_SPACE(max * sizeof(int)) : 0};
+                       .msg_controllen = max > 0 ? CMSG_LEN(max * sizeof(int)) : 0};
     struct cmsghdr *c;
     ssize_t n;
 
@@ -244,6 +244,8 @@ bool image_work(const struct image_work *w, struct image_found *found, bool *aga
     if (good) {
         m->why[sizeof(m->why) - 1] = '\0';
         *found = m->found;
+        found->image.kernel[sizeof(found->image.kernel) - 1] = '\0';
+        found->image.reason[sizeof(found->image.reason) - 1] = '\0';
         snprintf(why, why_cap, "%s", m->why);
         *again = disk_full(why);
         good = m->good;

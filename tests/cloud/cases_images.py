@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 from bundles import MIB, Bundler, file_system, kernel, partitioned, run
+from cases_ec2 import query
 from clients import ONE, TWO, aws, client, fails, running, running_as
 from disks import blob, qemu_io, snapshot, volume
-from service import Skip, write_config
+from service import Service, Skip, write_config
 
 HD0, HD00, HD0_NARROW = "aki-427d952b", "aki-4e7d9527", "aki-407d9529"
 
@@ -252,6 +253,28 @@ def signed_bundles(program, work):
         assert "signature" in fails("InvalidManifest", b.register, changed, "changed")
 
 
+def own_key(program, work):
+    """The configuration names the service's key and certificate; those of others are refused."""
+    for name in ("mine", "other"):
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+            "-keyout", f"{work}/{name}.key", "-out", f"{work}/{name}.crt")
+    config = "ec2-certificate = {0}/mine.crt\nec2-key = {0}/{1}.key\n"
+    with running(program, work, extra=config.format(work, "mine")) as s:
+        b = Bundler(program, s, work)
+        assert Path(b.ec2cert).read_text() == Path(f"{work}/mine.crt").read_text()
+        assert b.settled(b.register(b.place(file_system(f"{work}/root.img")), "root"))["State"] == \
+            "available"
+        assert not Path(work, "state/ec2-key.pem").exists()
+    for extra, said in ((config.format(work, "other"), "do not belong together"),
+                        (config.format(work, "none"), "none.key"),
+                        (f"ec2-key = {work}/mine.key\n", "both or not at all")):
+        try:
+            Service(program, write_config(work, extra)).kill()
+            raise AssertionError("it started")
+        except RuntimeError as e:
+            assert said in str(e), e
+
+
 def many_parts(program, work):
     """Bundles of hundreds of parts, and manifests of 10,000 and 10,001."""
     with running(program, work) as s:
@@ -327,6 +350,13 @@ def image_filters(program, work):
         assert len(b.ec2.describe_images()["Images"]) == 9, "three of the catalogue"
         assert {i["OwnerId"] for i in b.ec2.describe_images(Owners=[ONE, "amazon"])["Images"]} == \
             {ONE, "000000000000"}
+        raw = {"Action": "RegisterImage", "Version": "2016-11-15", "Name": "tagged",
+               "ImageLocation": root, "TagSpecification.1.ResourceType": "image",
+               "TagSpecification.1.Tag.1.Key": "number", "TagSpecification.1.Tag.1.Value": "77"}
+        assert query(s, raw)[0] == 200 and names(Filters=filters(tag__number=["7?"])) == ["tagged"]
+        c = b.ec2
+        c.deregister_image(ImageId=c.describe_images(Filters=filters(name=["tagged"]))["Images"][0]["ImageId"])
+        assert c.describe_tags(Filters=filters(value=["77"]))["Tags"] == []
         seen, token = [], []
         for _ in range(10):
             page, token = raw_page(s, token)
@@ -338,7 +368,6 @@ def image_filters(program, work):
 
 def raw_page(s, token):
     """Three images, and the next page's token if there is one: botocore's model has no pages here."""
-    from cases_ec2 import query  # pylint: disable=import-outside-toplevel
     parameters = {"Action": "DescribeImages", "Version": "2016-11-15", "MaxResults": "3"}
     if token:
         parameters["NextToken"] = token[0]
@@ -517,6 +546,9 @@ def snapshot_images(program, work):
         fails("MissingParameter", c.register_image, Name="nothing")
         fails("InvalidBlockDeviceMapping", register, part, "small device", "/dev/sdz99")
         fails("InvalidBlockDeviceMapping", register, part, "no size", ebs={"VolumeSize": 0})
+        fails("InvalidBlockDeviceMapping", c.register_image, Name="one disk twice", BlockDeviceMappings=[
+            {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": part}},
+            {"DeviceName": "/dev/xvda1", "Ebs": {"VolumeSize": 1}}])
         fails("InvalidBlockDeviceMapping", register, part, "encrypted", ebs={"Encrypted": True})
         fails("InvalidBlockDeviceMapping", register, part, "type", ebs={"VolumeType": "io2"})
         fails("UnknownParameter", register, part, "iops", ebs={"Iops": 3})
@@ -543,4 +575,4 @@ def image_limits(program, work):
 
 
 CASES = [bundles_register, real_kernel, images_that_do_not_fit, bad_bundles, bad_locations,
-         signed_bundles, many_parts, image_filters, permissions, attributes, snapshot_images, image_limits]
+         signed_bundles, own_key, many_parts, image_filters, permissions, attributes, snapshot_images, image_limits]
