@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What must not get into an image by accident. The list is that of Amazon's tool, as its reference
- * has it; what is no secret stays: links, and PEM files that hold certificates alone, without which
- * nothing in the image could check whom it talks to.
+ * has it; what is no secret stays: links, PEM files that hold certificates alone, and keyrings of
+ * public keys, without which nothing in the image could check whom it talks to and what it
+ * installs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +15,10 @@
 
 #include "cloud/bundle/stage.h"
 
-#define PEM_BYTES ((size_t)1 << 20) /* of certificates; a larger file is left out */
-#define NOTES_MAX 20u
-#define WAYS      "--include takes it in, --no-filter all such files"
+#define PUBLIC_BYTES   ((size_t)1 << 20) /* a larger file is left out unread */
+#define PGP_HEADER_MAX 6
+#define NOTES_MAX      20u
+#define WAYS           "--include takes it in, --no-filter all such files"
 
 static const char *const secrets[] = {
     "*.sw",
@@ -75,20 +77,84 @@ static bool is_included(const struct volume *v, const char *path)
     return false;
 }
 
-/* Certificates, and no key beside them. */
-static bool only_certificates(const char *path)
+static bool ends_with(const char *path, const char *end)
 {
-    static char text[PEM_BYTES + 1];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+    size_t len = strlen(path), end_len = strlen(end);
+
+    return len >= end_len && strcmp(path + len - end_len, end) == 0;
+}
+
+/* Certificates, and no key beside them. */
+static bool only_certificates(const uint8_t *bytes, size_t len)
+{
+    const char *text = (const char *)bytes; /* terminated */
+
+    return strlen(text) == len && strstr(text, "CERTIFICATE-----") != NULL &&
+           strstr(text, "PRIVATE KEY") == NULL;
+}
+
+/* RFC 4880, 4.2: the tag of the packet at bytes[0], *len its length with the header. -1: none.
+ * PGP_HEADER_MAX bytes can be read, whatever is left. */
+static int pgp_packet(const uint8_t *bytes, size_t left, size_t *len)
+{
+    static const uint8_t old_lengths[] = {1, 2, 4};
+    bool new_form = (bytes[0] & 0x40) != 0;
+    unsigned nr = 0, start = 1;
+    uint64_t body = 0;
+
+    if ((bytes[0] & 0x80) == 0)
+        return -1;
+    if (!new_form && (bytes[0] & 3) < 3)
+        nr = old_lengths[bytes[0] & 3];
+    else if (new_form && bytes[1] < 192)
+        nr = 1;
+    else if (new_form && bytes[1] < 224)
+        body = ((uint64_t)(bytes[1] - 192) << 8) + bytes[2] + 192;
+    else if (new_form && bytes[1] == 255) {
+        nr = 4;
+        start = 2;
+    } else
+        return -1; /* of unknown length */
+    for (unsigned i = 0; i < nr; i++)
+        body = body << 8 | bytes[start + i];
+    start += nr > 0 ? nr : 2;
+    *len = start + (size_t)body;
+    if (start > left || body > left - start)
+        return -1;
+    return new_form ? bytes[0] & 0x3f : bytes[0] >> 2 & 0xf;
+}
+
+/* Those with which a package manager checks what it fetches. */
+static bool only_public_keys(const uint8_t *bytes, size_t len)
+{
+    enum { SIGNATURE = 2, PUBLIC_KEY = 6, TRUST = 12, USER_ID = 13, SUBKEY = 14, ATTRIBUTE = 17 };
+    const uint8_t *p = bytes;
+    size_t left = len, n = 0;
+
+    for (; left > 0; p += n, left -= n) {
+        int tag = pgp_packet(p, left, &n);
+
+        if (p == bytes ? tag != PUBLIC_KEY
+                       : tag != PUBLIC_KEY && tag != SUBKEY && tag != USER_ID && tag != ATTRIBUTE &&
+                             tag != SIGNATURE && tag != TRUST)
+            return false;
+    }
+    return len > 0;
+}
+
+static bool is_public(const char *file, const char *path)
+{
+    static uint8_t bytes[PUBLIC_BYTES + PGP_HEADER_MAX];
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t n = fd >= 0 ? read(fd, bytes, sizeof(bytes)) : -1;
 
     if (fd >= 0)
         close(fd);
-    if (n <= 0 || (size_t)n == sizeof(text))
+    if (n <= 0 || (size_t)n > PUBLIC_BYTES)
         return false;
-    text[n] = '\0';
-    return strlen(text) == (size_t)n && strstr(text, "CERTIFICATE-----") != NULL &&
-           strstr(text, "PRIVATE KEY") == NULL;
+    memset(bytes + n, 0, PGP_HEADER_MAX); /* also the end of a text */
+    return (ends_with(path, ".pem") && only_certificates(bytes, (size_t)n)) ||
+           (ends_with(path, ".gpg") && only_public_keys(bytes, (size_t)n));
 }
 
 static bool is_of_machine(const char *path)
@@ -98,17 +164,13 @@ static bool is_of_machine(const char *path)
 
 static bool is_secret(const FTSENT *e, const char *path)
 {
-    static const char pem[] = ".pem";
-    size_t len = strlen(path), end = sizeof(pem) - 1;
-
     if (e->fts_info != FTS_F && e->fts_info != FTS_D)
         return false;
     if (is_of_machine(path))
         return true;
     if (!matches(secrets, sizeof(secrets) / sizeof(secrets[0]), path, 0))
         return false;
-    return e->fts_info == FTS_D || len < end || strcmp(path + len - end, pem) != 0 ||
-           !only_certificates(e->fts_path);
+    return e->fts_info == FTS_D || !is_public(e->fts_path, path);
 }
 
 static void say(struct filtering *f, const char *path)

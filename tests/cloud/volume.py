@@ -267,6 +267,18 @@ def leaves_secrets_out(h):
               "etc/udev/rules.d/70-persistent-net.rules"]
     public = {"etc/cert.pem": pem, "etc/bundle.pem": pem * 3, "etc/wanted.pem": marker + b"wanted",
               "root/.ssh/known_hosts": b"host", "etc/pem": b"x", "etc/twice": b"other name"}
+    home = h.box.path / "gnupg"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "-q", "--homedir", home, "--batch", "--passphrase", "", "--pinentry-mode", "loopback"]
+    run(*gpg, "--quick-gen-key", "somebody", "rsa1024")
+    for name, what in (("root/mine.gpg", "--export-secret-keys"), ("etc/apt.gpg", "--export")):
+        (root / name).write_bytes(subprocess.run([*gpg, what], stdout=subprocess.PIPE, check=True).stdout)
+    run("gpgconf", "--homedir", home, "--kill", "all")
+    public["etc/apt.gpg"] = (root / "etc/apt.gpg").read_bytes()
+    for i, ring in enumerate(Path("/usr/share/keyrings").glob("*.gpg")):
+        public["etc/apt%d.gpg" % i] = ring.read_bytes()
+    # A secret key behind a public one.
+    (root / "root/both.gpg").write_bytes(public["etc/apt.gpg"] + (root / "root/mine.gpg").read_bytes())
     (root / "home/user/.ssh").mkdir()
     for name in secret + list(public):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -277,11 +289,11 @@ def leaves_secrets_out(h):
     want = tree(root)
     image, err = h.image("-p", "clean", "-i", "/etc/wanted.pem,/etc/not/there")
     said = err.splitlines()
-    check(len([line for line in said if "may hold a secret; --include" in line]), 14)
+    check(len([line for line in said if "may hold a secret; --include" in line]), 16)
     check_said(said, "ec2-bundle-vol: /root/id_rsa_all is left out: it may hold a secret; --include takes it in")
     check_said(said, "70-persistent-net.rules is left out: it names the network cards of this machine")
     got = tree(h.look(image))
-    for name in secret + ["root/id_rsa_all", "root/id_rsa_all/deep", "etc/twice.jks"]:
+    for name in secret + ["root/mine.gpg", "root/both.gpg", "root/id_rsa_all", "root/id_rsa_all/deep", "etc/twice.jks"]:
         del want[name]
     want["etc/twice"][8] = 1  # the other name is gone
     check({n for n in want.keys() ^ got.keys()}, set())
@@ -521,7 +533,7 @@ def why_not():
     """What keeps these tests from running here; None: nothing."""
     if os.geteuid() != 0:
         return "needs root, for owners, devices and mounts"
-    for program in ("mke2fs", "debugfs", "e2fsck", "blkid", "sfdisk"):
+    for program in ("mke2fs", "debugfs", "e2fsck", "blkid", "sfdisk", "gpg"):
         if not shutil.which(program):
             return "needs the program " + program
     r = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], stdout=subprocess.PIPE,
