@@ -85,12 +85,18 @@ static void put64(unsigned char *at, uint64_t value)
     put32(at + 4, (uint32_t)value);
 }
 
+static void put_text(unsigned char *at, const char *text)
+{
+    while (*text)
+        *at++ = (unsigned char)*text++;
+}
+
 /* The parent by its bare name: it lies in the same folder, wherever that is. */
 static void fill_header(unsigned char *h, const struct blob *parent, uint64_t virtual_bytes)
 {
     const char *format = parent->qcow2 ? "qcow2" : "raw";
 
-    memcpy(h, "QFI\xfb", 4);
+    put32(h, 0x514649fb); /* "QFI" */
     put32(h + 4, 3); /* version */
     put64(h + 8, PARENT_AT);
     put32(h + 16, (uint32_t)strlen(parent->id));
@@ -104,8 +110,8 @@ static void fill_header(unsigned char *h, const struct blob *parent, uint64_t vi
     put32(h + 100, HEADER_BYTES);
     put32(h + HEADER_BYTES, BACKING_FORMAT);
     put32(h + HEADER_BYTES + 4, (uint32_t)strlen(format));
-    memcpy(h + HEADER_BYTES + 8, format, strlen(format));
-    memcpy(h + PARENT_AT, parent->id, strlen(parent->id));
+    put_text(h + HEADER_BYTES + 8, format);
+    put_text(h + PARENT_AT, parent->id);
 }
 
 /* What is not written are zeros: an L1 table of nothing. */

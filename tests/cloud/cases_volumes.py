@@ -3,7 +3,9 @@ import json
 import os
 
 from clients import ONE, TWO, aws, client, fails, running
-from disks import ZONE, blob, files, put_instance, qemu_io, settle, snapshot, state, volume, wait_for
+from disks import (ZONE, blob, files, look, put_instance, qemu_io, settle, snapshot, state, volume,
+                   wait_for)
+from instances import image, run, service, wait
 
 GIB = 1 << 30
 
@@ -161,6 +163,37 @@ def volumes_attach(program, work):
         db.execute("UPDATE instance SET state = 'terminated' WHERE id = ?", (two,))
         wait_for(lambda: ids(c.describe_volumes()["Volumes"], "VolumeId") == [vol])
         assert settle(c, vol)["State"] == "available"
+
+
+def volumes_refused_by_guest(program, work):
+    """A guest that takes no disk goes on without it; the volume is free again and tells why."""
+    with service(program, work) as s:  # libvirt's test driver attaches nothing
+        c = client(s, "ec2")
+        instance, = run(c, image(work), InstanceType="pv.nano")
+        wait(c, "running", [instance])
+        vol = volume(c, Size=1)
+        got = c.attach_volume(VolumeId=vol, InstanceId=instance, Device="/dev/sdf")
+        assert (got["State"], got["Device"]) == ("attaching", "/dev/sdf")
+        wait_for(lambda: look(c, vol)["State"] == "available" and not look(c, vol)["Attachments"])
+        event, = c.describe_volume_status(VolumeIds=[vol])["VolumeStatuses"][0]["Events"]
+        assert "cannot be attached" in event["Description"], event
+
+        # What was attached while it was stopped is there when it starts, and is copied in use.
+        assert qemu_io(work, vol, "write -P 7 5M 64k")
+        c.stop_instances(InstanceIds=[instance])
+        wait(c, "stopped", [instance])
+        c.attach_volume(VolumeId=vol, InstanceId=instance, Device="/dev/sdf")
+        c.start_instances(InstanceIds=[instance])
+        row, = wait(c, "running", [instance])
+        assert [b["DeviceName"] for b in row["BlockDeviceMappings"]] == ["/dev/sdf"]
+        snap = snapshot(c, vol)
+        assert blob(work, vol)[1] == "raw" and blob(work, snap)[1] == "qcow2"
+        assert qemu_io(work, snap, "read -P 0 0 5M", "read -P 7 5M 64k", "read -P 0 1023M 1M")
+        c.detach_volume(VolumeId=vol)
+        c.terminate_instances(InstanceIds=[instance])
+        wait(c, "terminated", [instance])
+        assert settle(c, vol)["State"] == "available"
+        snapshot(c, vol)
 
 
 def volumes_quota(program, work):
@@ -345,5 +378,5 @@ def tags_life(program, work):
         assert {t[0] for t in tags()} == {vol}
 
 
-CASES = [volumes_life, volumes_tokens, volumes_list, volumes_attach, volumes_quota, snapshots_life,
-         snapshots_of_images, snapshots_shared, tags_life]
+CASES = [volumes_life, volumes_tokens, volumes_list, volumes_attach, volumes_refused_by_guest,
+         volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life]
