@@ -9,6 +9,7 @@ import botocore.exceptions
 from clients import client, fails, running, running_as
 from disks import (ZONE, blob, files, look, qemu_io, settle, snapshot, state, used_bytes, volume,
                    wait_for)
+from instances import image, run, service, wait
 from service import Service, Skip, write_config
 
 MIB = 1 << 20
@@ -33,6 +34,22 @@ def disks_shared(program, work):
         assert used_bytes(work) - before < 9 * MIB
         assert qemu_io(work, second, "read -P 8 1G 1M", "read -P 7 1025M 1M", "read -P 9 9G 1M")
         assert qemu_io(work, made[4], "read -P 7 1G 1M", "read -P 0 9G 1M")
+
+
+def disks_of_instances(program, work):
+    """Ten instances of an image of 10 GiB share it, and take their disks along."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami = image(work, size=10 << 30)
+        before = used_bytes(work)
+        ids = run(c, ami, 10, InstanceType="pv.nano",
+                  BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 10}}])
+        wait(c, "running", ids)
+        assert len(files(work)) == 21 and used_bytes(work) - before < 2 * MIB
+        assert len(c.describe_volumes()["Volumes"]) == 10  # a root disk of the image is no volume
+        c.terminate_instances(InstanceIds=ids)
+        wait(c, "terminated", ids)
+        wait_for(lambda: len(files(work)) == 1)
 
 
 def disks_chain(program, work):
@@ -218,4 +235,4 @@ def disks_killed(program, work):
     assert len(crowd.volumes) + len(crowd.snapshots) > 5
 
 
-CASES = [disks_shared, disks_chain, disks_full, disks_stopped, disks_killed]
+CASES = [disks_shared, disks_of_instances, disks_chain, disks_full, disks_stopped, disks_killed]
