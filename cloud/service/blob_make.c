@@ -97,7 +97,7 @@ static void fill_header(unsigned char *h, const struct blob *parent, uint64_t vi
     const char *format = parent->qcow2 ? "qcow2" : "raw";
 
     put32(h, 0x514649fb); /* "QFI" */
-    put32(h + 4, 3); /* version */
+    put32(h + 4, 3);      /* version */
     put64(h + 8, PARENT_AT);
     put32(h + 16, (uint32_t)strlen(parent->id));
     put32(h + 20, CLUSTER_BITS);
