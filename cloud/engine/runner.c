@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TURN_LOOK_MS 200
 
 static void on_console(void *ctx, const char *guest, const void *bytes, size_t len,
                        uint64_t time_ns)
@@ -102,6 +105,13 @@ static enum xh_result watch(struct runner *r)
     return r->ended ? XH_OK : res;
 }
 
+static void end_turn(struct runner *r)
+{
+    if (r->turn_fd >= 0)
+        close(r->turn_fd);
+    r->turn_fd = -1;
+}
+
 /* From create to the end, again when the guest starts itself again. */
 static void run_guest(struct runner *r)
 {
@@ -116,6 +126,7 @@ static void run_guest(struct runner *r)
             return;
         }
         r->running = true;
+        end_turn(r);
         res = watch(r);
         if (res != XH_OK) {
             write_failure(r, res, "What ran the instance broke off.");
@@ -135,6 +146,29 @@ static void pass_lock_on(bool on)
     fcntl(RUNNER_LOCK_FD, F_SETFD, on ? 0 : FD_CLOEXEC);
 }
 
+/*
+ * Hosts come up as many at a time as the machine has processors: each keeps one busy, and must be
+ * up within a time limit. The runners of a service share the file `turns`, a byte for each
+ * processor. Without that file nobody waits.
+ */
+static void wait_turn(struct runner *r)
+{
+    long nr = sysconf(_SC_NPROCESSORS_ONLN);
+    struct pollfd p = {.fd = r->listener, .events = POLLIN};
+
+    r->turn_fd = open("../turns", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    while (r->turn_fd >= 0 && !r->destroyed) {
+        for (long i = 0; i < nr; i++) {
+            struct flock turn = {.l_type = F_WRLCK, .l_start = i, .l_len = 1};
+
+            if (fcntl(r->turn_fd, F_OFD_SETLK, &turn) == 0)
+                return;
+        }
+        if (poll(&p, 1, TURN_LOOK_MS) > 0)
+            requests_take(r);
+    }
+}
+
 static void run_host(struct runner *r, struct xh_options opt)
 {
     struct xh_drive drives[ENGINE_DISKS_MAX];
@@ -151,6 +185,7 @@ static void run_host(struct runner *r, struct xh_options opt)
         drives[i] = runner_drive(&r->g.disks[i]);
     opt.drives = drives;
     opt.nr_drives = r->g.nr_disks;
+    wait_turn(r);
     res = xh_start(r->h, &opt);
     if (res != XH_OK) {
         write_failure(r, res, "The Xen host that is to run the instance does not start.");
@@ -206,7 +241,7 @@ int runner_main(const char *folder)
     struct runner *r = xalloc(sizeof(*r));
     struct xh_options opt = {.cb = {.console = on_console, .event = on_event, .ctx = r}};
 
-    r->copy_fd = -1;
+    r->copy_fd = r->turn_fd = -1;
     if (!begin(r, folder)) {
         free(r);
         return 1;

@@ -28,6 +28,7 @@ struct runner {
     struct engine_guest g;
     const char *xen;
     int listener;
+    int turn_fd; /* -1: it does not come up any more */
 
     bool running;   /* the guest has begun */
     bool destroyed; /* it was asked for */
