@@ -14,6 +14,7 @@ static const struct action {
     void (*run)(struct ec2_call *call);
 } actions[] = {
     {"AttachVolume", ec2_attach_volume},
+    {"CreateImage", ec2_create_image},
     {"CreateSnapshot", ec2_create_snapshot},
     {"CreateTags", ec2_create_tags},
     {"CreateVolume", ec2_create_volume},

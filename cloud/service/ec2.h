@@ -76,6 +76,7 @@ void ec2_close(struct ec2_call *call, const char *action);
 void ec2_describe_regions(struct ec2_call *call);
 void ec2_describe_availability_zones(struct ec2_call *call);
 void ec2_describe_images(struct ec2_call *call);
+void ec2_create_image(struct ec2_call *call);
 void ec2_register_image(struct ec2_call *call);
 void ec2_deregister_image(struct ec2_call *call);
 void ec2_describe_image_attribute(struct ec2_call *call);

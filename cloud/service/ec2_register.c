@@ -25,11 +25,14 @@ static bool bad_value(struct ec2_call *call, const char *name, const char *rule,
     return false;
 }
 
-static bool take_name(struct ec2_call *call, struct registration *r)
+bool register_take_name(struct ec2_call *call, struct registration *r)
 {
     size_t len;
 
     r->name = ec2_take(call, "Name");
+    r->description = ec2_take(call, "Description");
+    if (r->description && strlen(r->description) > DESCRIPTION_BYTES_MAX)
+        return bad_value(call, "Description", "has at most 255 bytes", r->description);
     if (!r->name || !*r->name) {
         reply_error(call->r, 400, "MissingParameter", "The parameter Name is missing.");
         return false;
@@ -50,7 +53,6 @@ static bool take_words(struct ec2_call *call, struct registration *r)
     const char *virtualization = ec2_take(call, "VirtualizationType");
     const char *root = ec2_take(call, "RootDeviceName");
 
-    r->description = ec2_take(call, "Description");
     r->location = ec2_take(call, "ImageLocation");
     r->kernel = ec2_take(call, "KernelId");
     r->ramdisk = ec2_take(call, "RamdiskId");
@@ -62,8 +64,6 @@ static bool take_words(struct ec2_call *call, struct registration *r)
         return bad_value(call, "VirtualizationType", "is paravirtual", virtualization);
     if (root && !ec2_device_name(root, r->root_device))
         return bad_value(call, "RootDeviceName", "is a device as /dev/sda1", root);
-    if (r->description && strlen(r->description) > DESCRIPTION_BYTES_MAX)
-        return bad_value(call, "Description", "has at most 255 bytes", r->description);
     if (r->location && strlen(r->location) > LOCATION_BYTES_MAX)
         return bad_value(call, "ImageLocation", "is BUCKET/KEY", r->location);
     return call->r->status == 0;
@@ -203,35 +203,27 @@ static bool room_for(struct ec2_call *call, sqlite3 *c, const struct registratio
     return call->r->status == 0;
 }
 
+bool register_insert(struct ec2_call *call, sqlite3 *c, const struct registration *r,
+                     const char *id)
+{
+    const char *account = call->r->account->id;
+
+    return room_for(call, c, r) && insert_image(c, account, id, r) && insert_mappings(c, id, r) &&
+           ec2_insert_tags(c, account, id, &r->tags) &&
+           db_run(c, "INSERT INTO image_job(image, manifest, arch_given) VALUES(?,?,?)", "ssi", id,
+                  r->manifest.len > 0 ? r->manifest.text : NULL, (int64_t)r->arch_given);
+}
+
 static bool insert_all(struct ec2_call *call, const struct registration *r, char id[EC2_ID_BYTES])
 {
     static const char *const kinds[] = {
         [MANIFEST_MACHINE] = "ami", [MANIFEST_KERNEL] = "aki", [MANIFEST_RAMDISK] = "ari"};
-    const char *account = call->r->account->id;
-    struct db *db = call->r->svc->db;
-    sqlite3 *c = db_begin(db);
+    sqlite3 *c = ec2_begin_change(call);
 
-    if (!c) {
-        reply_state_failed(call->r, NULL);
+    if (!c)
         return false;
-    }
-    if (!check_snapshots(call, c, r) || !room_for(call, c, r)) {
-        db_rollback(db);
-        return false;
-    }
     ec2_new_id(kinds[r->type], id);
-    if (insert_image(c, account, id, r) && insert_mappings(c, id, r) &&
-        ec2_insert_tags(c, account, id, &r->tags) &&
-        db_run(c, "INSERT INTO image_job(image, manifest, arch_given) VALUES(?,?,?)", "ssi", id,
-               r->manifest.len > 0 ? r->manifest.text : NULL, (int64_t)r->arch_given)) {
-        if (db_commit(db))
-            return true;
-        reply_state_failed(call->r, c);
-        return false;
-    }
-    reply_state_failed(call->r, c);
-    db_rollback(db);
-    return false;
+    return ec2_end_change(call, c, check_snapshots(call, c, r) && register_insert(call, c, r, id));
 }
 
 /* ---- actions --------------------------------------------------------------------------------- */
@@ -240,8 +232,9 @@ static bool fill(struct ec2_call *call, struct registration *r)
 {
     static const char *const types[] = {"image", NULL};
 
-    if (!take_name(call, r) || !take_words(call, r) || !ec2_take_mappings(call, &r->mappings) ||
-        !ec2_take_tags(call, "image", types, &r->tags) || !ec2_parameters_done(call))
+    if (!register_take_name(call, r) || !take_words(call, r) ||
+        !ec2_take_mappings(call, &r->mappings) || !ec2_take_tags(call, "image", types, &r->tags) ||
+        !ec2_parameters_done(call))
         return false;
     if (!r->location && !r->root_device[0])
         strcpy(r->root_device, default_root_device);

@@ -68,6 +68,12 @@ static bool quota_allows(struct ec2_call *call, sqlite3 *c)
     return false;
 }
 
+bool snapshot_insert(struct ec2_call *call, sqlite3 *c, const char *volume, const char *id,
+                     const char *description)
+{
+    return quota_allows(call, c) && insert_snapshot(call, c, volume, id, description);
+}
+
 /* The answer is the snapshot as the transaction leaves it. */
 static void answer_snapshot(struct ec2_call *call, sqlite3 *c, const char *id)
 {
@@ -102,7 +108,7 @@ void ec2_create_snapshot(struct ec2_call *call)
         !(c = ec2_begin_change(call)))
         return;
     ec2_new_id("snap", id);
-    good = quota_allows(call, c) && insert_snapshot(call, c, volume, id, text ? text : "") &&
+    good = snapshot_insert(call, c, volume, id, text ? text : "") &&
            ec2_insert_tags(c, call->r->account->id, id, &tags);
     if (good)
         answer_snapshot(call, c, id);

@@ -6,6 +6,7 @@
  *   image_store.c      the keeper's step: what makes a pending image available
  *   ec2_images.c       DescribeImages
  *   ec2_register.c, ec2_register_bundle.c   RegisterImage, DeregisterImage
+ *   ec2_create_image.c CreateImage
  *   ec2_image_attr.c   attributes
  *   image_helper.h     the process that unpacks and looks into images
  */

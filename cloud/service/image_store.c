@@ -66,7 +66,9 @@ static bool find_job(struct service *svc, struct job *j)
         db_query(c,
                  "SELECT i.id, i.account, i.location, j.manifest, j.arch_given FROM image i"
                  " JOIN image_job j ON j.image = i.id WHERE i.state = 'pending'"
-                 " AND j.not_before <= ? ORDER BY i.created LIMIT 1",
+                 " AND j.not_before <= ? AND NOT EXISTS(SELECT 1 FROM image_mapping m"
+                 " JOIN snapshot s ON s.id = m.snapshot WHERE m.image = i.id"
+                 " AND s.state = 'pending') ORDER BY i.created LIMIT 1",
                  "i", (int64_t)time(NULL));
     bool found = s && sqlite3_step(s) == SQLITE_ROW &&
                  image_find(c, db_text(s, 1), db_text(s, 0), &j->image);
@@ -116,7 +118,11 @@ static bool open_layers(struct job *j, struct image_work *w)
     sqlite3 *c = db_reader(j->svc->db);
     struct blob b = j->image.blob;
     struct buf path = {0};
-    bool good = b.id[0] != '\0';
+    bool whole = db_number(c, 1,
+                           "SELECT count(*) FROM image_mapping m JOIN snapshot s"
+                           " ON s.id = m.snapshot WHERE m.image = ? AND s.state <> 'completed'",
+                           "s", j->image.id) == 0;
+    bool good = whole && b.id[0] != '\0';
 
     while (good && w->nr_layers < MACHINE_LAYERS_MAX) {
         struct machine_layer *layer = &w->layers[w->nr_layers];
@@ -132,7 +138,9 @@ static bool open_layers(struct job *j, struct image_work *w)
     }
     db_done(j->svc->db, c);
     buf_free(&path);
-    return good || fail(j, "Its snapshot is gone.");
+    return good ||
+           fail(j,
+                "A snapshot that it is made of was not completed; DescribeSnapshots may tell why.");
 }
 
 static bool open_bundle(struct job *j, struct image_work *w)

@@ -20,6 +20,14 @@ struct registration {
     struct arena arena;
 };
 
+/* Name and Description. False: the answer is an error. */
+bool register_take_name(struct ec2_call *call, struct registration *r);
+
+/* The rows of an image that is pending, if there is room for it. False: as ec2_end_change has it.
+ */
+bool register_insert(struct ec2_call *call, sqlite3 *c, const struct registration *r,
+                     const char *id);
+
 /*
  * ec2_register_bundle.c: get and read the manifest, check that the bundle is whole and may be
  * registered, and fill in what the request does not say. False: the answer is an error.

@@ -69,6 +69,13 @@ struct snapshot {
 /* A completed snapshot that the account may make volumes of. False: the answer is an error. */
 bool snapshot_take(struct ec2_call *call, sqlite3 *c, const char *id, struct snapshot *out);
 
+/*
+ * The row of a snapshot that is pending, within the quota. False: the answer is an error, or the
+ * state could not be written.
+ */
+bool snapshot_insert(struct ec2_call *call, sqlite3 *c, const char *volume, const char *id,
+                     const char *description);
+
 /* What Describe writes of one, in <item>s and in the answers of Create. */
 struct volume_row {
     const char *id, *state, *snapshot, *instance, *device, *attach_state, *reason;

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import botocore.exceptions
 
-from bundles import MIB, Bundler, file_system
-from clients import ONE, client, fails, running, running_as
-from disks import files, wait_for
+from bundles import MIB, Bundler, file_system, partitioned
+from clients import ONE, TWO, client, fails, running, running_as
+from disks import blob, files, put_instance, state, volume, wait_for
 from service import ACCOUNTS, Service, Skip, write, write_config
 
 
@@ -140,5 +140,51 @@ def register_from(program, work, login, far):
         fails("Unavailable", b.register, root, "not now")
 
 
+def instances_become_images(program, work):
+    """CreateImage: snapshots of a stopped instance's volumes, and an image of them."""
+    name = "i-0123456789abcde01"
+    with running(program, work) as s:
+        b = Bundler(program, s, work)
+        c = b.ec2
+        root, data = volume(c, Size=1), volume(c, Size=1)
+        with open(blob(work, root)[0], "r+b") as f:
+            f.write(Path(partitioned(f"{work}/part.img")).read_bytes())
+        fails("InvalidInstanceID.NotFound", c.create_image, InstanceId=name, Name="none")
+        put_instance(work, name, ONE, "stopped")
+        db = state(work)
+
+        def instance(**columns):
+            for column, value in columns.items():
+                db.execute(f"UPDATE instance SET {column} = ? WHERE id = ?", (value, name))
+
+        instance(arch="x86_64", kernel="aki-4e7d9527", root_type="instance-store")
+        fails("InvalidParameterValue", c.create_image, InstanceId=name, Name="no volume")
+        instance(root_type="ebs")
+        fails("IncorrectInstanceState", c.create_image, InstanceId=name, Name="not attached")
+        for vol, device in ((root, "/dev/sda1"), (data, "/dev/sdf")):
+            db.execute("UPDATE volume SET instance = ?, device = ?, state = 'in-use',"
+                       " attach_state = 'attached', attached = 1 WHERE id = ?", (name, device, vol))
+        made = c.create_image(InstanceId=name, Name="of it", Description="both")["ImageId"]
+        image = b.settled(made)
+        assert (image["State"], image["KernelId"], image["RootDeviceType"], image["Description"]) == \
+            ("available", "aki-4e7d9527", "ebs", "both"), image
+        assert [m["DeviceName"] for m in image["BlockDeviceMappings"]] == ["/dev/sda1", "/dev/sdf"]
+        for mapping, vol in zip(image["BlockDeviceMappings"], (root, data)):
+            snap, = c.describe_snapshots(SnapshotIds=[mapping["Ebs"]["SnapshotId"]])["Snapshots"]
+            assert (snap["VolumeId"], snap["State"]) == (vol, "completed"), snap
+            assert made in snap["Description"] and name in snap["Description"]
+        fails("InvalidAMIName.Duplicate", c.create_image, InstanceId=name, Name="of it")
+        assert len(c.describe_snapshots(OwnerIds=["self"])["Snapshots"]) == 2
+        fails("InvalidInstanceID.NotFound", client(s, "ec2", TWO).create_image, InstanceId=name,
+              Name="theirs")
+        fails("InvalidInstanceID.Malformed", c.create_image, InstanceId="vol-1", Name="wrong")
+        fails("UnknownParameter", c.create_image, InstanceId=name, Name="mapped",
+              BlockDeviceMappings=[{"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}])
+        fails("DryRunOperation", c.create_image, InstanceId=name, Name="dry", DryRun=True)
+        instance(state="terminated")
+        fails("IncorrectInstanceState", c.create_image, InstanceId=name, Name="too late")
+        db.close()
+
+
 CASES = [registration_survives_kills, one_name_at_once, deregistered_while_pending,
-         no_room_for_images, images_from_elsewhere]
+         no_room_for_images, images_from_elsewhere, instances_become_images]
