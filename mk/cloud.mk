@@ -22,6 +22,7 @@ CLOUD_SERVICE += instance.c instance_xml.c instance_guest.c instance_seed.c inst
 
 CLOUD_ENGINE  := engine.c common.c disk.c \
                  embedded.c launch.c control.c guest.c runner.c requests.c \
+                 xl.c xl_tool.c xl_config.c xl_console.c \
                  libvirt.c libvirt_conn.c libvirt_xml.c libvirt_disk.c libvirt_console.c
 
 # Both look into images and start hosts with the code of the host command.

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SAID_MAX 1024
@@ -35,9 +36,19 @@ static void hear(struct said *s, const char *bytes, size_t len)
     s->text[s->len] = '\0';
 }
 
-/* Take what comes from both pipes until they end. */
-static void listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atomic_t *stop,
-                      char *out, size_t out_cap, struct said *said)
+/* Seconds of a clock that nobody sets. */
+static time_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Take what comes from both pipes until they end. False: it was ended at the time `end_s`, not 0.
+ */
+static bool listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atomic_t *stop,
+                      time_t end_s, char *out, size_t out_cap, struct said *said)
 {
     struct pollfd fds[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
     size_t out_len = 0;
@@ -48,6 +59,10 @@ static void listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atom
 
         if (*stop != 0)
             kill(pid, SIGTERM);
+        if (end_s != 0 && now_s() >= end_s) {
+            kill(-pid, SIGKILL);
+            break; /* what it started in groups of their own may hold the pipes */
+        }
         for (int i = 0; ready > 0 && i < 2; i++) {
             if (fds[i].fd < 0 || fds[i].revents == 0)
                 continue;
@@ -69,6 +84,7 @@ static void listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atom
     }
     if (out != NULL)
         out[out_len] = '\0';
+    return fds[0].fd < 0 && fds[1].fd < 0;
 }
 
 /* The program must not go on when this process is gone, killed perhaps. */
@@ -102,8 +118,9 @@ static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
     return *pid > 0;
 }
 
-bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
-                 size_t out_cap, char *why, size_t why_cap)
+bool program_run_within(const char *const *argv, unsigned limit_s,
+                        const volatile sig_atomic_t *stop, char *out, size_t out_cap, char *why,
+                        size_t why_cap)
 {
     struct said said = {.len = 0};
     int out_pipe[2], err_pipe[2], status = 0;
@@ -120,16 +137,26 @@ bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, cha
     if (!good) {
         snprintf(why, why_cap, "%s cannot be started: %s", argv[0], strerror(errno));
     } else {
-        listen_to(pid, out_pipe[0], err_pipe[0], stop, out, out_cap, &said);
+        bool in_time = listen_to(pid, out_pipe[0], err_pipe[0], stop,
+                                 limit_s != 0 ? now_s() + (time_t)limit_s : 0, out, out_cap, &said);
+
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             continue;
         good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (*stop != 0)
             snprintf(why, why_cap, "interrupted; nothing of the bundle was left");
+        else if (!in_time)
+            snprintf(why, why_cap, "%s did not end within %u seconds", argv[0], limit_s);
         else if (!good)
             snprintf(why, why_cap, "%s failed: %s", argv[0], said.text);
     }
     close(out_pipe[0]);
     close(err_pipe[0]);
     return good && *stop == 0;
+}
+
+bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
+                 size_t out_cap, char *why, size_t why_cap)
+{
+    return program_run_within(argv, 0, stop, out, out_cap, why, why_cap);
 }

@@ -15,4 +15,9 @@
 bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
                  size_t out_cap, char *why, size_t why_cap);
 
+/* As program_run, but it is ended after so many seconds, too, with all that it started. */
+bool program_run_within(const char *const *argv, unsigned limit_s,
+                        const volatile sig_atomic_t *stop, char *out, size_t out_cap, char *why,
+                        size_t why_cap);
+
 #endif

@@ -37,6 +37,37 @@ bool engine_vdev_good(const char *vdev, struct buf *why)
     return false;
 }
 
+bool engine_guest_good(const struct engine_guest *g, struct buf *why)
+{
+    for (const char *p = g->cmdline; p && *p; p++) {
+        if (*p >= ' ' && *p <= '~')
+            continue;
+        buf_printf(why,
+                   "the kernel's command line holds the byte 0x%02x; it may hold printable ASCII "
+                   "alone",
+                   (unsigned char)*p);
+        return false;
+    }
+    for (size_t i = 0; i < g->nr_disks; i++)
+        if (!engine_vdev_good(g->disks[i].vdev, why))
+            return false;
+    return true;
+}
+
+bool engine_make_dir(const char *dir, struct buf *why)
+{
+    struct buf up = {0};
+    bool good;
+
+    buf_add(&up, dir, (size_t)(strrchr(dir, '/') - dir));
+    good = (mkdir(up.text, 0711) == 0 || errno == EEXIST) &&
+           (mkdir(dir, 0711) == 0 || errno == EEXIST);
+    if (!good)
+        buf_printf(why, "nothing can be written for the instance: %s", strerror(errno));
+    buf_free(&up);
+    return good;
+}
+
 char *engine_path(const char *dir, const char *id, const char *suffix)
 {
     struct buf path = {0};
@@ -89,11 +120,12 @@ bool engine_pause_begins(struct engine_pauses *p, const char *id, struct buf *wh
     return place != NULL;
 }
 
-void engine_pause_ended(struct engine_pauses *p, const char *id)
+void engine_pause_ended(struct engine_pauses *p, const char *id, bool over)
 {
     char *path = engine_path(p->dir, id, PAUSED), *place;
 
-    unlink(path);
+    if (over)
+        unlink(path);
     free(path);
     pthread_mutex_lock(&p->lock);
     place = place_of(p, id);

@@ -14,6 +14,7 @@ static const struct {
 } engines[] = {
     {"embedded", embedded_open},
     {"libvirt", libvirt_open},
+    {"xl", xl_open},
 };
 
 struct engine *engine_open(const struct engine_setup *setup, struct buf *why)

@@ -9,6 +9,7 @@
 
 struct engine *embedded_open(const struct engine_setup *setup, struct buf *why);
 struct engine *libvirt_open(const struct engine_setup *setup, struct buf *why);
+struct engine *xl_open(const struct engine_setup *setup, struct buf *why);
 
 /* Whether a program can be found on PATH. False: `why` names the package that holds it. */
 bool engine_needs(const char *program, const char *package, struct buf *why);
@@ -19,11 +20,17 @@ bool engine_id_good(const char *id);
 /* A disk's name: letters and digits, which need no quoting either. */
 bool engine_vdev_good(const char *vdev, struct buf *why);
 
+/* The names of its disks, and a command line without characters that XML or xl cannot be told. */
+bool engine_guest_good(const struct engine_guest *g, struct buf *why);
+
 /*
  * What a program or a library said, for an owner: the text becomes one line, a path of this machine
  * in it "(a file)".
  */
 void engine_words(struct buf *to, const char *said);
+
+/* Make the engine's folder, "STATE/engine/NAME": engine_open changes nothing yet. */
+bool engine_make_dir(const char *dir, struct buf *why);
 
 /* A file of an engine's folder: "DIR/IDSUFFIX". */
 char *engine_path(const char *dir, const char *id, const char *suffix);
@@ -43,9 +50,9 @@ struct engine_pauses {
 void engine_pauses_init(struct engine_pauses *p, const char *dir);
 /* Before a guest is paused. */
 bool engine_pause_begins(struct engine_pauses *p, const char *id, struct buf *why);
-/* After it went on, or is gone. */
-void engine_pause_ended(struct engine_pauses *p, const char *id);
-/* Whether another process paused the guest and is not there any more to let it go on. */
+/* `over`: it goes on, or is gone. Else it is left to the next look at the guest. */
+void engine_pause_ended(struct engine_pauses *p, const char *id, bool over);
+/* Whether the guest was paused by a process that is not there any more, or could not go on. */
 bool engine_pause_left(struct engine_pauses *p, const char *id);
 
 /*

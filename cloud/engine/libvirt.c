@@ -10,25 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define ROTATED_MAX 3 /* older files that virtlogd keeps beside a console's */
-
-/* engine_open changes nothing, so the folder is made when it is first needed. */
-static bool make_dir(const char *dir, struct buf *why)
-{
-    struct buf up = {0};
-    bool good;
-
-    buf_add(&up, dir, (size_t)(strrchr(dir, '/') - dir));
-    good = (mkdir(up.text, 0711) == 0 || errno == EEXIST) &&
-           (mkdir(dir, 0711) == 0 || errno == EEXIST);
-    if (!good)
-        buf_printf(why, "nothing can be written for the instance: %s", strerror(errno));
-    buf_free(&up);
-    return good;
-}
 
 /* Its console is heard before it runs. */
 static bool go(struct virt *v, virDomainPtr dom, const char *id, struct buf *why)
@@ -51,7 +35,7 @@ static bool create(struct virt *v, virDomainPtr dom, const char *id, struct buf 
         virt_refused(why, "the instance cannot be started");
     good = good && (!paused || go(v, dom, id, why));
     if (paused)
-        engine_pause_ended(&v->pauses, id);
+        engine_pause_ended(&v->pauses, id, good || virDomainIsActive(dom) == 0);
     return good;
 }
 
@@ -62,15 +46,17 @@ static bool define_and_create(struct virt *v, const struct engine_guest *g, stru
     struct buf xml = {0};
     bool good = false;
 
-    if (conn && make_dir(v->dir, why) && virt_domain_xml(v, g, &xml, why)) {
+    if (conn && engine_make_dir(v->dir, why) && virt_domain_xml(v, g, &xml, why)) {
         dom = virDomainDefineXML(conn, xml.text);
         if (!dom)
             virt_refused(why, "the hypervisor does not take the instance");
     }
     if (dom) {
         good = create(v, dom, g->id, why);
-        if (!good)
+        if (!good) {
+            virDomainDestroy(dom);
             virDomainUndefine(dom);
+        }
         virDomainFree(dom);
     }
     if (conn)
@@ -90,7 +76,7 @@ static bool start(struct engine *e, const struct engine_guest *g, struct buf *wh
     if (dom && virDomainIsActive(dom) == 1) {
         if (engine_pause_left(&v->pauses, g->id)) {
             good = go(v, dom, g->id, why);
-            engine_pause_ended(&v->pauses, g->id);
+            engine_pause_ended(&v->pauses, g->id, good);
         }
     } else {
         good = define_and_create(v, g, why);
@@ -142,7 +128,7 @@ static bool tell(struct virt *v, virDomainPtr dom, const char *id, struct engine
     } else if (state == VIR_DOMAIN_PAUSED && engine_pause_left(&v->pauses, id)) {
         if (!go(v, dom, id, why))
             return false;
-        engine_pause_ended(&v->pauses, id);
+        engine_pause_ended(&v->pauses, id, true);
     } else {
         virt_record(v, id, dom);
     }

@@ -234,9 +234,9 @@ static bool still_copy(struct virt *v, virDomainPtr dom, const char *id, const s
     if (!paused)
         virt_refused(why, "the instance cannot be paused");
     good = paused && disk_copy_begin(&copy, d->source, d->qcow2, to, stop, why);
-    if (paused && virDomainResume(dom) != 0 && virDomainIsActive(dom) == 1)
-        virt_refused(why, "the instance stands still and cannot go on"); /* status tries again */
-    engine_pause_ended(&v->pauses, id);
+    /* status tries again where it cannot go on */
+    engine_pause_ended(&v->pauses, id,
+                       !paused || virDomainResume(dom) == 0 || virDomainIsActive(dom) == 0);
     return good && disk_copy_finish(&copy, why);
 }
 

@@ -107,32 +107,14 @@ static void add_console(const struct virt *v, const char *id, struct buf *xml)
     }
 }
 
-/* XML has no place for most control characters, and a kernel no use for them. */
-static bool cmdline_good(const char *cmdline, struct buf *why)
-{
-    for (const char *p = cmdline; p && *p; p++) {
-        if (*p >= ' ' && *p <= '~')
-            continue;
-        buf_printf(why,
-                   "the kernel's command line holds the byte 0x%02x; it may hold printable "
-                   "ASCII alone",
-                   (unsigned char)*p);
-        return false;
-    }
-    return true;
-}
-
 bool virt_domain_xml(const struct virt *v, const struct engine_guest *g, struct buf *xml,
                      struct buf *why)
 {
     static const char *const types[] = {"xen", "qemu", "test"};
     unsigned char u[VIRT_UUID_BYTES];
 
-    if (!cmdline_good(g->cmdline, why))
+    if (!engine_guest_good(g, why))
         return false;
-    for (size_t i = 0; i < g->nr_disks; i++)
-        if (!engine_vdev_good(g->disks[i].vdev, why))
-            return false;
     buf_printf(xml, "<domain type='%s'>", v->kvm ? "kvm" : types[v->kind]);
     element(xml, "name", g->id);
     virt_uuid(g->id, u);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """engines.py DRIVER WORK [NAME]... - the engines that run the service's instances.
 
-DRIVER is the program of tests/cloud/engine_driver.c. Each case is a function; it raises Skip where
-this machine cannot run it.
+DRIVER is the program of tests/cloud/engine_driver.c; pvboot and its images lie beside it. Each case is
+a function; it raises Skip where this machine cannot run it.
 """
 import os
 import shutil
@@ -13,9 +13,11 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import engines_embedded  # noqa: E402
 import engines_libvirt  # noqa: E402
+import engines_qemu  # noqa: E402
+import engines_xl  # noqa: E402
 from engines_common import Skip  # noqa: E402
 
-CASES = engines_libvirt.CASES + engines_embedded.CASES
+CASES = engines_embedded.CASES + engines_libvirt.CASES + engines_qemu.CASES + engines_xl.CASES
 
 
 def main():
@@ -39,6 +41,7 @@ def main():
             failed += 1
             traceback.print_exc(file=sys.stdout)
             print(f"FAIL  {name}", flush=True)
+    engines_xl.finish()
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
