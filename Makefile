@@ -112,6 +112,7 @@ FUZZ += tests/fuzz/fuzz_reiserfs.c
 FUZZ += tests/fuzz/fuzz_edit.c
 FUZZ += tests/fuzz/fuzz_password.c
 FUZZ += tests/fuzz/fuzz_manifest.c tests/fuzz/fuzz_bundle_stream.c tests/fuzz/fuzz_cloud_request.c tests/fuzz/fuzz_answer.c
+FUZZ += tests/fuzz/fuzz_cloud_chunked.c
 FUZZ_SUPPORT := $(addprefix tests/fuzz/,visit.c)
 
 # Headers that are made, not written: mk/tables.mk has the rules.

@@ -116,7 +116,7 @@ check-engines: host images $(BUILD)/pvbootd $(BUILD)/engine_driver
 	tests/cloud/engines.py $(BUILD)/engine_driver $(BUILD)/engines-test $(CASES)
 
 FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request \
-                                                     fuzz_answer)
+                                                     fuzz_answer fuzz_cloud_chunked)
 
 $(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/memory.c host/fence.c \
                             host/fence_enter.c \

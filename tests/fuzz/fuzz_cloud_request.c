@@ -10,7 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fuzz/seeds.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define SCOPE "K/20130524/us-east-1/s3/aws4_request"
+
+/* One of each of the ways in which a request can be signed. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    static const char *const seeds[] = {
+        ("PUT\n/b/a%20b\nx-id=PutObject&a\n\nHost:h\nx-amz-date:20130524T000000Z\n"
+         "Authorization:AWS4-HMAC-SHA256 Credential=" SCOPE ", SignedHeaders=host;x-amz-date, "
+         "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41\n"),
+        ("GET\n/b/"
+         "k\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=K%2F20130524%2Fus-east-1%2Fs3"
+         "%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&"
+         "X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404\n\nHost:"
+         "h\n"),
+        ("POST\n/\n\nAction=DescribeImages&Version=2016-11-15&SignatureVersion=2&SignatureMethod="
+         "HmacSHA256&AWSAccessKeyId=K&Timestamp=2013-05-24T00%3A00%3A00Z&ImageId.1=%61+b&Signature="
+         "i91nKc4PWAt0JJIdXwz9HxZCJDdiy6cf%2FMj6vPxyYIs%3D\nHost:H\n"),
+        ("GET\n/b\nuploads&prefix=x&acl\n\nHost:h\nDate:Fri, 24 May 2013 00:00:00 GMT\n"
+         "Content-MD5:x\nX-Amz-Meta-B:1\nx-amz-meta-a:2\nx-amz-meta-A:3\n"
+         "Authorization:AWS K:frJIUN8DYpKDtOLCwo//yllqDzg=\n"),
+        ("GET\n/b/k\nAWSAccessKeyId=K&Expires=1369353600&Signature=frJIUN8DYpKDtOLCwo%2F%2Fyllq\n\n"
+         "Host:h\n"),
+    };
+
+    for (unsigned i = 0; i < sizeof(seeds) / sizeof(seeds[0]); i++)
+        seed(seed_folder(*argc, *argv), i, (struct bytes){0},
+             (struct bytes){.data = (void *)seeds[i], .len = strlen(seeds[i])});
+    return 0;
+}
 
 static char *next_line(char **at)
 {
