@@ -351,6 +351,7 @@ static void run(struct ec2_call *call, const char *name)
         return;
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(actions[i].name, name) == 0) {
+            call->r->action_known = true;
             if (may_repeat(call, name) || refuse_replays(call->r))
                 run_action(call, &actions[i]);
             return;

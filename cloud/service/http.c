@@ -107,7 +107,11 @@ static void own_pages(struct request *r)
         buf_puts(&r->reply, good ? "ok\n" : "the state cannot be read\n");
         reply_done(r, good ? 200 : 503, "text/plain");
     } else if (strcmp(r->path, "/metrics") == 0 && get) {
+        sqlite3 *c = db_reader(r->svc->db);
+
         metrics_write(&r->svc->metrics, &r->reply);
+        metrics_write_state(c, &r->reply);
+        db_done(r->svc->db, c);
         reply_done(r, 200, "text/plain; version=0.0.4");
     } else if (strcmp(r->path, "/cert-ec2.pem") == 0 && get) {
         buf_puts(&r->reply, r->svc->identity.certificate.text);
@@ -308,8 +312,8 @@ static void on_end(void *arg, struct MHD_Connection *connection, void **state,
     microseconds = (uint64_t)((now.tv_sec - r->begun.tv_sec) * 1000000 +
                               (now.tv_nsec - r->begun.tv_nsec) / 1000);
     log_request(r, microseconds, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    metrics_request(&r->svc->metrics, r->api, r->status, microseconds, r->body_bytes,
-                    r->reply_fd >= 0 ? r->reply_len : r->reply.len);
+    metrics_request(&r->svc->metrics, r->api, r->action_known ? r->action : "", r->status,
+                    microseconds, r->body_bytes, r->reply_fd >= 0 ? r->reply_len : r->reply.len);
     r->svc->metrics.in_flight--;
     uri_pairs_free(&r->parameters);
     for (size_t i = 0; i < r->nr_reply_headers; i++) {

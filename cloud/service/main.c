@@ -182,6 +182,7 @@ int main(int argc, char **argv)
     svc = xalloc(sizeof(*svc));
     svc->started = time(NULL);
     svc->cache = ec2_cache_make();
+    metrics_prepare(&svc->metrics);
     svc->replay = replay_new(svc->started);
     if (!prepare(svc, path, s3_url, &why))
         status = give_up(&why);

@@ -56,6 +56,7 @@ struct request {
     struct sign_claim claim;
     const struct account *account; /* who signed; NULL before it is known */
     char action[64];               /* for the log */
+    bool action_known;             /* it is one of ours, not what a client made up */
     struct buf body;               /* a form, or a small document */
     struct file_in *file;          /* or what goes into a file as it comes */
     struct s3_target *s3;          /* the bucket and object that it is about */

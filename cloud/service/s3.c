@@ -173,6 +173,7 @@ static bool find_op(struct request *r, struct s3_target *t)
         return false;
     }
     memcpy(r->action, t->op->action, strlen(t->op->action) + 1);
+    r->action_known = true;
     if (t->op->into_file && request_header(r, "x-amz-copy-source")) {
         reply_error(r, 501, "NotImplemented", "This store does not copy objects.");
         return false;

@@ -12,8 +12,9 @@ import threading
 import urllib.parse
 import urllib.request
 
-from clients import client, running
+from clients import ONE, client, fails, running
 from service import ACCOUNTS, REGION, Skip, write, write_config
+from signer import Signer, send, sha256
 
 
 def check_config(program, path):
@@ -79,9 +80,22 @@ def server_pages(program, work):
         with urllib.request.urlopen(s.url + "/healthz") as got:
             assert got.read() == b"ok\n"
         client(s, "ec2").describe_regions()
+        c = client(s, "s3")
+        c.create_bucket(Bucket="pages")
+        c.put_object(Bucket="pages", Key="k", Body=b"12345")
+        fails("NoSuchKey", c.get_object, Bucket="pages", Key="none")
+        body = b"Action=MadeUp&Version=2016-11-15"
+        assert send(s.url + "/", "POST", Signer(ONE, "ec2").headers(
+            "POST", s.url + "/", sha256(body)), body)[0] == 400
         with urllib.request.urlopen(s.url + "/metrics") as got:
             text = got.read().decode()
-        assert 'pvbootd_requests_total{api="ec2",status="2xx"} 1\n' in text, text
+        for line in ('requests_total{api="ec2",action="DescribeRegions",status="2xx"} 1',
+                     'requests_total{api="s3",action="PutObject",status="2xx"} 1',
+                     'requests_total{api="s3",action="GetObject",status="4xx"} 1',
+                     'requests_total{api="ec2",action="",status="4xx"} 1',
+                     f'stored_bytes{{account="{ONE}"}} 5', "buckets 1", "auth_failures_total 0"):
+            assert f"pvbootd_{line}\n" in text, (line, text)
+        assert "MadeUp" not in text
         for line in text.splitlines():
             assert line.startswith("# ") or \
                 re.fullmatch(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+]+', line), line
