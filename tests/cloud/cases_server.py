@@ -35,7 +35,7 @@ def server_config(program, work):
             ("listen = 8773", "listen is ADDRESS:PORT"),
             ("threads = 0", "threads is a whole number from 1 to 256"),
             ("object-size = 1X", "object-size is a whole number"),
-            ("log = xml", "log is json or text"),
+            ("log = xml", "log is "),
             ("region", "a line is \"name = value\""),
             ("region =", "region has no value"),
             ("[accounts]", "a section is [account 123456789012]"),
