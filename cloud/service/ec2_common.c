@@ -155,7 +155,7 @@ enum ec2_token_state ec2_find_token(struct ec2_call *call, sqlite3 *c, const str
         state = strcmp(db_text(s, 0), t->sha256) == 0 ? EC2_TOKEN_SAME : EC2_TOKEN_OTHER;
         snprintf(made, EC2_ID_BYTES, "%s", db_text(s, 1));
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     if (state == EC2_TOKEN_OTHER)
         reply_error(call->r, 400, "IdempotentParameterMismatch",
                     "The client token \"%.64s\" was used before, with other parameters; use a new "

@@ -147,7 +147,7 @@ static bool mappings_fit(const struct wanted *w, sqlite3 *c, const char *id)
     s = query_mappings(c, id);
     while (!fits && next_mapping(s, &m))
         fits = one_mapping_fits(&w->filters, &m);
-    sqlite3_finalize(s);
+    db_finish(s);
     return fits;
 }
 
@@ -173,7 +173,7 @@ void image_write_mappings(struct buf *out, sqlite3 *c, const char *id)
         buf_puts(out, "</item>");
     }
     buf_puts(out, "</blockDeviceMapping>");
-    sqlite3_finalize(s);
+    db_finish(s);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -377,7 +377,7 @@ static void write_images(struct ec2_call *call, const struct wanted *w)
     buf_puts(&call->r->reply, "</imagesSet>");
     if (l.more)
         ec2_write_next(&call->r->reply, l.last);
-    sqlite3_finalize(s);
+    db_finish(s);
     db_done(svc->db, l.c);
     free(l.akis);
     buf_free(&location);

@@ -158,7 +158,7 @@ void ec2_write_tags(struct buf *out, sqlite3 *c, const char *account, const char
     }
     if (any)
         buf_puts(out, "</tagSet>");
-    sqlite3_finalize(s);
+    db_finish(s);
 }
 
 static bool one_tag_fits(const struct ec2_filter *f, sqlite3 *c, const char *account,
@@ -176,7 +176,7 @@ static bool one_tag_fits(const struct ec2_filter *f, sqlite3 *c, const char *acc
         for (size_t i = 0; i < f->nr && !fits; i++)
             fits = ec2_pattern(f->value[i], text);
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return fits;
 }
 
@@ -385,7 +385,7 @@ static void write_tag_list(struct ec2_call *call, sqlite3 *c, const struct tags_
         snprintf(resource, sizeof(resource), "%s", db_text(s, 0));
         snprintf(key, sizeof(key), "%s", db_text(s, 1));
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     buf_puts(out, "</tagSet>");
     if (nr > w->max)
         write_token(out, resource, key);

@@ -52,7 +52,7 @@ static void read_mappings(sqlite3 *c, struct ec2_image *out)
         m->size_gib = sqlite3_column_int64(s, 3);
         m->delete_on_termination = sqlite3_column_int64(s, 4) != 0;
     }
-    sqlite3_finalize(s);
+    db_finish(s);
 }
 
 bool image_find(sqlite3 *c, const char *account, const char *id, struct ec2_image *out)
@@ -75,7 +75,7 @@ bool image_find(sqlite3 *c, const char *account, const char *id, struct ec2_imag
         if (!blob_find(c, db_text(s, 11), &out->blob))
             out->blob = (struct blob){0};
     }
-    sqlite3_finalize(s);
+    db_finish(s);
     return found;
 }
 
