@@ -8,7 +8,10 @@
 
 #include "cloud/service/instance.h"
 
-#define TRIES_MAX 5
+/* A copy that fails is given up after so many tries, but not while a guest may just be rebooting.
+ */
+#define TRIES_MAX  5
+#define PATIENCE_S 180
 
 struct work {
     char id[EC2_ID_BYTES], account[16], instance[EC2_ID_BYTES], vdev[INSTANCE_DEVICE];
@@ -134,13 +137,16 @@ static void note_failure(struct service *svc, const struct work *w, enum blob_re
     static const char again[] =
         "UPDATE snapshot SET reason = ?, tries = tries + 1, copy = '' WHERE id = ?";
     sqlite3 *c = db_reader(svc->db);
-    int64_t tries = db_number(c, 0, "SELECT tries FROM snapshot WHERE id = ?", "s", w->id);
+    bool late = db_number(c, 0,
+                          "SELECT tries >= ? AND created <= unixepoch() - ? FROM snapshot"
+                          " WHERE id = ?",
+                          "iis", (int64_t)TRIES_MAX, (int64_t)PATIENCE_S, w->id) != 0;
 
     db_done(svc->db, c);
     if (*keeper_stopping(svc->keeper) != 0)
         return;
     fprintf(stderr, "pvbootd: %s: %s\n", w->id, why);
-    run(svc, result == BLOB_FAILED || tries >= TRIES_MAX ? failed : again, why, w->id);
+    run(svc, result == BLOB_FAILED || late ? failed : again, why, w->id);
 }
 
 bool snapshots_step(struct service *svc)
