@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 
-from clients import client, running
-from disks import blob, look, settle, snapshot, volume, wait_for
-from service import Skip
+from clients import client
+from disks import blob, files, look, settle, snapshot, state, volume, wait_for
+from service import Service, Skip, write_config
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest"))
 import common  # noqa: E402
@@ -107,18 +107,29 @@ def register(c, name, snap):
     return ami
 
 
-@contextlib.contextmanager
-def living(c, ami):
-    """An instance that writes, and its root volume; it is terminated at the end."""
-    made = c.run_instances(ImageId=ami, MinCount=1, MaxCount=1, InstanceType="pv.nano")
-    instance = made["Instances"][0]["InstanceId"]
-    try:
-        wait_console(c, instance, r"T: synced 5\b|T: synced \d\d")
-        row = describe(c, instance)
-        yield instance, row["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
-    finally:
-        c.terminate_instances(InstanceIds=[instance])
-        wait_for(lambda: describe(c, instance)["State"]["Name"] == "terminated", 2400)
+class Box:
+    """A service that may be killed while its guests go on, and the client of the present one."""
+
+    def __init__(self, program, work, extra):
+        self.program, self.config, self.service = program, write_config(work, extra), None
+
+    def start(self):
+        self.service = Service(self.program, self.config)
+        self.c = client(self.service, "ec2")
+        return self.c
+
+    @contextlib.contextmanager
+    def living(self, ami):
+        """An instance that writes, and its root volume; it is terminated at the end."""
+        made = self.c.run_instances(ImageId=ami, MinCount=1, MaxCount=1, InstanceType="pv.nano")
+        instance = made["Instances"][0]["InstanceId"]
+        try:
+            wait_console(self.c, instance, r"T: synced 5\b|T: synced \d\d")
+            row = describe(self.c, instance)
+            yield instance, row["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        finally:
+            self.c.terminate_instances(InstanceIds=[instance])
+            wait_for(lambda: describe(self.c, instance)["State"]["Name"] == "terminated", 2400)
 
 
 def describe(c, instance):
@@ -129,43 +140,64 @@ def attachment(c, vol):
     return [a["State"] for a in look(c, vol)["Attachments"]]
 
 
+def come_and_go(c, instance):
+    """A disk, while the guest runs."""
+    more = volume(c, Size=1)
+    c.attach_volume(VolumeId=more, InstanceId=instance, Device="/dev/sdf")
+    wait_for(lambda: attachment(c, more) == ["attached"], 2400)
+    wait_console(c, instance, r"T: disks .*xvdf")
+    c.detach_volume(VolumeId=more)
+    wait_for(lambda: look(c, more)["State"] == "available", 2400)
+    wait_for(lambda: "xvdf" not in re.findall("T: disks .*", console(c, instance))[-1], 600)
+
+
+def copy_killed(box, work, root):
+    """kill -9 of the service while the engine copies: made at the next start, nothing left over."""
+    made = box.c.create_snapshot(VolumeId=root)["SnapshotId"]
+    time.sleep(0.2)
+    box.service.kill()
+    c = box.start()
+    settle(c, made, tries=6000)
+    known = sorted(r[0] for r in state(work).execute("SELECT id FROM blob"))
+    assert known == files(work), (known, files(work))
+    path, _ = blob(work, made)
+    subprocess.run(["qemu-img", "check", "-q", path], check=True)
+
+
 def live_volumes(program, work):
     """A disk comes and goes while the guest runs; a snapshot of its root disk boots, and has what
     was synced before it was asked for."""
     program, folder = parts(program)
     # The host's own files are made once for all tests.
     os.environ.setdefault("PVBOOT_CACHE", os.path.expanduser("~/.cache/pvboot"))
-    with running(program, work, f"engine = embedded\npvboot-images = {folder}\n") as s:
-        c = client(s, "ec2")
+    box = Box(program, work, f"engine = embedded\npvboot-images = {folder}\n")
+    c = box.start()
+    try:
         vol = volume(c, Size=1)
         subprocess.run(["dd", f"if={disk(work)}", f"of={blob(work, vol)[0]}", "bs=1M",
                         "conv=notrunc,sparse", "status=none"], check=True)
-        with living(c, register(c, "first", snapshot(c, vol))) as (instance, root):
-            more = volume(c, Size=1)
-            c.attach_volume(VolumeId=more, InstanceId=instance, Device="/dev/sdf")
-            wait_for(lambda: attachment(c, more) == ["attached"], 2400)
-            wait_console(c, instance, r"T: disks .*xvdf")
-
+        with box.living(register(c, "first", snapshot(c, vol))) as (instance, root):
+            come_and_go(c, instance)
             before = synced(c, instance)
             snap = c.create_snapshot(VolumeId=root)["SnapshotId"]
             settle(c, snap, tries=6000)
             after = synced(c, instance)
+            copy_killed(box, work, root)
+            c = box.c
             wait_console(c, instance, rf"T: synced {after + 3}\b")  # it goes on
-
-            c.detach_volume(VolumeId=more)
-            wait_for(lambda: look(c, more)["State"] == "available", 2400)
-            wait_for(lambda: "xvdf" not in re.findall("T: disks .*", console(c, instance))[-1], 600)
         path, form = blob(work, snap)
         assert form == "qcow2"
         subprocess.run(["qemu-img", "check", "-q", path], check=True)
         assert os.stat(path).st_blocks * 512 < 120 << 20, "it holds more than its own bytes"
 
-        with living(c, register(c, "second", snap)) as (instance, root):
+        with box.living(register(c, "second", snap)) as (instance, root):
             said = console(c, instance)
             found = int(re.findall(r"T: found (\d+) lines", said)[0])
             assert before <= found <= after + 1, (before, found, after)
             assert "journal replayed" in said, said
         wait_for(lambda: len(c.describe_volumes()["Volumes"]) == 2)  # the roots went along
+    finally:
+        assert box.service.stop() == 0, "".join(box.service.errors)
 
 
 CASES = [live_volumes]
