@@ -516,7 +516,7 @@ def bundles_the_system_that_runs(h):
     h.mount("-t", "proc", "proc", root / "proc")
     h.mount("--bind", "/dev", root / "dev")
     line = ("ec2-bundle-vol -r x86_64 -d /mnt -p openSUSE-11.2-PVGRUB -u 123456789012 -k /mnt/pkey.pem "
-            "-c /mnt/cert.pem -s 128 -e /mnt,/root/.ssh --kernel aki-427d952b")
+            "-c /mnt/cert.pem -s 10240 -e /mnt,/root/.ssh --kernel aki-427d952b")
     r = subprocess.run(["chroot", root, "/usr/local/bin/" + line.split()[0], *line.split()[1:]],
                        env=dict(os.environ, PVBOOT_METADATA_URL="http://127.0.0.1:9"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check((r.returncode, r.stdout.decode()), (0, "/mnt/openSUSE-11.2-PVGRUB.manifest.xml\n"))
