@@ -120,10 +120,24 @@ static bool make_fs(struct making *k)
     return program_run(argv, k->v->stop, NULL, 0, k->why, k->why_cap);
 }
 
+/* mke2fs speaks of blocks and inodes that it could not allocate. */
+static bool does_not_fit(struct making *k)
+{
+    bool inodes = strstr(k->why, "allocate inode") != NULL;
+
+    snprintf(k->why, k->why_cap,
+             "the volume has more %s than an image of %llu MiB has room for; leave some out with "
+             "-e, or name a larger size with -s (at most 10240)",
+             inodes ? "files" : "data", (unsigned long long)k->v->image_bytes >> 20);
+    return false;
+}
+
 /* A system that runs removes files while they are copied, and mke2fs ends at the first of them. */
 static bool make_fs_of_what_runs(struct making *k)
 {
     for (unsigned left = TRIES; !make_fs(k); left--) {
+        if (strstr(k->why, "Could not allocate") != NULL)
+            return does_not_fit(k);
         if (left == 1 || strstr(k->why, strerror(ENOENT)) == NULL)
             return false;
         k->v->note("a file was removed while it was copied; the copy is made once more");
