@@ -2,6 +2,12 @@
 import base64
 import datetime
 import json
+import os
+import random
+import threading
+import time
+
+import botocore.exceptions
 
 from clients import ONE, TWO, aws, client, fails
 from instances import fill, image, instances, run, service, wait
@@ -292,5 +298,116 @@ def instances_thousand(program, work):
         assert len(json.loads(aws(s, "ec2", "describe-instances"))["Reservations"]) == 100
 
 
+def instances_ebs(program, work):
+    """An image whose root is a volume: sizes, what stays after the end, and snapshots of others."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        volume = c.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+        c.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 1})
+        snapshot = c.create_snapshot(VolumeId=volume)["SnapshotId"]
+        c.get_waiter("snapshot_completed").wait(SnapshotIds=[snapshot], WaiterConfig={"Delay": 1})
+        ami = image(work, root_type="ebs", blob=None, snapshot=snapshot)
+
+        def disks(**kwargs):
+            one, = run(c, ami, InstanceType="pv.nano", **kwargs)
+            got, = wait(c, "running", [one])
+            return one, {d["DeviceName"]: d["Ebs"] for d in got["BlockDeviceMappings"]}
+
+        def mapping(device, **ebs):
+            return [{"DeviceName": device, "Ebs": ebs}]
+
+        one, found = disks()
+        assert list(found) == ["/dev/sda1"] and found["/dev/sda1"]["DeleteOnTermination"] is True
+        root, = c.describe_volumes(VolumeIds=[found["/dev/sda1"]["VolumeId"]])["Volumes"]
+        assert (root["Size"], root["SnapshotId"], root["State"]) == (1, snapshot, "in-use")
+        assert root["Attachments"][0]["InstanceId"] == one
+        two, found = disks(BlockDeviceMappings=mapping("/dev/sda1", VolumeSize=3,
+                                                       DeleteOnTermination=False) +
+                           mapping("/dev/sdf", SnapshotId=snapshot))
+        kept = found["/dev/sda1"]["VolumeId"]
+        assert c.describe_volumes(VolumeIds=[kept])["Volumes"][0]["Size"] == 3
+        for wrong in (mapping("/dev/sda1", VolumeSize=1, SnapshotId="snap-12345678"),
+                      [{"DeviceName": "/dev/sda1", "NoDevice": ""}]):
+            fails("InvalidBlockDeviceMapping", c.run_instances, ImageId=ami, MinCount=1,
+                  MaxCount=1, InstanceType="pv.nano", BlockDeviceMappings=wrong)
+        c.terminate_instances(InstanceIds=[one, two])
+        wait(c, "terminated", [one, two])
+        for _ in range(100):
+            left = {v["VolumeId"]: v["State"] for v in c.describe_volumes()["Volumes"]}
+            if left == {volume: "available", kept: "available"}:
+                break
+            time.sleep(0.1)
+        assert left == {volume: "available", kept: "available"}, left
+
+
+def instances_share(program, work):
+    """The disks of ten instances take the room of one image."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        with open(f"{work}/disk", "wb") as f:
+            f.write(os.urandom(64 << 20))
+        ids = run(c, image(work, content=f"{work}/disk"), 10, InstanceType="pv.nano")
+        wait(c, "running", ids)
+        used = sum(os.stat(f"{work}/state/blobs/{name}").st_blocks * 512
+                   for name in os.listdir(f"{work}/state/blobs"))
+        assert 64 << 20 <= used < 72 << 20, used
+        c.terminate_instances(InstanceIds=ids)
+        wait(c, "terminated", ids)
+
+
+def instances_killed(program, work):
+    """The service is killed again and again while instances are run and terminated; each request
+    is sent until it is answered, and nothing is lost or doubled."""
+    launches, seen, killers = 12, {}, random.Random(1)
+    with service(program, work) as s:
+        ami = image(work)
+
+        def persist(call, **kwargs):
+            while True:
+                try:
+                    return call(client(s, "ec2"))(**kwargs)
+                except botocore.exceptions.ClientError as e:
+                    # a change without a token that was signed in the second of the start
+                    if e.response["Error"]["Code"] != "RequestExpired":
+                        raise
+                except (botocore.exceptions.BotoCoreError, OSError):
+                    time.sleep(0.05)
+
+        def ask():
+            for n in range(launches):
+                got = persist(lambda c: c.run_instances, ImageId=ami, MinCount=2, MaxCount=2,
+                              InstanceType="pv.nano", ClientToken=f"token-{n}",
+                              BlockDeviceMappings=[{"DeviceName": "/dev/sdf",
+                                                    "Ebs": {"VolumeSize": 1}}])
+                seen[n] = {i["InstanceId"] for i in got["Instances"]}
+                if n % 3 == 0:
+                    persist(lambda c: c.terminate_instances, InstanceIds=list(seen[n]))
+
+        asker = threading.Thread(target=ask)
+        asker.start()
+        kills = 0
+        while asker.is_alive():
+            time.sleep(killers.uniform(0.05, 0.6))
+            s.kill()
+            kills += 1
+            s.__init__(program, f"{work}/pvbootd.conf")
+        assert kills > 2, kills
+        c = client(s, "ec2")
+        gone = {i for n in seen if n % 3 == 0 for i in seen[n]}
+        kept = {i for n in seen if n % 3 != 0 for i in seen[n]}
+        assert len(gone) + len(kept) == 2 * launches
+        wait(c, "running", list(kept))
+        wait(c, "terminated", list(gone))
+        assert {i["InstanceId"] for i in instances(c)} == kept | gone
+        disks = 2 * len(kept)  # a hidden root and a volume each; and the image's own
+        for _ in range(100):
+            if len(os.listdir(f"{work}/state/blobs")) == disks + 1:
+                break
+            time.sleep(0.1)
+        assert len(os.listdir(f"{work}/state/blobs")) == disks + 1
+        assert len(c.describe_volumes()["Volumes"]) == len(kept)
+
+
 CASES = [instances_life, instances_types, instances_refusals, instances_limits,
-         instances_attributes, instances_filters, instances_token, instances_thousand]
+         instances_attributes, instances_filters, instances_token, instances_thousand,
+         instances_ebs, instances_share, instances_killed]

@@ -3,6 +3,7 @@ import contextlib
 import os
 import secrets
 import sqlite3
+import subprocess
 import time
 
 from clients import ONE, client, running
@@ -23,19 +24,28 @@ def service(program, work, extra="", engine=TEST_DRIVER):
         yield s
 
 
-def image(work, name="image", account=ONE, size=1 << 20, arch="x86_64", kind="machine", **columns):
-    """An image whose root disk is empty, as if it had been registered; its id."""
+def image(work, name="image", account=ONE, size=1 << 20, arch="x86_64", kind="machine",
+          content=None, snapshot=None, **columns):
+    """An image of this file or, without one, of an empty disk, as if it had been registered; its
+    id."""
     blob, prefix = secrets.token_hex(16), {"kernel": "aki", "ramdisk": "ari"}.get(kind, "ami")
     row = {"id": f"{prefix}-{secrets.token_hex(9)[1:]}", "account": account, "type": kind,
            "state": "available", "name": name, "arch": arch, "root_type": "instance-store",
            "root_device": "/dev/sda1", "created": int(time.time()), "blob": blob, "hd00": 0}
     row.update(columns)
-    with open(f"{work}/state/blobs/{blob}", "wb") as f:
-        f.truncate(size)
+    if content:
+        size = os.path.getsize(content)
+        subprocess.run(["cp", "--sparse=always", content, f"{work}/state/blobs/{blob}"], check=True)
+    else:
+        with open(f"{work}/state/blobs/{blob}", "wb") as f:
+            f.truncate(size)
     with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", timeout=30)) as db, db:
         db.execute("INSERT INTO blob VALUES(?,?,0,NULL,?)", (blob, account, size))
         db.execute(f"INSERT INTO image({','.join(row)}) VALUES({','.join('?' * len(row))})",
                    list(row.values()))
+        if snapshot:
+            db.execute("INSERT INTO image_mapping(image, device, snapshot) VALUES(?,?,?)",
+                       (row["id"], row["root_device"], snapshot))
     return row["id"]
 
 
