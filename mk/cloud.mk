@@ -140,4 +140,5 @@ install-cloud: cloud
 	sed 's|/usr/sbin|$(PREFIX)/sbin|' share/systemd/pvbootd.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/pvbootd.service
 	install -m 644 share/systemd/pvbootd-sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pvbootd.conf
-	install -m 644 share/pvboot/akis.tsv share/pvboot/types.tsv share/pvboot/pvbootd.conf $(DESTDIR)$(PREFIX)/share/pvboot/
+	install -m 644 share/pvboot/akis.tsv share/pvboot/types.tsv share/pvboot/pvbootd.conf share/pvboot/ec2.conf \
+	    $(DESTDIR)$(PREFIX)/share/pvboot/

@@ -1,7 +1,6 @@
 """A small S3 that misbehaves on demand. It believes every signature, and keeps all in memory."""
 import hashlib
 import http.server
-import re
 import threading
 import urllib.parse
 
@@ -10,10 +9,12 @@ PAGE = 2  # keys of one listing: all that come back in pages
 
 class FakeS3:
     """objects: {"/bucket/key": bytes}. `misbehave(handler, nr)` sees each PUT of an object before
-    it is stored, counted from 1; when it returns True it has answered."""
+    it is stored, counted from 1; when it returns True it has answered. puts: the paths of all of
+    them; stored: of those that it let pass."""
 
     def __init__(self, misbehave=None):
-        self.objects, self.buckets, self.puts, self.headers = {}, set(), [], []
+        self.objects, self.buckets = {}, set()
+        self.puts, self.stored, self.headers = [], [], []
         self.misbehave = misbehave
         self.lock = threading.Lock()
         fake = self
@@ -52,6 +53,7 @@ class FakeS3:
                 if fake.misbehave and fake.misbehave(self, nr):
                     return
                 fake.objects[self.path] = body
+                fake.stored.append(self.path)
                 self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
 
             def do_GET(self):
@@ -93,9 +95,6 @@ class FakeS3:
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def parts(self):
-        return [p for p in self.puts if re.search(r"\.part\.\d+$", p)]
 
     def stop(self):
         self.server.shutdown()
