@@ -228,7 +228,10 @@ static enum blob_result copy_file(const char *dir, int from, int to,
             return BLOB_FAILED;
         }
     }
-    return fstat(from, &after) == 0 && unchanged(&before, &after) ? BLOB_DONE : BLOB_AGAIN;
+    if (fstat(from, &after) == 0 && unchanged(&before, &after))
+        return BLOB_DONE;
+    buf_puts(why, "The disk was written to while it was copied.");
+    return BLOB_AGAIN;
 }
 
 enum blob_result blob_copy(const char *dir, const struct blob *from,

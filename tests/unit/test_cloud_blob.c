@@ -3,6 +3,7 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -156,6 +157,47 @@ static void a_stopped_copy_leaves_nothing(void)
         CHECK_U64(nr_files(), 1);
     CHECK(blob_flatten(dir, &parent, &stop_now, &copy, &why) == BLOB_AGAIN);
     CHECK(blob_file_bytes(dir, copy.id) == 0);
+    end();
+}
+
+struct writer {
+    int fd;
+    volatile sig_atomic_t stop;
+};
+
+static void *write_on(void *arg)
+{
+    struct writer *w = arg;
+
+    for (unsigned i = 0; !w->stop; i++)
+        if (pwrite(w->fd, &i, sizeof(i), 0) != sizeof(i))
+            break;
+    return NULL;
+}
+
+static void a_disk_that_is_written_to_is_no_copy(void)
+{
+    struct blob disk, copy = {0};
+    struct writer w = {.stop = 0};
+    struct buf path = {0};
+    pthread_t thread;
+
+    begin();
+    disk = make_raw(GIB);
+    CHECK(shell("qemu-io -f raw -c 'write -P 7 100M 60M' %s", disk.id));
+    blob_path(dir, disk.id, &path);
+    w.fd = open(path.text, O_WRONLY);
+    CHECK(w.fd >= 0 && pthread_create(&thread, NULL, write_on, &w) == 0);
+    blob_new_id(&copy);
+    buf_clear(&why);
+    CHECK(blob_copy(dir, &disk, &go_on, &copy, &why) == BLOB_AGAIN);
+    CHECK_STR(why.text, "The disk was written to while it was copied.");
+    CHECK_U64(nr_files(), 1);
+    w.stop = 1;
+    pthread_join(thread, NULL);
+    CHECK(blob_copy(dir, &disk, &go_on, &copy, &why) == BLOB_DONE);
+    close(w.fd);
+    buf_free(&path);
     end();
 }
 
@@ -318,6 +360,7 @@ int main(void)
     RUN(too_large_a_child_is_refused);
     RUN(copies_have_the_same_parent_and_only_their_own_bytes);
     RUN(a_stopped_copy_leaves_nothing);
+    RUN(a_disk_that_is_written_to_is_no_copy);
     RUN(a_copy_of_what_is_gone_fails);
     RUN(flat_ones_show_the_same_without_parents);
     RUN(parents_stay_until_the_last_child_is_gone);
