@@ -17,9 +17,9 @@ from service import ACCOUNTS, REGION, Skip, write, write_config
 from signer import Signer, send, sha256
 
 
-def check_config(program, path):
+def check_config(program, path, env=None):
     done = subprocess.run([program, "--check-config", "--config", path], capture_output=True,
-                          text=True, check=False)
+                          text=True, check=False, env=env)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -55,12 +55,17 @@ def server_config(program, work):
             ("s3-url = https://x", f"account {next(iter(ACCOUNTS))} needs an s3-access-key"),
             ("s3-url = https://x\ns3-access-key = k", "are given both or not at all"),
             ("tls-key = /x", "are given both or not at all"),
+            ("engine = steam", "not \"steam\""),
+            ("bridge = br0", "no network"),
+            ("xen32 = /none", "xen32: /none: No such file"),
             ("region = Mars", "a region is of small letters")):
         write(path, "\n".join([line] + lines) + "\n" if not line.startswith("region") else
               "\n".join(lines).replace(f"region = {REGION}", line) + "\n")
         status, said = check_config(program, path)
         assert status == 1 and why in said and said.count("\n") == 1, (line, said)
     write(path, "\n".join(lines) + "\n")
+    status, said = check_config(program, path, {"PATH": work})  # a machine with nothing on it
+    assert status == 1 and "install the package qemu-system-x86" in said, said
     account = next(iter(ACCOUNTS))
     os.chmod(f"{work}/secret-{account}", 0o644)
     status, said = check_config(program, path)
