@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 
 #define LINE_BYTES_MAX        4096
+#define SECRET_LEN_MIN        16
 #define FILE_BYTES_MAX        (1 << 20)
 #define ACCOUNT_IMAGES        200
 #define ACCOUNT_IMAGES_MAX    100000
@@ -121,7 +122,8 @@ static bool check_private(int fd, const char *path, struct buf *why)
     return false;
 }
 
-static bool read_secret_file(char **to, const char *path, struct buf *why)
+/* How long a secret elsewhere is, is not ours to judge. */
+static bool read_secret_file(char **to, const char *path, size_t len_min, struct buf *why)
 {
     char secret[256] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -139,8 +141,9 @@ static bool read_secret_file(char **to, const char *path, struct buf *why)
         return false;
     secret[len > 0 ? len : 0] = 0;
     secret[strcspn(secret, "\r\n")] = 0;
-    if (strlen(secret) < 16) {
-        buf_printf(why, "%s: a secret has at least 16 characters, on the file's first line", path);
+    if (strlen(secret) < len_min) {
+        buf_printf(why, "%s: a secret has at least %zu characters, on the file\'s first line", path,
+                   len_min);
         return false;
     }
     set_text(to, secret);
@@ -172,7 +175,7 @@ static bool set(struct config *c, const struct setting *s, const char *value, st
     case LISTEN:
         return set_listen(c, value, why);
     case SECRET_FILE:
-        return read_secret_file((char **)field, value, why);
+        return read_secret_file((char **)field, value, 1, why);
     case WORD_TEXT_OR_JSON:
         return set_word((bool *)field, s->name, value, "json", "text", why);
     case NUMBER:
@@ -236,13 +239,13 @@ static bool set_account(struct account *a, const char *name, const char *value, 
         return true;
     }
     if (strcmp(name, "secret-file") == 0)
-        return read_secret_file(&a->secret, value, why);
+        return read_secret_file(&a->secret, value, SECRET_LEN_MIN, why);
     if (strcmp(name, "s3-access-key") == 0) {
         set_text(&a->s3.access_key, value);
         return true;
     }
     if (strcmp(name, "s3-secret-file") == 0)
-        return read_secret_file(&a->s3.secret, value, why);
+        return read_secret_file(&a->s3.secret, value, 1, why);
     if (strcmp(name, "quota") == 0) {
         if (parse_size(value, &a->quota_bytes) && a->quota_bytes > 0 && a->quota_bytes < INT64_MAX)
             return true;

@@ -1,10 +1,15 @@
 """Where bundles are read from: the own store, and another S3."""
 import os
 import random
+import re
 import subprocess
+import threading
+
+import boto3
+import botocore.config
 
 from clients import ONE, TWO, client, fails, running, running_as
-from service import ACCOUNTS, write, write_config
+from service import ACCOUNTS, REGION, Skip, write, write_config
 
 RESULTS = ("good", "missing", "forbidden", "too large", "failed")
 
@@ -83,4 +88,40 @@ def source_elsewhere(program, work):
         assert far.url in message, message
 
 
-CASES = [source_own, source_elsewhere]
+
+def source_s3rver(program, work):
+    """From an S3 server of other people."""
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    got = subprocess.run([f"{top}/tools/fetch-s3-server.sh"], capture_output=True, text=True,
+                         check=False)
+    if got.returncode:
+        raise Skip(f"no S3 server of other people: {got.stdout.strip(' -')}")
+    data = random.Random(7).randbytes(900_001)
+    with subprocess.Popen([got.stdout.strip(), "-d", f"{work}/s3", "-a", "127.0.0.1", "-p", "0",
+                           "--no-vhost-buckets"], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            at = next(m.group(1) for m in (re.search(r"listening on (\S+)", line)
+                                           for line in server.stdout) if m)
+            threading.Thread(target=server.stdout.read, daemon=True).start()
+            c = boto3.client("s3", endpoint_url=f"http://{at}", region_name=REGION,
+                             aws_access_key_id="S3RVER", aws_secret_access_key="S3RVER",
+                             config=botocore.config.Config(s3={"addressing_style": "path"}))
+            c.create_bucket(Bucket="bundles")
+            c.put_object(Bucket="bundles", Key="today/disk.part.0", Body=data)
+            os.makedirs(f"{work}/state")
+            write(f"{work}/secret", "S3RVER\n")
+            config = write_config(work, extra=f"s3-url = http://{at}\ns3-access-key = S3RVER\n"
+                                              f"s3-secret-file = {work}/secret\n")
+            assert read(program, config, "bundles/today/disk.part.0") == ("good", data)
+            assert read(program, config, "bundles/today/disk.part.0", bytes_max=900_000)[0] == \
+                "too large"
+            assert read(program, config, "bundles/none")[0] == "missing"
+            # (It knows who somebody is, but not whether it is true.)
+            write_config(work, extra=f"s3-url = http://{at}\ns3-access-key = NOBODY\n"
+                                     f"s3-secret-file = {work}/secret\n")
+            result, said = read(program, config, "bundles/today/disk.part.0")
+            assert result == "forbidden", (result, said[:300])
+        finally:
+            server.terminate()
+
+CASES = [source_own, source_elsewhere, source_s3rver]
