@@ -1,9 +1,11 @@
 """Instances through the API; libvirt's test driver runs nothing, so that these are quick."""
 import base64
+import contextlib
 import datetime
 import json
 import os
 import random
+import sqlite3
 import threading
 import time
 
@@ -340,6 +342,95 @@ def instances_ebs(program, work):
         assert left == {volume: "available", kept: "available"}, left
 
 
+def later(work, table, column, seconds):
+    """As if so much time had passed."""
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", timeout=30)) as db, db:
+        db.execute(f"UPDATE {table} SET {column} = {column} - ?", (seconds,))
+
+
+def instances_forgotten(program, work):
+    """What was terminated is shown for an hour, and then all of it is gone."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        ami = image(work)
+        request = {"InstanceType": "pv.nano", "ClientToken": "t", "UserData": "x",
+                   "TagSpecifications": [{"ResourceType": "instance",
+                                          "Tags": [{"Key": "a", "Value": "b"}]}]}
+        one, = run(c, ami, **request)
+        wait(c, "running", [one])
+        assert os.listdir(f"{work}/state/seeds") == [one]
+        c.terminate_instances(InstanceIds=[one])
+        wait(c, "terminated", [one])
+        later(work, "instance", "changed", 3601)
+        end = time.time() + 30
+        while time.time() < end and instances(c):
+            time.sleep(0.1)
+        fails("InvalidInstanceID.NotFound", c.describe_instances, InstanceIds=[one])
+        assert c.describe_tags()["Tags"] == [] and os.listdir(f"{work}/state/seeds") == []
+        fails("IdempotentInstanceTerminated", run, c, ami, **request)
+        two, = run(c, ami, InstanceType="pv.nano")
+        wait(c, "running", [two])
+        c.terminate_instances(InstanceIds=[two])
+        wait(c, "terminated", [two])
+        later(work, "client_token", "created", 86401)
+        later(work, "instance", "changed", 3601)
+        while time.time() < end and instances(c):
+            time.sleep(0.1)
+        assert run(c, ami, **request) != [one]
+
+
+def instances_restart(program, work):
+    """What the machine lost is started again, or found stopped."""
+    with service(program, work) as s:
+        ami = image(work)
+        ids = run(client(s, "ec2"), ami, 2, InstanceType="pv.nano")
+        wait(client(s, "ec2"), "running", ids)
+    with service(program, work) as s:  # the test driver's guests end with the service
+        wait(client(s, "ec2"), "running", ids)
+    with service(program, work, "on-restart = stop\n") as s:
+        c = client(s, "ec2")
+        one, _ = wait(c, "stopped", ids)
+        assert one["StateReason"]["Code"] == "Server.InternalError"
+        assert "restarted" in one["StateReason"]["Message"]
+        c.start_instances(InstanceIds=ids)
+        wait(c, "running", ids)
+
+
+def instances_aws(program, work):
+    """The same by the `aws` command."""
+    with service(program, work) as s:
+        def ask(*arguments):
+            said = aws(s, "ec2", *arguments)
+            return json.loads(said) if said.strip() else None
+
+        with open(f"{work}/data", "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\necho hello\n")
+        got = ask("run-instances", "--image-id", image(work), "--instance-type", "pv.nano",
+                  "--count", "2", "--kernel-id", "aki-427d952b", "--user-data",
+                  f"file://{work}/data", "--block-device-mappings",
+                  "DeviceName=/dev/sdf,Ebs={VolumeSize=1}", "--tag-specifications",
+                  "ResourceType=instance,Tags=[{Key=a,Value=b}]")
+        one, two = [i["InstanceId"] for i in got["Instances"]]
+        aws(s, "ec2", "wait", "instance-running", "--instance-ids", one, two)
+        aws(s, "ec2", "wait", "instance-status-ok", "--instance-ids", one)
+        ask("stop-instances", "--instance-ids", one)
+        aws(s, "ec2", "wait", "instance-stopped", "--instance-ids", one)
+        ask("modify-instance-attribute", "--instance-id", one, "--user-data", "Value=b3RoZXI=")
+        data = ask("describe-instance-attribute", "--instance-id", one, "--attribute", "userData")
+        assert base64.b64decode(data["UserData"]["Value"]) == b"other", data
+        data = ask("describe-instance-attribute", "--instance-id", two, "--attribute", "userData")
+        assert base64.b64decode(data["UserData"]["Value"]) == b"#!/bin/sh\necho hello\n"
+        ask("modify-instance-attribute", "--instance-id", one, "--instance-type", "pv.micro")
+        ask("start-instances", "--instance-ids", one)
+        ask("reboot-instances", "--instance-ids", two)
+        assert ask("get-console-output", "--instance-id", two, "--latest")["InstanceId"] == two
+        found = ask("describe-instances", "--filters", "Name=instance-type,Values=pv.micro",
+                    "--query", "Reservations[].Instances[].InstanceId")
+        assert found == [one], found
+        ask("terminate-instances", "--instance-ids", one, two)
+        aws(s, "ec2", "wait", "instance-terminated", "--instance-ids", one, two)
+
+
 def instances_share(program, work):
     """The disks of ten instances take the room of one image."""
     with service(program, work) as s:
@@ -410,4 +501,5 @@ def instances_killed(program, work):
 
 CASES = [instances_life, instances_types, instances_refusals, instances_limits,
          instances_attributes, instances_filters, instances_token, instances_thousand,
-         instances_ebs, instances_share, instances_killed]
+         instances_ebs, instances_forgotten, instances_restart, instances_aws, instances_share,
+         instances_killed]
