@@ -130,7 +130,8 @@ class Here:
         r = subprocess.run([EC2, "ec2-bundle-vol", "-v", str(root or self.root), "-r", "x86_64", "-d",
                             str(folder or self.out), "-u", "123456789012", "-k", str(at / "user.key"),
                             "-c", str(at / "user.crt"), "--ec2cert", str(at / "ec2.crt"), "-s", "64",
-                            *(() if metadata else ("--no-inherit",)), *map(str, more)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                            *(() if metadata else ("--no-inherit",)), *map(str, more)], env=env,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return r.returncode, r.stdout.decode(), r.stderr.decode()
 
     def image(self, *more, hidden=False, **how):
@@ -519,7 +520,8 @@ def bundles_the_system_that_runs(h):
     line = ("ec2-bundle-vol -r x86_64 -d /mnt -p openSUSE-11.2-PVGRUB -u 123456789012 -k /mnt/pkey.pem "
             "-c /mnt/cert.pem -s 10240 -e /mnt,/root/.ssh --kernel aki-427d952b")
     r = subprocess.run(["chroot", root, "/usr/local/bin/" + line.split()[0], *line.split()[1:]],
-                       env=dict(os.environ, PVBOOT_METADATA_URL="http://127.0.0.1:9"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                       env=dict(os.environ, PVBOOT_METADATA_URL="http://127.0.0.1:9"),
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check((r.returncode, r.stdout.decode()), (0, "/mnt/openSUSE-11.2-PVGRUB.manifest.xml\n"))
     check_said([r.stderr.decode()], "nothing is taken over from an instance: no metadata at http://127.0.0.1:9")
     check(len(r.stderr.decode().splitlines()), 1)
