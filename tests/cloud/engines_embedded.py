@@ -118,8 +118,8 @@ class Box:
         return Driver(self.driver_path, "embedded", self.state, f"program={self.program}", *options,
                       env=self.env)
 
-    def runner(self, guest_id=ID):
-        """The process that runs the guest."""
+    def runners(self, guest_id=ID):
+        """The processes that run the guest."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -129,6 +129,10 @@ class Box:
                 continue
             if words[1:3] == ["--run-guest", f"{self.state}/engine/{guest_id}"]:
                 found.append(int(pid))
+        return found
+
+    def runner(self):
+        found = self.runners()
         assert len(found) == 1, found
         return found[0]
 
@@ -265,6 +269,35 @@ def wait_disks(d, *seen):
             return
         assert time.monotonic() < end and len(now) <= len(seen), (now, d.console())
         time.sleep(0.3)
+
+
+@embedded
+def start_is_killed(box, d):
+    """A service that is killed at any moment of a start leaves one runner or none, and the next
+    service knows which."""
+    d.start(kernel=box.linux)  # writes the description that the others use
+    d.ask("destroy", ID)
+    seen = set()
+    for n in range(24):
+        e = box.open()
+        e.ask("status", ID)  # it is ready
+        e.p.stdin.write(f"start {box.state}/{ID}.guest\n")
+        e.p.stdin.flush()
+        time.sleep(n / 2000)
+        e.kill()
+        state = d.state_of()
+        runners = box.runners()
+        assert state in ("absent", "starting", "running"), state
+        assert len(runners) <= 1, runners
+        seen.add(state)
+        d.start(kernel=box.linux)
+        assert d.state_of() in ("starting", "running")
+        end = time.monotonic() + 30  # what the killed one began may not be a runner yet
+        while len(runners := box.runners()) != 1:
+            assert time.monotonic() < end and not runners, runners
+        d.ask("destroy", ID)
+        assert d.state_of() == "absent" and not box.runners(), box.runners()
+    assert "starting" in seen, seen
 
 
 @embedded
