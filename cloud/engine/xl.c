@@ -23,7 +23,11 @@
 
 #define BOOT_ID       "/proc/sys/kernel/random/boot_id"
 #define REBOOT_REASON 1
-#define STILL_RUNS    (-1) /* in place of a reason, as far as ID.life knows */
+/* In ID.life, in place of a reason */
+#define STILL_RUNS    (-1) /* as far as is known */
+#define NEVER_RETURNS (-2) /* it rebooted and could not be made again */
+
+#define CREATE_TRIES 3
 
 static bool write_file(const struct xl *x, const char *id, const char *suffix, const char *text,
                        struct buf *why)
@@ -96,8 +100,7 @@ static bool id_good(const char *id, struct buf *why)
     return false;
 }
 
-/* ---- beginning and ending; `life` is held ------------------------------------------------------
- */
+/* ---- beginning and ending; `life` is held ---------------------------------------------------- */
 
 static bool unpause(struct xl *x, const char *id, unsigned domid, struct buf *why)
 {
@@ -109,6 +112,26 @@ static bool unpause(struct xl *x, const char *id, unsigned domid, struct buf *wh
     return good;
 }
 
+/*
+ * On a busy machine xl gives up on a QEMU that is slow to begin, and cleans up; so it is asked more
+ * than once.
+ */
+static bool create_paused(const char *config, struct buf *why)
+{
+    struct buf said = {0};
+    bool good = false;
+
+    for (int i = 0; i < CREATE_TRIES && !good; i++) {
+        buf_clear(&said);
+        good = xl_run(&said, "the instance cannot be started",
+                      (const char *const[]){"create", "-e", "-p", "-q", config, NULL});
+    }
+    if (!good)
+        buf_add(why, said.text, said.len);
+    buf_free(&said);
+    return good;
+}
+
 /* From ID.cfg. */
 static bool create(struct xl *x, const char *id, struct buf *why)
 {
@@ -117,9 +140,7 @@ static bool create(struct xl *x, const char *id, struct buf *why)
     bool good = write_life(x, id, STILL_RUNS, why) && engine_pause_begins(&x->pauses, id, why);
 
     if (good) {
-        good = xl_run(why, "the instance cannot be started",
-                      (const char *const[]){"create", "-e", "-p", "-q", config, NULL}) &&
-               xl_look(id, &d, why) && unpause(x, id, d.domid, why);
+        good = create_paused(config, why) && xl_look(id, &d, why) && unpause(x, id, d.domid, why);
         if (!good)
             engine_pause_ended(&x->pauses, id, true);
     }
@@ -171,6 +192,12 @@ static bool start(struct engine *e, const struct engine_guest *g, struct buf *wh
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
+static void fail(struct engine_status *out, const char *why)
+{
+    out->reason = ENGINE_FAILED;
+    snprintf(out->why, sizeof(out->why), "%s", why);
+}
+
 /* Of a guest that Xen does not know any more. */
 static void tell_ended(const struct xl *x, const char *id, struct engine_status *out)
 {
@@ -184,6 +211,8 @@ static void tell_ended(const struct xl *x, const char *id, struct engine_status 
         out->reason = ENGINE_DESTROYED;
     else if (reason == 0)
         out->reason = ENGINE_POWEROFF;
+    else if (reason == NEVER_RETURNS)
+        fail(out, "it rebooted and could not be started again");
     else
         out->reason = ENGINE_CRASHED;
 }
@@ -200,8 +229,8 @@ static bool look(struct xl *x, const char *id, struct engine_status *out, struct
         out->state = ENGINE_RUNNING;
         if (!create(x, id, why)) {
             out->state = ENGINE_ENDED;
-            out->reason = ENGINE_FAILED;
-            snprintf(out->why, sizeof(out->why), "it could not reboot: %s", why->text);
+            fail(out, why->text);
+            write_life(x, id, NEVER_RETURNS, why);
         }
         return true;
     }

@@ -177,7 +177,7 @@ def make_initrd(path, module_names, modules, own_modules=None):
     os.chmod(f"{root}/init", 0o755)
     for what in ("poweroff", "reboot"):
         with open(f"{root}/sbin/{what}", "w", encoding="ascii") as f:
-            f.write(f"#!/bin/busybox sh\necho T: {what}\nexec /bin/busybox {what} -f\n")
+            f.write(f"#!/bin/busybox sh\necho T: {what} >/dev/console\nexec /bin/busybox {what} -f\n")
         os.chmod(f"{root}/sbin/{what}", 0o755)
     if own_modules:
         shutil.copytree(own_modules, f"{root}/modules")

@@ -263,12 +263,4 @@ def xl_runs_guests(driver, work):
     life(shared(driver, work), "xl")
 
 
-def libvirt_runs_xen_guests(driver, work):
-    """The same by libvirtd in dom0"""
-    xen = shared(driver, work)
-    xen.inside("libvirtd -d && n=0 && until virsh -c xen:///system version || [ $n = 60 ]; do"
-               " n=$((n+1)); sleep 1; done")
-    life(xen, "libvirt", "uri=xen:///system")
-
-
-CASES = [xl_runs_guests, libvirt_runs_xen_guests]
+CASES = [xl_runs_guests]
