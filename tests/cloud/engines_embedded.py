@@ -119,17 +119,20 @@ class Box:
                       env=self.env)
 
     def runners(self, guest_id=ID):
-        """The processes that run the guest."""
-        found = []
+        """The processes that run the guest; not what one of them forks and that is not another
+        program yet."""
+        parent = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
                     words = f.read().decode("utf-8", "replace").split("\0")
+                with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as f:
+                    above = int(f.read().rsplit(")", 1)[1].split()[1])
             except OSError:
                 continue
             if words[1:3] == ["--run-guest", f"{self.state}/engine/{guest_id}"]:
-                found.append(int(pid))
-        return found
+                parent[int(pid)] = above
+        return [pid for pid, above in parent.items() if above not in parent]
 
     def runner(self):
         found = self.runners()
