@@ -2,6 +2,7 @@
 import base64
 import os
 import shutil
+import subprocess
 import sys
 import time
 
@@ -69,10 +70,11 @@ class Box:
         with open(f"{work}/initrd", "rb") as f:
             ramdisk = f.read()
         shutil.copyfile(linux, f"{work}/linux")
-        entry = ("t", "(hd0)", f"/boot/vmlinuz {common.ARGS}", "/boot/initrd")
-        shutil.copyfile(images.Images(f"{build}/engines-images").disk(
-            {"/boot/vmlinuz": linux, "/boot/initrd": ramdisk,
-             "/boot/grub/menu.lst": common.menu(entry)}), f"{work}/disk")
+        for name, root in (("disk", "(hd0)"), ("part", "(hd0,0)")):
+            entry = ("t", root, f"/boot/vmlinuz {common.ARGS}", "/boot/initrd")
+            shutil.copyfile(images.Images(f"{build}/engines-images").disk(
+                {"/boot/vmlinuz": linux, "/boot/initrd": ramdisk,
+                 "/boot/grub/menu.lst": common.menu(entry)}), f"{work}/{name}")
         # one cache for all cases: the host's files are made once
         os.environ.setdefault("PVBOOT_CACHE", os.path.expanduser("~/.cache/pvboot"))
         self.extra = f"engine = embedded\npvboot-images = {build}/images\nstop-timeout = 120\n"
@@ -163,4 +165,29 @@ def life_boots(program, work):
                 wait(c, "terminated", cleanup)
 
 
-CASES = [life_boots]
+def life_partitioned(program, work):
+    """A disk with a partition table, called /dev/sda1, is the guest's sda; the instance goes when
+    its guest ends."""
+    box = Box(program, work)
+    with open(f"{work}/table", "wb") as table, open(f"{work}/part", "rb") as part:
+        table.seek(1 << 20)
+        shutil.copyfileobj(part, table)
+    subprocess.run(["/usr/sbin/sfdisk", "-q", f"{work}/table"], input=b"start=2048,type=83\n",
+                   check=True, stdout=subprocess.DEVNULL)
+    with running(program, work, box.extra) as s:
+        c = client(s, "ec2")
+        one, = run(c, image(work, "table", content=f"{work}/table", hd00=1), InstanceType="pv.nano",
+                   UserData="do-poweroff", InstanceInitiatedShutdownBehavior="terminate")
+        try:
+            wait(c, "terminated", [one], BOOT_S)
+            got, = instances(c)
+            assert got["KernelId"] == "aki-4e7d9527", got
+            assert got["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown", got
+            said = box.console(c, one)
+            assert "(hd0,0)" in said and "T: seed, read-only 1, do-poweroff" in said, said
+        finally:
+            c.terminate_instances(InstanceIds=[one])
+            wait(c, "terminated", [one])
+
+
+CASES = [life_boots, life_partitioned]
