@@ -107,11 +107,8 @@ class Xen:
         return said
 
     def close(self):
-        try:
-            self.host.command("sh", "cat /r/tmp/err")
-        finally:
-            self.host.proc.stdin.close()
-            self.host.proc.wait(60)
+        self.host.proc.stdin.close()
+        self.host.proc.wait(60)
 
 
 class XenDriver:
