@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -420,15 +421,41 @@ static bool check_whole(const struct config *c, const char *path, struct buf *wh
     return check_accounts(c, path, why) && check_s3(c, path, why);
 }
 
+/* Where the service's own files are: an installed bin or sbin has share and lib beside it, a build
+ * has share beside it and the images in it. Without /proc, where the files are with the usual
+ * prefix. */
+static void set_places(struct config *c)
+{
+    char exe[PATH_MAX] = "/usr/local/sbin/pvbootd", images[PATH_MAX + 8], *slash;
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    struct buf path = {0};
+
+    if (len > 0)
+        exe[len] = 0;
+    if ((slash = strrchr(exe, '/')))
+        *slash = 0;
+    snprintf(images, sizeof(images), "%s/images", exe);
+    if ((slash = strrchr(exe, '/')))
+        *slash = 0;
+    buf_printf(&path, "%s/share/pvboot/akis.tsv", exe);
+    set_text(&c->akis, path.text);
+    buf_clear(&path);
+    buf_printf(&path, "%s/share/pvboot/types.tsv", exe);
+    set_text(&c->types, path.text);
+    buf_clear(&path);
+    buf_printf(&path, "%s/lib/pvboot", exe);
+    set_text(&c->pvboot_images,
+             access(path.text, X_OK) != 0 && access(images, X_OK) == 0 ? images : path.text);
+    buf_free(&path);
+}
+
 static void set_defaults(struct config *c)
 {
     memset(c, 0, sizeof(*c));
     c->address = xstrdup("127.0.0.1");
     c->port = 8773;
     c->region = xstrdup("us-east-1");
-    c->akis = xstrdup("/usr/share/pvboot/akis.tsv");
-    c->pvboot_images = xstrdup("/usr/local/lib/pvboot");
-    c->types = xstrdup("/usr/share/pvboot/types.tsv");
+    set_places(c);
     c->kernel_arguments = xstrdup("root=/dev/%r ro console=hvc0");
     c->restart = true;
     c->stop_timeout_s = 60;
