@@ -35,7 +35,9 @@ static sqlite3 *connect_to(const char *path, bool write, struct buf *why)
                              "PRAGMA foreign_keys=ON; PRAGMA recursive_triggers=ON"
                            : "PRAGMA query_only=ON",
                      NULL, NULL, NULL) != SQLITE_OK) {
-        buf_printf(why, "%s: %s", path, c ? sqlite3_errmsg(c) : "no memory");
+        buf_printf(why, "%s: %s%s", path, c ? sqlite3_errmsg(c) : "no memory",
+                   c && sqlite3_errcode(c) == SQLITE_NOTADB ? "; put a backup of the state there"
+                                                            : "");
         sqlite3_close(c);
         return NULL;
     }

@@ -398,6 +398,23 @@ static struct MHD_Daemon *start(struct http *h, const struct addrinfo *at)
         (size_t)HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
+bool http_check(const struct config *c, struct buf *why)
+{
+    struct addrinfo *at = NULL;
+    char *certificate = NULL, *key = NULL;
+    bool good = find_address(c, &at, why) &&
+                (!c->tls_key || ((certificate = read_pem(c->tls_certificate, why)) &&
+                                 (key = read_pem(c->tls_key, why))));
+
+    if (at)
+        freeaddrinfo(at);
+    if (key)
+        OPENSSL_cleanse(key, strlen(key));
+    free(certificate);
+    free(key);
+    return good;
+}
+
 struct http *http_start(struct service *svc, struct buf *why)
 {
     const struct config *c = &svc->config;

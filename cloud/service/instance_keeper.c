@@ -81,6 +81,8 @@ static bool stop_for(struct service *svc, const struct job *j, const char *code,
 /* The guest ended, and nobody had asked the service for it. */
 static bool take_end(struct service *svc, const struct job *j, const struct engine_status *s)
 {
+    bool embedded = strcmp(svc->engine->ops->name, "embedded") == 0;
+
     switch (s->reason) {
     case ENGINE_POWEROFF:
         if (strcmp(j->shutdown_behavior, "terminate") == 0)
@@ -96,6 +98,9 @@ static bool take_end(struct service *svc, const struct job *j, const struct engi
     case ENGINE_FAILED:
         break;
     }
+    /* The owner is told what happened; why it did is for whoever has the machine. */
+    fprintf(stderr, "pvbootd: %s failed: %s%s%s%s\n", j->id, s->why, embedded ? " See engine/" : "",
+            embedded ? j->id : "", embedded ? "/log in the state." : "");
     return stop_for(svc, j, "Server.InternalError", s->why);
 }
 

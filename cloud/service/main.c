@@ -17,20 +17,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char default_config[] = "/etc/pvboot/pvbootd.conf";
 
-static int usage(FILE *f)
+/* Wrong arguments are status 2, as those of the tools are. */
+#define WRONG_ARGUMENTS 2
+
+/* The status, once all that was written to standard output has arrived. */
+static int written(void)
 {
-    fprintf(f,
-            "usage: pvbootd [--config FILE] [--s3-url URL] [--check-config]\n\n"
-            "Serves EC2's Query API and a bucket store.\n\n"
-            "  --config FILE   instead of %s\n"
-            "  --s3-url URL    read bundles from that S3, instead of s3-url in FILE\n"
-            "  --check-config  read the configuration, say what is wrong with it, and end\n"
-            "  --version       name the version\n",
-            default_config);
-    return f == stdout ? 0 : 1;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fprintf(stderr, "pvbootd: writing to standard output failed: %s\n", strerror(errno));
+    return 1;
+}
+
+static int help(void)
+{
+    printf("usage: pvbootd [--config FILE] [--s3-url URL] [--check-config]\n\n"
+           "Serves EC2's Query API and a bucket store.\n\n"
+           "  --config FILE   instead of %s\n"
+           "  --s3-url URL    read bundles from that S3, instead of s3-url in FILE\n"
+           "  --check-config  read the configuration, say what is wrong with it, and end\n"
+           "  --version       name the version\n"
+           "  --help          this text\n",
+           default_config);
+    return written();
+}
+
+static int wrong_argument(const char *word, bool lacks_value)
+{
+    fprintf(stderr, "pvbootd: %s %s; pvbootd --help tells what can be said\n", word,
+            lacks_value ? "needs a value" : "is no option");
+    return WRONG_ARGUMENTS;
 }
 
 static int give_up(const struct buf *why)
@@ -51,10 +71,31 @@ static bool prepare(struct service *svc, const char *path, const char *s3_url, s
     if (!config_read(path, s3_url, &svc->config, why))
         return false;
     if (!aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text))) {
-        buf_printf(why, "%s", text);
+        buf_printf(why, "akis: %s", text);
         return false;
     }
     return types_read(&svc->types, svc->config.types, why);
+}
+
+/* A service of buckets alone needs no images, so this is no error; but whoever wants instances
+ * should not learn it from the first of them. */
+static void tell_missing_images(const struct config *c)
+{
+    static const char *const names[] = {"hd0-x86_64", "hd00-x86_64", "hd0-i386", "hd00-i386"};
+    struct buf path = {0};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        buf_clear(&path);
+        buf_printf(&path, "%s/pvboot-%s", c->pvboot_images, names[i]);
+        if (access(path.text, R_OK) == 0)
+            continue;
+        fprintf(stderr,
+                "pvbootd: %s: %s; kernel images of the catalogue do not start without pvboot's "
+                "images: \"make install\" puts them there, or pvboot-images names their folder\n",
+                path.text, strerror(errno));
+        break;
+    }
+    buf_free(&path);
 }
 
 static bool open_engine(struct service *svc, struct buf *why)
@@ -128,6 +169,7 @@ static int serve(struct service *svc, struct buf *why)
     fprintf(stderr, "pvbootd: region %s at %s://%s:%u, state in %s\n", svc->config.region,
             svc->config.tls_key ? "https" : "http", svc->config.address, http_port(http),
             svc->config.state_dir);
+    tell_missing_images(&svc->config);
     sigwait(&set, &which);
     http_stop(http);
     keeper_stop(svc->keeper);
@@ -139,12 +181,15 @@ static int serve(struct service *svc, struct buf *why)
 /* The configuration is read already; the rest of --check-config. */
 static int check_machine(struct service *svc, const char *path, struct buf *why)
 {
-    if (!open_engine(svc, why))
+    if (!http_check(&svc->config, why) ||
+        (svc->config.ec2_key && !identity_open(&svc->config, &svc->identity, why)) ||
+        !open_engine(svc, why))
         return give_up(why);
+    tell_missing_images(&svc->config);
     printf("%s: good: %zu accounts, region %s, %zu kernel images, engine %s\n", path,
            svc->config.nr_accounts, svc->config.region, svc->akis.nr, svc->engine->ops->name);
     svc->engine->ops->close(svc->engine);
-    return 0;
+    return written();
 }
 
 int main(int argc, char **argv)
@@ -164,7 +209,7 @@ int main(int argc, char **argv)
         return image_helper();
     if (argc == 3 && strcmp(argv[1], "--run-guest") == 0)
         return runner_main(argv[2]);
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;
         else if (option == 's')
@@ -172,12 +217,14 @@ int main(int argc, char **argv)
         else if (option == 'k')
             check = true;
         else if (option == 'v')
-            return puts("pvbootd " PVBOOT_VERSION) < 0;
+            return puts("pvbootd " PVBOOT_VERSION), written();
+        else if (option == 'h')
+            return help();
         else
-            return usage(option == 'h' ? stdout : stderr);
+            return wrong_argument(argv[optind - 1], option == ':');
     }
     if (optind < argc)
-        return usage(stderr);
+        return wrong_argument(argv[optind], false);
     buf_clear(&why);
     svc = xalloc(sizeof(*svc));
     svc->started = time(NULL);

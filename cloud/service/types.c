@@ -65,7 +65,7 @@ bool types_read(struct type_table *t, const char *path, struct buf *why)
 
     t->nr = 0;
     if (f == NULL) {
-        buf_printf(why, "%s: %s", path, strerror(errno));
+        buf_printf(why, "types: %s: %s", path, strerror(errno));
         return false;
     }
     while (wrong == NULL && fgets(line, sizeof(line), f) != NULL) {

@@ -203,7 +203,7 @@ bool tool_make_bundle(struct tool_identity *who, const char *image, const char *
         printf("%s/%s" MANIFEST_SUFFIX "\n", folder, m->name);
     else
         tool_say("%s", why);
-    return good && fflush(stdout) == 0;
+    return tool_flush() && good;
 }
 
 int tool_bundle_image(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cloud/tools/tools.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,6 +40,14 @@ void tool_say(const char *fmt, ...)
     fprintf(stderr, "%s%s: %s\n", bar.shown ? "\r\033[K" : "", tool_name, shown);
 }
 
+bool tool_flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    tool_say("writing to standard output failed: %s", strerror(errno));
+    return false;
+}
+
 bool tool_common_option(int opt, enum tool_common *common)
 {
     if (opt == 'h')
@@ -54,7 +63,7 @@ int tool_common_answer(enum tool_common common, const char *help_text)
         printf("%s (pvboot) " PVBOOT_VERSION "\n", tool_name);
     else
         fputs(help_text, stdout);
-    return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+    return tool_flush() ? TOOL_DONE : TOOL_FAILED;
 }
 
 /* ---- progress -------------------------------------------------------------------------------- */

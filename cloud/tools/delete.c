@@ -261,7 +261,7 @@ static bool delete_bundle(struct removal *d)
 
     http_close(b.http);
     call_result_free(&b.result);
-    return fflush(stdout) == 0 && good;
+    return tool_flush() && good;
 }
 
 int tool_delete_bundle(int argc, char **argv)

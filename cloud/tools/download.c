@@ -185,7 +185,7 @@ static bool keep_manifest(struct download *d, const struct buf *text)
         printf("%s/%s\n", d->folder, d->name);
     else if (unfinished != NULL)
         tool_say("%s", why);
-    return good && fflush(stdout) == 0;
+    return tool_flush() && good;
 }
 
 /* ---- the parts ------------------------------------------------------------------------------- */

@@ -32,7 +32,9 @@ static int help(FILE *f)
     for (size_t i = 0; i < NR_TOOLS; i++)
         fprintf(f, "  %-20s %s\n", tools[i].name, tools[i].what);
     fputs("\nCOMMAND --help tells more about a command.\n", f);
-    return f == stdout && fflush(f) == 0 ? TOOL_DONE : TOOL_USAGE;
+    if (f != stdout)
+        return TOOL_USAGE;
+    return tool_flush() ? TOOL_DONE : TOOL_FAILED;
 }
 
 /* -1: no tool has this name. */
@@ -61,7 +63,7 @@ int main(int argc, char **argv)
         return help(stdout);
     if (strcmp(argv[1], "--version") == 0) {
         puts("pvboot-ec2 " PVBOOT_VERSION);
-        return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+        return tool_flush() ? TOOL_DONE : TOOL_FAILED;
     }
     status = run(argv[1], argc - 1, argv + 1);
     if (status >= 0)

@@ -184,7 +184,7 @@ static bool register_image(struct registration *r)
     good = r->no_wait || wait_for_image(r);
     if (r->api.json)
         show_json(r);
-    return fflush(stdout) == 0 && good;
+    return tool_flush() && good;
 }
 
 int tool_register(int argc, char **argv)

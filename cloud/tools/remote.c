@@ -143,13 +143,14 @@ int remote_help(const char *text, const char *more, enum remote_service service)
 {
     fputs(text, stdout);
     fputs(more != NULL ? more : "", stdout);
-    printf("      --url URL           the service; or $%s, $AWS_ENDPOINT_URL, " REMOTE_CONF "\n"
+    printf("  %s--url URL           the service; or $%s, $AWS_ENDPOINT_URL, " REMOTE_CONF "\n"
            "      --region REGION     or $EC2_REGION, $AWS_DEFAULT_REGION; us-east-1\n"
            "      --cacert FILE       whom to trust, PEM; or $AWS_CA_BUNDLE\n"
            "      --retry[=N]         how often a failed request is tried again; %u\n"
            "      --help              this text\n",
-           service == REMOTE_S3 ? "S3_URL" : "EC2_URL", CLIENT_RETRIES);
-    return fflush(stdout) == 0 ? TOOL_DONE : TOOL_FAILED;
+           service == REMOTE_S3 ? "    " : "-U, ", service == REMOTE_S3 ? "S3_URL" : "EC2_URL",
+           CLIENT_RETRIES);
+    return tool_flush() ? TOOL_DONE : TOOL_FAILED;
 }
 
 /* A word that getopt did not take. */

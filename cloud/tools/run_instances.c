@@ -371,7 +371,7 @@ static bool start_instances(struct start *s)
         show_json(reservation);
     else
         show_lines(reservation);
-    return fflush(stdout) == 0 && good;
+    return tool_flush() && good;
 }
 
 int tool_run_instances(int argc, char **argv)

@@ -51,6 +51,9 @@ int tool_run_instances(int argc, char **argv);
 __attribute__((format(printf, 1, 2))) void tool_say(const char *fmt, ...);
 void tool_name_is(const char *name);
 
+/* What was written to standard output arrived; otherwise that is said. */
+bool tool_flush(void);
+
 /* A job that signals interrupt, with a progress bar where standard error is a terminal. */
 struct bundle_job *tool_job(void);
 void tool_progress_end(void);

@@ -163,7 +163,7 @@ static bool unbundle(const struct unbundle *o, struct arena *a)
         printf("%s/%s\n", o->folder, m.name);
     else
         tool_say("%s", why);
-    return good && fflush(stdout) == 0;
+    return tool_flush() && good;
 }
 
 int tool_unbundle(int argc, char **argv)

@@ -370,7 +370,7 @@ static bool send_manifest(struct upload *u, struct store *b)
         close(fd);
     if (good)
         printf("%s/%s\n", u->bucket, key);
-    return good && fflush(stdout) == 0;
+    return tool_flush() && good;
 }
 
 static bool upload(struct upload *u)

@@ -279,6 +279,11 @@ def refuses_wrong_words(box):
     refused(ec2("ec2-bundle-image", *at, *keys.options(k=box.path / "locked.key")), "protected by a passphrase")
     refused(ec2("ec2-nothing"), "there is no command", 2)
     check(ec2("ec2-bundle-image", "--help")[0], 0)
+    for words in (["--help"], ["ec2-bundle-image", "--help"], ["ec2-unbundle", "--version"],
+                  ["ec2-register", "--help"]):
+        with open("/dev/full", "w") as full:
+            r = subprocess.run([EC2, *words], stdout=full, stderr=subprocess.PIPE, check=False)
+        refused((r.returncode, "", r.stderr.decode()), "writing to standard output failed: No space left")
 
 
 if __name__ == "__main__":

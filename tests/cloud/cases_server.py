@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 from clients import ONE, client, fails, running
-from service import ACCOUNTS, REGION, Skip, write, write_config
+from service import ACCOUNTS, REGION, ROOT, Skip, write, write_config
 from signer import Signer, send, sha256
 
 
@@ -58,12 +58,32 @@ def server_config(program, work):
             ("engine = steam", "not \"steam\""),
             ("bridge = br0", "no network"),
             ("xen32 = /none", "xen32: /none: No such file"),
+            ("listen = none:0", "\"none\" is no address"),
+            ("tls-certificate = /none\ntls-key = /none", "/none: No such file"),
+            ("ec2-certificate = /none\nec2-key = /none", "/none cannot be opened"),
+            ("types = /none", "types: /none: No such file"),
             ("region = Mars", "a region is of small letters")):
-        write(path, "\n".join([line] + lines) + "\n" if not line.startswith("region") else
-              "\n".join(lines).replace(f"region = {REGION}", line) + "\n")
+        name = line.split(" ")[0] + " ="
+        write(path, "\n".join([line] + [one for one in lines if not one.startswith(name)]) + "\n")
         status, said = check_config(program, path)
         assert status == 1 and why in said and said.count("\n") == 1, (line, said)
     write(path, "\n".join(lines) + "\n")
+    with open(path) as f:
+        text = f.read()
+    write(path, f"pvboot-images = {work}\n{text}")
+    status, said = check_config(program, path)  # good for buckets, which is said
+    assert status == 0 and f"{work}/pvboot-hd0-x86_64: No such file" in said, said
+    os.makedirs(f"{work}/usr/share/pvboot")  # what is installed lies beside the program's folder
+    os.makedirs(f"{work}/usr/sbin")
+    shutil.copy(program, f"{work}/usr/sbin/pvbootd")
+    write(path, re.sub(r"^(akis|types) = .*\n", "", text, flags=re.M))
+    status, said = check_config(f"{work}/usr/sbin/pvbootd", path)
+    assert status == 1 and f"akis: {work}/usr/share/pvboot/akis.tsv cannot be read" in said, said
+    for name in ("akis.tsv", "types.tsv"):
+        shutil.copy(f"{ROOT}/share/pvboot/{name}", f"{work}/usr/share/pvboot/{name}")
+    status, said = check_config(f"{work}/usr/sbin/pvbootd", path)
+    assert status == 0 and f"{work}/usr/lib/pvboot/pvboot-hd0-x86_64: No such file" in said, said
+    write(path, text)
     status, said = check_config(program, path, {"PATH": work})  # a machine with nothing on it
     assert status == 1 and "install the package qemu-system-x86" in said, said
     account = next(iter(ACCOUNTS))
@@ -77,6 +97,22 @@ def server_config(program, work):
     os.remove(f"{work}/akis.tsv")
     status, said = check_config(program, path)
     assert status == 1 and "akis.tsv cannot be read: No such file" in said, said
+
+
+def server_arguments(program, work):
+    """Wrong words are one sentence and status 2; what cannot be written is told."""
+    for words in (["--none"], ["word"], ["--config"], ["--s3-url"], ["--run-guest"]):
+        done = subprocess.run([program] + words, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and not done.stdout, (words, done)
+        assert done.stderr.startswith(f"pvbootd: {words[0]} ") and done.stderr.count("\n") == 1, \
+            done.stderr
+    path = write_config(work)
+    for words in (["--help"], ["--version"], ["--check-config", "--config", path]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([program] + words, stdout=full, stderr=subprocess.PIPE, text=True,
+                                  check=False)
+        assert done.returncode == 1, (words, done)
+        assert "pvbootd: writing to standard output failed: No space left" in done.stderr, done
 
 
 def server_pages(program, work):
@@ -307,5 +343,5 @@ def server_argv(program, work):
     status, said = check_config(program, f"{work}/pvbootd.conf")
     assert status == 1 and "the-secret-in" not in said, said
 
-CASES = [server_config, server_pages, server_log, server_hostile, server_stops, server_tls,
-         server_one_state, server_clients, server_documents, server_argv]
+CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
+         server_tls, server_one_state, server_clients, server_documents, server_argv]
