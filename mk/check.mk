@@ -18,6 +18,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \
          'extract=$(PYTHON) tests/host/extract.py $(BUILD)/pvboot' \
          'aki=$(PYTHON) tests/host/aki.py $(BUILD)/pvboot' \
+         'manuals=$(PYTHON) tests/host/manuals.py $(BUILD)/pvboot $(BUILD)/pvboot-ec2 $(BUILD)/pvbootd' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
