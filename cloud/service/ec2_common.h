@@ -9,7 +9,7 @@
 #define EC2_ID_BYTES  32
 #define EC2_TAGS_MAX  50  /* of one resource */
 #define EC2_TAG_KEY   127 /* characters */
-#define EC2_TAG_VALUE 255
+#define EC2_TAG_VALUE 256
 
 /* A new id: the kind ("i", "ami", "vol", "snap", "r"), a dash, and 17 random digits. */
 void ec2_new_id(const char *kind, char out[EC2_ID_BYTES]);

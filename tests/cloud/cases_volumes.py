@@ -350,11 +350,11 @@ def tags_life(program, work):
         fails("InvalidID", c.create_tags, Resources=["nat-12345678"],
               Tags=[{"Key": "a", "Value": "b"}])
         assert tags() == everything
-        for key, value in (("aws:x", ""), ("k" * 128, ""), ("", "v"), ("k", "v" * 256)):
+        for key, value in (("aws:x", ""), ("k" * 128, ""), ("", "v"), ("k", "v" * 257)):
             fails("InvalidParameterValue", c.create_tags, Resources=[vol],
                   Tags=[{"Key": key, "Value": value}])
         fails("InvalidParameterValue", c.create_tags, Resources=[vol], Tags=[{"Value": "v"}])
-        c.create_tags(Resources=[vol], Tags=[{"Key": "\u00e4" * 127, "Value": "\u00e4" * 255}])
+        c.create_tags(Resources=[vol], Tags=[{"Key": "\u00e4" * 127, "Value": "\u00e4" * 256}])
         c.delete_tags(Resources=[vol], Tags=[{"Key": "\u00e4" * 127}])
 
         c.delete_tags(Resources=[vol], Tags=[{"Key": "Name", "Value": "x"}])
