@@ -260,7 +260,10 @@ static bool attach(struct service *svc, const struct move *m, struct buf *why)
 
 static bool set_attached(struct service *svc, const struct move *m)
 {
-    return write_down(svc, "UPDATE volume SET attach_state = 'attached', reason = '' WHERE id = ?",
+    /* Unless somebody wants it detached by now. */
+    return write_down(svc,
+                      "UPDATE volume SET attach_state = 'attached', reason = '' WHERE id = ?"
+                      " AND attach_state = 'attaching'",
                       m->id, NULL);
 }
 
