@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
+
 static const char *const type_filters[] = {
     "bare-metal",
     "current-generation",
@@ -23,6 +25,7 @@ struct wanted {
     struct ec2_list names;
     struct ec2_filters filters;
     struct ec2_page page;
+    size_t from; /* the place in the table that the page begins at: NextToken */
 };
 
 const struct instance_type *ec2_find_type(struct ec2_call *call, const char *name)
@@ -107,28 +110,49 @@ static void write_type(struct buf *out, const struct instance_type *t)
                t->vcpus, t->memory_mib);
 }
 
-/* NextToken is the place in the table to go on at. */
+/* MaxResults and NextToken, the place in the table to go on at. */
+static bool take_page(struct ec2_call *call, int64_t max, struct wanted *w)
+{
+    const char *next;
+    uint64_t from = 0;
+
+    if (!ec2_take_page(call, 5, max, &w->page))
+        return false;
+    next = w->page.after;
+    if (*next && (!text_parse_u64(next, strlen(next), &from) || from >= call->r->svc->types.nr))
+        reply_error(call->r, 400, "InvalidNextToken",
+                    "NextToken is not one that an answer of this service held.");
+    w->from = (size_t)from;
+    return call->r->status == 0;
+}
+
+static void write_place(struct buf *out, size_t place)
+{
+    char next[24];
+
+    snprintf(next, sizeof(next), "%zu", place);
+    ec2_write_next(out, next);
+}
+
 static void write_types(struct ec2_call *call, const struct wanted *w)
 {
     const struct type_table *t = &call->r->svc->types;
     struct buf *out = &call->r->reply;
-    char next[24] = "";
     int64_t nr = 0;
+    size_t i = w->from;
 
     ec2_open(call, "DescribeInstanceTypes");
     buf_puts(out, "<instanceTypeSet>");
-    for (size_t i = strtoul(w->page.after, NULL, 10); i < t->nr; i++) {
+    for (; i < t->nr; i++) {
         if (!fits(w, &t->type[i]))
             continue;
-        if (nr++ == w->page.max) {
-            snprintf(next, sizeof(next), "%zu", i);
+        if (nr++ == w->page.max)
             break;
-        }
         write_type(out, &t->type[i]);
     }
     buf_puts(out, "</instanceTypeSet>");
-    if (*next)
-        ec2_write_next(out, next);
+    if (i < t->nr)
+        write_place(out, i);
     ec2_close(call, "DescribeInstanceTypes");
 }
 
@@ -136,8 +160,7 @@ void ec2_describe_instance_types(struct ec2_call *call)
 {
     struct wanted *w = xalloc(sizeof(*w));
     bool good = ec2_take_list(call, "InstanceType", &w->names) &&
-                ec2_take_filters(call, type_filters, &w->filters) &&
-                ec2_take_page(call, 5, 100, &w->page);
+                ec2_take_filters(call, type_filters, &w->filters) && take_page(call, 100, w);
 
     for (size_t i = 0; good && i < w->names.nr; i++)
         good = ec2_find_type(call, w->names.value[i]) != NULL;
@@ -146,38 +169,51 @@ void ec2_describe_instance_types(struct ec2_call *call)
     free(w);
 }
 
+static void write_offerings(struct ec2_call *call, const struct wanted *w, const char *kind,
+                            const char *location)
+{
+    const struct type_table *t = &call->r->svc->types;
+    struct buf *out = &call->r->reply;
+    int64_t nr = 0;
+    size_t i = w->from;
+
+    ec2_open(call, "DescribeInstanceTypeOfferings");
+    buf_puts(out, "<instanceTypeOfferingSet>");
+    for (; i < t->nr; i++) {
+        if (!ec2_filter_fits(&w->filters, "instance-type", t->type[i].name) ||
+            !ec2_filter_fits(&w->filters, "location", location))
+            continue;
+        if (nr++ == w->page.max)
+            break;
+        buf_puts(out, "<item>");
+        xml_element(out, "instanceType", t->type[i].name);
+        xml_element(out, "locationType", kind);
+        xml_element(out, "location", location);
+        buf_puts(out, "</item>");
+    }
+    buf_puts(out, "</instanceTypeOfferingSet>");
+    if (i < t->nr)
+        write_place(out, i);
+    ec2_close(call, "DescribeInstanceTypeOfferings");
+}
+
 /* Where a type is to be had: everywhere, and that is one zone. */
 void ec2_describe_instance_type_offerings(struct ec2_call *call)
 {
     static const char *const known[] = {"instance-type", "location", NULL};
-    const struct service *svc = call->r->svc;
     const char *kind = ec2_take(call, "LocationType");
-    struct ec2_filters *f = xalloc(sizeof(*f));
-    struct buf location = {0}, *out = &call->r->reply;
-    struct ec2_page page;
+    struct wanted *w = xalloc(sizeof(*w));
+    struct buf location = {0};
 
     kind = kind != NULL ? kind : "region";
-    buf_printf(&location, "%s%s", svc->config.region, strcmp(kind, "region") == 0 ? "" : "a");
+    buf_printf(&location, "%s%s", call->r->svc->config.region,
+               strcmp(kind, "region") == 0 ? "" : "a");
     if (strcmp(kind, "region") != 0 && strcmp(kind, "availability-zone") != 0)
         reply_error(call->r, 400, "InvalidParameterValue",
                     "LocationType is region or availability-zone, not \"%.60s\".", kind);
-    if (ec2_take_filters(call, known, f) && ec2_take_page(call, 5, 1000, &page) &&
-        ec2_parameters_done(call)) {
-        ec2_open(call, "DescribeInstanceTypeOfferings");
-        buf_puts(out, "<instanceTypeOfferingSet>");
-        for (size_t i = 0; i < svc->types.nr; i++) {
-            if (!ec2_filter_fits(f, "instance-type", svc->types.type[i].name) ||
-                !ec2_filter_fits(f, "location", location.text))
-                continue;
-            buf_puts(out, "<item>");
-            xml_element(out, "instanceType", svc->types.type[i].name);
-            xml_element(out, "locationType", kind);
-            xml_element(out, "location", location.text);
-            buf_puts(out, "</item>");
-        }
-        buf_puts(out, "</instanceTypeOfferingSet>");
-        ec2_close(call, "DescribeInstanceTypeOfferings");
-    }
+    if (ec2_take_filters(call, known, &w->filters) && take_page(call, 1000, w) &&
+        ec2_parameters_done(call))
+        write_offerings(call, w, kind, location.text);
     buf_free(&location);
-    free(f);
+    free(w);
 }

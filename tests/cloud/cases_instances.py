@@ -96,6 +96,13 @@ def instances_types(program, work):
         offered = c.describe_instance_type_offerings(LocationType="availability-zone")
         assert {o["Location"] for o in offered["InstanceTypeOfferings"]} == {"us-east-1a"}
         assert [o["InstanceType"] for o in offered["InstanceTypeOfferings"]] == everything
+        pages = [[o["InstanceType"] for o in page["InstanceTypeOfferings"]] for page in
+                 c.get_paginator("describe_instance_type_offerings").paginate(
+                     PaginationConfig={"PageSize": 5})]
+        assert len(pages[0]) == 5 and sum(pages, []) == everything
+        for call in (c.describe_instance_types, c.describe_instance_type_offerings):
+            for token in ("x", "-1", "5x", "9999"):
+                fails("InvalidNextToken", call, NextToken=token)
 
 
 def instances_refusals(program, work):
