@@ -253,18 +253,14 @@ bool ec2_filter_fits(const struct ec2_filters *f, const char *name, const char *
 bool ec2_parameters_done(struct ec2_call *call)
 {
     const struct uri_pairs *p = &call->r->parameters;
-    bool dry_run;
 
-    if (!ec2_take_bool(call, "DryRun", false, &dry_run))
+    if (!ec2_take_bool(call, "DryRun", false, &call->dry_run))
         return false;
     for (size_t i = 0; i < p->nr; i++)
         if (!call->taken[i])
             reply_error(call->r, 400, "UnknownParameter",
                         "The parameter %.100s is not known to %s here.", p->pair[i].name,
                         call->r->action);
-    if (dry_run)
-        reply_error(call->r, 412, "DryRunOperation",
-                    "Request would have succeeded, but DryRun flag is set.");
     return call->r->status == 0;
 }
 
@@ -276,8 +272,18 @@ void ec2_open(struct ec2_call *call, const char *action)
                action, call->version, call->r->id);
 }
 
+void ec2_answer_dry_run(struct ec2_call *call)
+{
+    reply_error(call->r, 412, "DryRunOperation",
+                "Request would have succeeded, but DryRun flag is set.");
+}
+
 void ec2_close(struct ec2_call *call, const char *action)
 {
+    if (call->dry_run) {
+        ec2_answer_dry_run(call);
+        return;
+    }
     buf_printf(&call->r->reply, "</%sResponse>\n", action);
     reply_done(call->r, 200, NULL);
 }

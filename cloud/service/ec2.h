@@ -17,7 +17,8 @@
 struct ec2_call {
     struct request *r;
     const char *version;
-    bool *taken; /* one for each parameter of the request */
+    bool *taken;  /* one for each parameter of the request */
+    bool dry_run; /* it is checked like any other, and nothing is done */
 };
 
 struct ec2_list {
@@ -58,8 +59,9 @@ bool ec2_take_bool(struct ec2_call *call, const char *name, bool otherwise, bool
 bool ec2_take_filters(struct ec2_call *call, const char *const *known, struct ec2_filters *out);
 
 /*
- * Was every parameter taken, and is it no dry run? False: the answer is given (for DryRun, the
- * DryRunOperation error that says it would have worked).
+ * Was every parameter taken? False: the answer is an error. A dry run goes on, and looks at
+ * everything that the action looks at: its answer takes the place of the action's in ec2_close, or
+ * of the commit (ec2_common.h).
  */
 bool ec2_parameters_done(struct ec2_call *call);
 
@@ -72,6 +74,9 @@ bool ec2_filter_fits(const struct ec2_filters *f, const char *name, const char *
 /* The answer's first element, with its request id; and its end. */
 void ec2_open(struct ec2_call *call, const char *action);
 void ec2_close(struct ec2_call *call, const char *action);
+
+/* The error DryRunOperation, which says that it would have worked. */
+void ec2_answer_dry_run(struct ec2_call *call);
 
 void ec2_describe_regions(struct ec2_call *call);
 void ec2_describe_availability_zones(struct ec2_call *call);

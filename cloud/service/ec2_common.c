@@ -79,12 +79,21 @@ sqlite3 *ec2_begin_change(struct ec2_call *call)
     return c;
 }
 
+bool ec2_commit(struct ec2_call *call)
+{
+    if (!call->dry_run)
+        return db_commit(call->r->svc->db);
+    ec2_answer_dry_run(call);
+    db_rollback(call->r->svc->db);
+    return false;
+}
+
 bool ec2_end_change(struct ec2_call *call, sqlite3 *c, bool good)
 {
     if (good && call->r->status == 0) {
-        if (db_commit(call->r->svc->db))
+        if (ec2_commit(call))
             return true;
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r, NULL); /* unless there is an answer already */
         return false;
     }
     reply_state_failed(call->r, c); /* unless there is an answer already */

@@ -44,6 +44,12 @@ void ec2_write_next(struct buf *out, const char *last_id);
 sqlite3 *ec2_begin_change(struct ec2_call *call);
 
 /*
+ * Commits it; a dry run is rolled back here, and answered. False: nothing is changed; without an
+ * answer the state failed.
+ */
+bool ec2_commit(struct ec2_call *call);
+
+/*
  * Its end: a commit, if everything was `good` and there is no answer yet. False: nothing is changed
  * and the answer is an error.
  */

@@ -328,7 +328,7 @@ static void change_image(struct ec2_call *call, const struct change *ch)
 
     if (c && image_take_own(call, c, ch->id, image) &&
         ((!ch->kernel && !ch->ramdisk) || check_kernel(call, c, ch, image)) && write_change(c, ch))
-        done = db_commit(db);
+        done = ec2_commit(call);
     else if (c)
         db_rollback(db);
     free(image);
@@ -366,7 +366,7 @@ void ec2_reset_image_attribute(struct ec2_call *call)
     if (c && image_take_own(call, c, id, image) &&
         db_run(c, "DELETE FROM launch_permission WHERE image = ?", "s", id) &&
         db_run(c, "UPDATE image SET public = 0 WHERE id = ?", "s", id))
-        done = db_commit(db);
+        done = ec2_commit(call);
     else if (c)
         db_rollback(db);
     free(image);

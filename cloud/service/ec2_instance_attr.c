@@ -291,6 +291,14 @@ static bool take_mappings(struct ec2_call *call, struct modification *m)
 /* NAME.Value, or Attribute=NAME and Value. Exactly one attribute. */
 static bool take_modification(struct ec2_call *call, struct modification *m)
 {
+    static const struct ec2_refused refused[] = {
+        {"SourceDestCheck", "The service does not filter what its instances send."},
+        {"GroupId", "There are no security groups."},
+        {"EbsOptimized", "All volumes are on this machine."},
+        {"EnaSupport", "Network cards are paravirtual."},
+        {"SriovNetSupport", "Network cards are paravirtual."},
+        {"DisableApiStop", "Instances cannot be protected from being stopped."},
+    };
     const char *name = ec2_take(call, "Attribute"), *value = ec2_take(call, "Value");
     size_t given = 0;
 
@@ -315,6 +323,8 @@ static bool take_modification(struct ec2_call *call, struct modification *m)
         m->value = one;
         given++;
     }
+    if (ec2_refuse(call, refused, sizeof(refused) / sizeof(refused[0])))
+        return false;
     if (given != 1)
         reply_error(call->r, 400, given == 0 ? "MissingParameter" : "InvalidParameterCombination",
                     "One attribute is modified at a time; the request has %zu that are offered "
@@ -364,7 +374,7 @@ static void end_change(struct ec2_call *call, sqlite3 *c, bool good)
     if (!good) {
         reply_state_failed(call->r, c); /* unless there is an answer already */
         db_rollback(svc->db);
-    } else if (!db_commit(svc->db)) {
+    } else if (!ec2_commit(call)) {
         reply_state_failed(call->r, c);
     } else {
         ec2_open(call, call->r->action);

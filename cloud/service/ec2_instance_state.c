@@ -164,7 +164,7 @@ static void turn_all(struct ec2_call *call, const struct change *change, const s
     if (!good) {
         reply_state_failed(call->r, c); /* unless there is an answer already */
         db_rollback(svc->db);
-    } else if (!db_commit(svc->db)) {
+    } else if (!ec2_commit(call)) {
         reply_state_failed(call->r, c);
     } else {
         keeper_wake(svc->keeper, KEEPER_INSTANCES);

@@ -276,7 +276,7 @@ void ec2_deregister_image(struct ec2_call *call)
     if (c && image_take_own(call, c, id, image) &&
         db_run(c, "DELETE FROM tag WHERE resource = ?", "s", id) &&
         db_run(c, "DELETE FROM image WHERE id = ?", "s", id)) {
-        done = db_commit(db);
+        done = ec2_commit(call);
     } else if (c) {
         db_rollback(db);
     }

@@ -252,7 +252,7 @@ static void run(struct ec2_call *call, const struct run_request *q)
         db_rollback(svc->db);
     } else if (again) {
         db_rollback(svc->db);
-    } else if (!db_commit(svc->db)) {
+    } else if (!ec2_commit(call)) {
         reply_state_failed(call->r, c);
     }
     if (call->r->status == 0) {

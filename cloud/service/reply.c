@@ -65,6 +65,8 @@ void reply_error(struct request *r, unsigned status, const char *code, const cha
 
 void reply_state_failed(struct request *r, sqlite3 *c)
 {
+    if (r->status != 0)
+        return;
     if (c && db_disk_full(c))
         reply_error(r, 503, r->api == API_EC2 ? "InsufficientCapacity" : "ServiceUnavailable",
                     "The disk of the service is full; nothing was changed.");
