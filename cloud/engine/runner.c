@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TURN_LOOK_MS 200
+#define TURN_LOOK_MS  200
+#define LOG_BYTES_MAX (1 << 20) /* then the log begins anew: a guest may reboot for ever */
 
 static void on_console(void *ctx, const char *guest, const void *bytes, size_t len,
                        uint64_t time_ns)
@@ -92,6 +93,16 @@ static enum xh_result create(struct runner *r)
     return res == XH_OK ? xh_unpause(r->h, RUNNER_GUEST, NULL) : res;
 }
 
+/* The standard error is the file `log`, which is appended to. */
+static void bound_log(void)
+{
+    struct stat st;
+
+    if (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_BYTES_MAX &&
+        ftruncate(STDERR_FILENO, 0) != 0)
+        return; /* it grows, then */
+}
+
 /* Until the guest is gone. */
 static enum xh_result watch(struct runner *r)
 {
@@ -101,6 +112,7 @@ static enum xh_result watch(struct runner *r)
         res = xh_step(r->h, requests_timeout_ms(r));
         if (res == XH_OK && !r->ended)
             requests_work(r);
+        bound_log();
     }
     return r->ended ? XH_OK : res;
 }
@@ -137,6 +149,28 @@ static void run_guest(struct runner *r)
         write_result("destroyed", "");
     else
         write_result(r->reason == XH_POWEROFF ? "poweroff" : "crashed", "");
+}
+
+/* What makes the host has told the log, in a last line, what is missing. */
+static void write_no_host(struct runner *r, enum xh_result res)
+{
+    static const char mark[] = "pvboot: ";
+    struct buf log = {0}, why = {0};
+    char *said = NULL;
+
+    buf_puts(&why, "The Xen host that is to run the instance cannot be made here");
+    if (small_read(AT_FDCWD, "log", &log))
+        for (char *p = log.text; (p = strstr(p, mark)) != NULL; p += strlen(mark))
+            said = p + strlen(mark);
+    if (said) {
+        said[strcspn(said, "\n")] = 0;
+        buf_puts(&why, ": ");
+        engine_words(&why, said);
+    }
+    buf_puts(&why, ".");
+    write_failure(r, res, why.text);
+    buf_free(&log);
+    buf_free(&why);
 }
 
 /* The lock passes on to QEMU, so that a start waits for its end; but not to the programs that make
@@ -177,7 +211,7 @@ static void run_host(struct runner *r, struct xh_options opt)
     pass_lock_on(false);
     res = xh_prepare(r->h);
     if (res != XH_OK) {
-        write_failure(r, res, "The Xen host that is to run the instance cannot be made here.");
+        write_no_host(r, res);
         return;
     }
     pass_lock_on(true);

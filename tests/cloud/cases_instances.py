@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import random
+import shutil
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ import botocore.exceptions
 
 from clients import ONE, TWO, aws, client, fails
 from instances import fill, image, instances, run, service, wait
+from service import Skip
 
 
 def instances_life(program, work):
@@ -403,6 +405,31 @@ def instances_restart(program, work):
         wait(c, "running", ids)
 
 
+def instances_no_host(program, work):
+    """Where the host of the embedded engine cannot be made, the instance tells what is missing."""
+    if not shutil.which("qemu-system-x86_64"):
+        raise Skip("qemu-system-x86_64 is missing")
+    os.mkdir(f"{work}/bin")
+    for tool in ("apt-cache", "apt-get", "dpkg-query"):  # as without packages and network
+        os.symlink("/bin/false", f"{work}/bin/{tool}")
+    before = dict(os.environ)
+    os.environ.update(PATH=f"{work}/bin:{before['PATH']}", PVBOOT_CACHE=f"{work}/cache")
+    try:
+        with service(program, work, engine="instance-memory = 4G\n") as s:
+            c = client(s, "ec2")
+            one, = run(c, image(work), InstanceType="pv.nano")
+            found, = wait(c, "stopped", [one])
+            assert found["StateReason"]["Code"] == "Server.InternalError", found["StateReason"]
+            said = found["StateReason"]["Message"]
+            assert "cannot be made here: " in said and "install the package" in said, said
+            assert work not in said, said
+            c.terminate_instances(InstanceIds=[one])
+            wait(c, "terminated", [one])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def instances_aws(program, work):
     """The same by the `aws` command."""
     with service(program, work) as s:
@@ -508,5 +535,5 @@ def instances_killed(program, work):
 
 CASES = [instances_life, instances_types, instances_refusals, instances_limits,
          instances_attributes, instances_filters, instances_token, instances_thousand,
-         instances_ebs, instances_forgotten, instances_restart, instances_aws, instances_share,
-         instances_killed]
+         instances_ebs, instances_forgotten, instances_restart, instances_no_host, instances_aws,
+         instances_share, instances_killed]
