@@ -330,15 +330,22 @@ static bool can_detach(struct ec2_call *call, const struct volume *v, const stru
     return call->r->status == 0;
 }
 
-/* At a stopped instance it is a matter of the row alone; else the keeper asks the guest. */
+/*
+ * At a stopped instance it is a matter of the row alone; else the keeper asks the guest. One that
+ * is still being made, or could not be, stays what it is.
+ */
 static bool take_apart(sqlite3 *c, const struct volume *v, const struct machine *m)
 {
     if (strcmp(m->state, "stopped") != 0)
-        return db_run(c, "UPDATE volume SET attach_state = 'detaching' WHERE id = ?", "s", v->id);
+        return db_run(c,
+                      "UPDATE volume SET attach_state = 'detaching', reason = CASE attach_state"
+                      " WHEN 'detaching' THEN reason ELSE '' END WHERE id = ?",
+                      "s", v->id);
     return db_run(c,
-                  "UPDATE volume SET state = 'available', instance = NULL, device = NULL,"
-                  " attached = NULL, attach_state = NULL, delete_on_termination = 0, reason = ''"
-                  " WHERE id = ?",
+                  "UPDATE volume SET state = CASE state WHEN 'in-use' THEN 'available' ELSE state"
+                  " END, reason = CASE state WHEN 'in-use' THEN '' ELSE reason END,"
+                  " instance = NULL, device = NULL, attached = NULL, attach_state = NULL,"
+                  " delete_on_termination = 0 WHERE id = ?",
                   "s", v->id);
 }
 

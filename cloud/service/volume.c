@@ -98,7 +98,8 @@ static bool keep_new(struct service *svc, const struct new_volume *v, const stru
         db_run(c,
                "UPDATE volume SET blob = ?, source = NULL,"
                " state = CASE WHEN instance IS NULL THEN 'available' ELSE 'in-use' END,"
-               " attach_state = CASE WHEN instance IS NULL THEN NULL ELSE 'attached' END"
+               " attach_state = CASE attach_state WHEN 'attaching' THEN 'attached'"
+               " ELSE attach_state END"
                " WHERE id = ? AND state = 'creating'",
                "ss", b->id, v->id) &&
         sqlite3_changes(c) == 1)
@@ -107,13 +108,15 @@ static bool keep_new(struct service *svc, const struct new_volume *v, const stru
     return false;
 }
 
-static bool write_down(struct service *svc, const char *sql, const char *a, const char *b)
+/* `types` as for db_run: of as many texts as the statement takes. */
+static bool write_down(struct service *svc, const char *sql, const char *types, const char *a,
+                       const char *b, const char *d)
 {
     sqlite3 *c = db_begin(svc->db);
 
     if (c == NULL)
         return false;
-    if (db_run(c, sql, b ? "ss" : "s", a, b))
+    if (db_run(c, sql, types, a, b, d))
         return db_commit(svc->db);
     db_rollback(svc->db);
     return false;
@@ -139,7 +142,7 @@ static bool make_new(struct service *svc)
         did = write_down(svc,
                          "UPDATE volume SET state = 'error', reason = ?, source = NULL"
                          " WHERE id = ? AND state = 'creating'",
-                         why.text, v.id);
+                         "ss", why.text, v.id, NULL);
     }
     buf_free(&why);
     return did;
@@ -214,7 +217,39 @@ struct move {
     struct blob blob;
 };
 
-static size_t find_moves(struct service *svc, struct move *moves)
+/*
+ * Asking a guest that does not let go of a disk takes seconds in which no other instance is served.
+ * So those that have refused are asked again one by one, and with this pause.
+ */
+#define ASK_AGAIN_S 30
+
+/* The volume whose turn it is, or "". */
+static void choose_refused(struct service *svc, char id[EC2_ID_BYTES])
+{
+    static char last[EC2_ID_BYTES]; /* the keeper's room of instances is one thread */
+    static time_t asked_s;
+    time_t now_s = time(NULL);
+    sqlite3_stmt *s;
+    sqlite3 *c;
+
+    id[0] = 0;
+    if (now_s >= asked_s && now_s - asked_s < ASK_AGAIN_S)
+        return;
+    asked_s = now_s;
+    c = db_reader(svc->db);
+    s = db_query(c,
+                 "SELECT id FROM volume WHERE attach_state = 'detaching' AND reason <> ''"
+                 " ORDER BY id <= ?, id LIMIT 1",
+                 "s", last);
+    if (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+        snprintf(id, EC2_ID_BYTES, "%s", db_text(s, 0));
+        snprintf(last, sizeof(last), "%s", id);
+    }
+    db_finish(s);
+    db_done(svc->db, c);
+}
+
+static size_t find_moves(struct service *svc, const char *refused, struct move *moves)
 {
     sqlite3 *c = db_reader(svc->db);
     /* An instance on its way to another state is waited for. */
@@ -222,8 +257,10 @@ static size_t find_moves(struct service *svc, struct move *moves)
                                "SELECT v.id, v.instance, v.device, v.attach_state, i.state, v.blob"
                                " FROM volume v JOIN instance i ON i.id = v.instance"
                                " WHERE v.attach_state IN ('attaching', 'detaching')"
-                               " AND i.state IN ('running', 'stopped')",
-                               "");
+                               " AND (i.state = 'stopped' OR (i.state = 'running'"
+                               " AND (v.attach_state = 'attaching' OR v.reason = ''"
+                               " OR v.id = ?)))",
+                               "s", refused);
     size_t nr = 0;
 
     while (nr < MOVES_MAX && s != NULL && sqlite3_step(s) == SQLITE_ROW) {
@@ -258,13 +295,13 @@ static bool attach(struct service *svc, const struct move *m, struct buf *why)
     return good;
 }
 
+/* Requests may have changed the row meanwhile: one that is to be detached now is not attached. */
 static bool set_attached(struct service *svc, const struct move *m)
 {
-    /* Unless somebody wants it detached by now. */
     return write_down(svc,
-                      "UPDATE volume SET attach_state = 'attached', reason = '' WHERE id = ?"
-                      " AND attach_state = 'attaching'",
-                      m->id, NULL);
+                      "UPDATE volume SET attach_state = 'attached', reason = ''"
+                      " WHERE id = ? AND instance = ? AND attach_state = 'attaching'",
+                      "ss", m->id, m->instance, NULL);
 }
 
 static bool set_apart(struct service *svc, const struct move *m, const char *reason)
@@ -272,8 +309,9 @@ static bool set_apart(struct service *svc, const struct move *m, const char *rea
     return write_down(svc,
                       "UPDATE volume SET state = 'available', instance = NULL, device = NULL,"
                       " attached = NULL, attach_state = NULL, delete_on_termination = 0,"
-                      " reason = ? WHERE id = ?",
-                      reason, m->id);
+                      " reason = ? WHERE id = ? AND instance = ?"
+                      " AND attach_state IN ('attaching', 'detaching')",
+                      "sss", reason, m->id, m->instance);
 }
 
 /*
@@ -296,7 +334,8 @@ static bool move(struct service *svc, const struct move *m)
     } else if (e->ops->detach(e, m->instance, volume_vdev(m->device), m->attach ? &held : &why)) {
         did = set_apart(svc, m, why.text);
     } else {
-        write_down(svc, "UPDATE volume SET reason = ? WHERE id = ?", why.text, m->id);
+        write_down(svc, "UPDATE volume SET reason = ? WHERE id = ? AND instance = ?", "sss",
+                   why.text, m->id, m->instance);
         did = false;
     }
     if (why.len > 0)
@@ -309,9 +348,12 @@ static bool move(struct service *svc, const struct move *m)
 static bool move_all(struct service *svc)
 {
     struct move *moves = xalloc(MOVES_MAX * sizeof(*moves));
-    size_t nr = find_moves(svc, moves);
+    char refused[EC2_ID_BYTES];
     bool did = false;
+    size_t nr;
 
+    choose_refused(svc, refused);
+    nr = find_moves(svc, refused, moves);
     for (size_t i = 0; i < nr; i++)
         did |= move(svc, &moves[i]);
     free(moves);

@@ -196,6 +196,54 @@ def volumes_refused_by_guest(program, work):
         snapshot(c, vol)
 
 
+def volumes_detached_early(program, work):
+    """What is detached before it is made, or could not be made, is not in use and not lost."""
+    one = "i-00000001"
+    with running(program, work) as s:
+        c = client(s, "ec2")
+        put_instance(work, one, ONE, "stopped")
+        broken, early = volume(c, Size=1), volume(c, Size=1)
+        db = state(work)
+        db.execute("UPDATE volume SET state = 'error', blob = NULL, reason = 'no room', device ="
+                   " '/dev/sdf', attach_state = 'attaching', instance = ? WHERE id = ?",
+                   (one, broken))
+        db.execute("UPDATE volume SET state = 'creating', blob = NULL, device = '/dev/sdg',"
+                   " attach_state = 'detaching', instance = ? WHERE id = ?", (one, early))
+        row = settle(c, early)
+        wait_for(lambda: look(c, early)["State"] == "available")
+        assert look(c, early)["Attachments"] == [], row
+        c.detach_volume(VolumeId=broken)
+        row = look(c, broken)
+        assert (row["State"], row["Attachments"]) == ("error", []), row
+        fails("IncorrectState", c.attach_volume, VolumeId=broken, InstanceId=one,
+              Device="/dev/sdf")
+        for vol in (broken, early):
+            c.delete_volume(VolumeId=vol)
+        wait_for(lambda: c.describe_volumes()["Volumes"] == [])
+        wait_for(lambda: files(work) == [])
+        db.close()
+
+
+def volumes_kept_by_guest(program, work):
+    """A guest that keeps its disk keeps it until it stops; then the disk is free at once."""
+    with service(program, work) as s:  # libvirt's test driver detaches nothing
+        c = client(s, "ec2")
+        instance, = run(c, image(work), InstanceType="pv.nano")
+        wait(c, "running", [instance])
+        vol = volume(c, Size=1)
+        c.stop_instances(InstanceIds=[instance])
+        wait(c, "stopped", [instance])
+        c.attach_volume(VolumeId=vol, InstanceId=instance, Device="/dev/sdf")
+        c.start_instances(InstanceIds=[instance])
+        wait(c, "running", [instance])
+        c.detach_volume(VolumeId=vol)
+        wait_for(lambda: c.describe_volume_status(VolumeIds=[vol])["VolumeStatuses"][0]["Events"])
+        c.detach_volume(VolumeId=vol)
+        assert look(c, vol)["Attachments"][0]["State"] == "detaching"
+        c.stop_instances(InstanceIds=[instance])
+        wait_for(lambda: look(c, vol)["State"] == "available")
+
+
 def volumes_quota(program, work):
     """Quotas of GiB and of snapshots."""
     with running(program, work, quota="1G\nquota-volumes = 5G\nquota-snapshots = 2") as s:
@@ -379,4 +427,5 @@ def tags_life(program, work):
 
 
 CASES = [volumes_life, volumes_tokens, volumes_list, volumes_attach, volumes_refused_by_guest,
+         volumes_detached_early, volumes_kept_by_guest,
          volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life]
