@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 
 #define ID_DIGITS 17
+#define TOKEN_S   86400 /* how long a client token is good, whatever became of what it made */
 
 void ec2_new_id(const char *kind, char out[EC2_ID_BYTES])
 {
@@ -178,4 +179,13 @@ bool ec2_keep_token(struct ec2_call *call, sqlite3 *c, const struct ec2_token *t
     return !t->token ||
            db_run(c, "INSERT INTO client_token VALUES(?,?,?,?,?,?)", "sssssi", call->r->account->id,
                   call->r->action, t->token, t->sha256, made, (int64_t)time(NULL));
+}
+
+bool ec2_drop_tokens(sqlite3 *c)
+{
+    return db_run(c,
+                  "DELETE FROM client_token WHERE created < unixepoch() - ? AND NOT EXISTS"
+                  " (SELECT 1 FROM reservation r WHERE r.id = made) AND NOT EXISTS"
+                  " (SELECT 1 FROM volume v WHERE v.id = made)",
+                  "i", (int64_t)TOKEN_S);
 }

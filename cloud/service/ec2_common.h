@@ -116,5 +116,7 @@ enum ec2_token_state { EC2_TOKEN_NEW, EC2_TOKEN_SAME, EC2_TOKEN_OTHER };
 enum ec2_token_state ec2_find_token(struct ec2_call *call, sqlite3 *c, const struct ec2_token *t,
                                     char made[EC2_ID_BYTES]);
 bool ec2_keep_token(struct ec2_call *call, sqlite3 *c, const struct ec2_token *t, const char *made);
+/* Those that are more than a day old, and of whose objects nothing is left. */
+bool ec2_drop_tokens(sqlite3 *c);
 
 #endif

@@ -211,9 +211,6 @@ static bool step_one(struct service *svc, const struct job *j)
     return step_stopping(svc, j, &s);
 }
 
-/* A client token is good for a day, and as long as there is something of what it made. */
-#define TOKEN_S 86400
-
 /* ---- those that were shown long enough -------------------------------------------------------
  */
 
@@ -225,11 +222,7 @@ static bool drop_rows(sqlite3 *c, const char *id)
                   "DELETE FROM reservation WHERE NOT EXISTS"
                   " (SELECT 1 FROM instance i WHERE i.reservation = reservation.id)",
                   "") &&
-           db_run(c,
-                  "DELETE FROM client_token WHERE action = 'RunInstances'"
-                  " AND created < unixepoch() - ? AND NOT EXISTS"
-                  " (SELECT 1 FROM reservation r WHERE r.id = made)",
-                  "i", (int64_t)TOKEN_S);
+           ec2_drop_tokens(c);
 }
 
 static bool drop_one(struct service *svc)

@@ -200,7 +200,7 @@ static bool let_go(struct service *svc)
                 " attached = NULL, state = CASE state WHEN 'in-use' THEN 'available' ELSE state END"
                 " WHERE id IN",
                 freed) &&
-        db_commit(svc->db)) {
+        ec2_drop_tokens(c) && db_commit(svc->db)) {
         keeper_wake(svc->keeper, KEEPER_COPIES);
         return true;
     }

@@ -84,6 +84,15 @@ def volumes_tokens(program, work):
         c.delete_volume(VolumeId=vol)
         wait_for(lambda: c.describe_volumes()["Volumes"] == [])
         fails("InvalidVolume.NotFound", c.create_volume, **same)
+        # A day later the token is forgotten, with the next volume that goes.
+        last = volume(c, Size=1)
+        with state(work) as db:
+            db.execute("UPDATE client_token SET created = created - 86401")
+        c.delete_volume(VolumeId=last)
+        wait_for(lambda: c.describe_volumes()["Volumes"] == [])
+        new = c.create_volume(**same)["VolumeId"]
+        assert new != vol
+        assert client(s, "ec2", TWO).create_volume(**same)["VolumeId"] == other
 
 
 def volumes_list(program, work):
