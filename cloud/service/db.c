@@ -24,6 +24,9 @@ struct db {
     unsigned nr_free;
 };
 
+/* Of this thread: the connection forgets its error with the next call, as with a rollback. */
+static _Thread_local bool disk_full;
+
 static sqlite3 *connect_to(const char *path, bool write, struct buf *why)
 {
     int flags = write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
@@ -106,6 +109,7 @@ sqlite3 *db_reader(struct db *db)
 {
     sqlite3 *c;
 
+    disk_full = false;
     pthread_mutex_lock(&db->read_lock);
     while (db->nr_free == 0)
         pthread_cond_wait(&db->read_free, &db->read_lock);
@@ -124,6 +128,7 @@ void db_done(struct db *db, sqlite3 *reader)
 
 sqlite3 *db_begin(struct db *db)
 {
+    disk_full = false;
     pthread_mutex_lock(&db->write_lock);
     if (db_run(db->writer, "BEGIN IMMEDIATE", ""))
         return db->writer;
@@ -157,6 +162,7 @@ void db_rollback(struct db *db)
 
 static void complain(sqlite3 *c, const char *sql)
 {
+    disk_full = sqlite3_errcode(c) == SQLITE_FULL;
     fprintf(stderr, "pvbootd: the state: %s (%.60s)\n", sqlite3_errmsg(c), sql);
 }
 
@@ -234,7 +240,7 @@ const char *db_text(sqlite3_stmt *s, int column)
     return text ? text : "";
 }
 
-bool db_disk_full(sqlite3 *c)
+bool db_disk_full(void)
 {
-    return sqlite3_errcode(c) == SQLITE_FULL;
+    return disk_full;
 }

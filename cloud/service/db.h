@@ -52,7 +52,7 @@ int64_t db_number(sqlite3 *c, int64_t otherwise, const char *sql, const char *ty
 /* A column of text as it is; "" for NULL. Valid until the statement moves on. */
 const char *db_text(sqlite3_stmt *s, int column);
 
-/* Did the last failure on this connection come of a full disk? */
-bool db_disk_full(sqlite3 *c);
+/* Did the last failure since this thread's last db_begin or db_reader come of a full disk? */
+bool db_disk_full(void);
 
 #endif

@@ -76,7 +76,7 @@ sqlite3 *ec2_begin_change(struct ec2_call *call)
     sqlite3 *c = db_begin(call->r->svc->db);
 
     if (!c)
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r);
     return c;
 }
 
@@ -89,15 +89,15 @@ bool ec2_commit(struct ec2_call *call)
     return false;
 }
 
-bool ec2_end_change(struct ec2_call *call, sqlite3 *c, bool good)
+bool ec2_end_change(struct ec2_call *call, bool good)
 {
     if (good && call->r->status == 0) {
         if (ec2_commit(call))
             return true;
-        reply_state_failed(call->r, NULL); /* unless there is an answer already */
+        reply_state_failed(call->r); /* unless there is an answer already */
         return false;
     }
-    reply_state_failed(call->r, c); /* unless there is an answer already */
+    reply_state_failed(call->r); /* unless there is an answer already */
     db_rollback(call->r->svc->db);
     return false;
 }

@@ -53,7 +53,7 @@ bool ec2_commit(struct ec2_call *call);
  * Its end: a commit, if everything was `good` and there is no answer yet. False: nothing is changed
  * and the answer is an error.
  */
-bool ec2_end_change(struct ec2_call *call, sqlite3 *c, bool good);
+bool ec2_end_change(struct ec2_call *call, bool good);
 
 /* <return>true</return> */
 void ec2_answer_true(struct ec2_call *call);

@@ -136,7 +136,7 @@ void ec2_create_image(struct ec2_call *call)
 
         ec2_new_id("ami", id);
         good = good && make_snapshots(call, c, n, id) && register_insert(call, c, &n->r, id);
-        if (ec2_end_change(call, c, good)) {
+        if (ec2_end_change(call, good)) {
             keeper_wake(call->r->svc->keeper, KEEPER_COPIES);
             ec2_open(call, "CreateImage");
             xml_element(&call->r->reply, "imageId", id);

@@ -333,7 +333,7 @@ static void change_image(struct ec2_call *call, const struct change *ch)
         db_rollback(db);
     free(image);
     if (!done && call->r->status == 0)
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     if (!done)
         return;
     ec2_open(call, call->r->action);
@@ -371,7 +371,7 @@ void ec2_reset_image_attribute(struct ec2_call *call)
         db_rollback(db);
     free(image);
     if (!done && call->r->status == 0)
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     if (!done)
         return;
     ec2_open(call, "ResetImageAttribute");

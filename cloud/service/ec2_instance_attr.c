@@ -367,15 +367,15 @@ static bool check_stopped(struct ec2_call *call, const struct target *t, const s
     return false;
 }
 
-static void end_change(struct ec2_call *call, sqlite3 *c, bool good)
+static void end_change(struct ec2_call *call, bool good)
 {
     struct service *svc = call->r->svc;
 
     if (!good) {
-        reply_state_failed(call->r, c); /* unless there is an answer already */
+        reply_state_failed(call->r); /* unless there is an answer already */
         db_rollback(svc->db);
     } else if (!ec2_commit(call)) {
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     } else {
         ec2_open(call, call->r->action);
         buf_puts(&call->r->reply, "<return>true</return>");
@@ -395,7 +395,7 @@ void ec2_modify_instance_attribute(struct ec2_call *call)
         return;
     c = db_begin(call->r->svc->db);
     if (c == NULL) {
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r);
         return;
     }
     good = read_target(call, c, id, &t);
@@ -403,7 +403,7 @@ void ec2_modify_instance_attribute(struct ec2_call *call)
         good = modify_mappings(call, c, &t, &m);
     else if (good)
         good = check_stopped(call, &t, m.attribute) && m.attribute->set(call, c, &t, m.value);
-    end_change(call, c, good);
+    end_change(call, good);
 }
 
 /* ---- reset -----------------------------------------------------------------------------------
@@ -451,9 +451,9 @@ void ec2_reset_instance_attribute(struct ec2_call *call)
         return;
     c = db_begin(call->r->svc->db);
     if (c == NULL) {
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r);
         return;
     }
-    end_change(call, c,
+    end_change(call,
                read_target(call, c, id, &t) && check_stopped(call, &t, a) && reset(call, c, &t, a));
 }

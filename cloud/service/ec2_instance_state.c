@@ -154,7 +154,7 @@ static void turn_all(struct ec2_call *call, const struct change *change, const s
     bool good;
 
     if (c == NULL) {
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r);
         return;
     }
     buf_clear(&items);
@@ -162,10 +162,10 @@ static void turn_all(struct ec2_call *call, const struct change *change, const s
     for (size_t i = 0; good && i < ids->nr; i++)
         good = turn_one(call, c, change, ids->value[i], &items);
     if (!good) {
-        reply_state_failed(call->r, c); /* unless there is an answer already */
+        reply_state_failed(call->r); /* unless there is an answer already */
         db_rollback(svc->db);
     } else if (!ec2_commit(call)) {
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     } else {
         keeper_wake(svc->keeper, KEEPER_INSTANCES);
         answer(call, change, &items);

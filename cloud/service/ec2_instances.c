@@ -280,7 +280,7 @@ static void answer(struct ec2_call *call, struct wanted *w)
             write_all(call, w, k);
             instances_close(k);
         } else {
-            reply_state_failed(call->r, c);
+            reply_state_failed(call->r);
         }
     }
     db_done(svc->db, c);

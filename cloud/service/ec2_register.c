@@ -223,7 +223,7 @@ static bool insert_all(struct ec2_call *call, const struct registration *r, char
     if (!c)
         return false;
     ec2_new_id(kinds[r->type], id);
-    return ec2_end_change(call, c, check_snapshots(call, c, r) && register_insert(call, c, r, id));
+    return ec2_end_change(call, check_snapshots(call, c, r) && register_insert(call, c, r, id));
 }
 
 /* ---- actions --------------------------------------------------------------------------------- */
@@ -287,6 +287,6 @@ void ec2_deregister_image(struct ec2_call *call)
         buf_puts(&call->r->reply, "<return>true</return>");
         ec2_close(call, "DeregisterImage");
     } else if (call->r->status == 0) {
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     }
 }

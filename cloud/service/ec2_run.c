@@ -219,7 +219,7 @@ static void answer(struct ec2_call *call, const char *reservation)
             reply_error(call->r, 400, "IdempotentInstanceTerminated",
                         "What this client token once started was terminated; use a new token.");
     } else {
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     }
     db_done(svc->db, c);
     free(k);
@@ -246,14 +246,14 @@ static void run(struct ec2_call *call, const struct run_request *q)
     bool again = false;
 
     if (c == NULL) {
-        reply_state_failed(call->r, NULL);
+        reply_state_failed(call->r);
     } else if (!launch(call, c, q, l, &again)) {
-        reply_state_failed(call->r, c); /* unless there is an answer already */
+        reply_state_failed(call->r); /* unless there is an answer already */
         db_rollback(svc->db);
     } else if (again) {
         db_rollback(svc->db);
     } else if (!ec2_commit(call)) {
-        reply_state_failed(call->r, c);
+        reply_state_failed(call->r);
     }
     if (call->r->status == 0) {
         for (int room = 0; room < NR_KEEPER_ROOMS; room++)

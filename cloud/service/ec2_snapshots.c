@@ -112,7 +112,7 @@ void ec2_create_snapshot(struct ec2_call *call)
            ec2_insert_tags(c, call->r->account->id, id, &tags);
     if (good)
         answer_snapshot(call, c, id);
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_COPIES);
     ec2_close(call, "CreateSnapshot");
@@ -145,7 +145,7 @@ void ec2_delete_snapshot(struct ec2_call *call)
     good = is_own(call, c, id) && is_unused(call, c, id) &&
            db_run(c, "DELETE FROM tag WHERE resource = ?", "s", id) &&
            db_run(c, "DELETE FROM snapshot WHERE id = ?", "s", id);
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_COPIES); /* its blob goes */
     ec2_answer_true(call);
@@ -285,7 +285,7 @@ void ec2_modify_snapshot_attribute(struct ec2_call *call)
         else
             c = ec2_begin_change(call);
     }
-    if (c && ec2_end_change(call, c, is_own(call, c, id) && change_permissions(c, id, p)))
+    if (c && ec2_end_change(call, is_own(call, c, id) && change_permissions(c, id, p)))
         ec2_answer_true(call);
     free(p);
 }

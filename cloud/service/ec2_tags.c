@@ -254,7 +254,7 @@ void ec2_create_tags(struct ec2_call *call)
             good = false;
         }
     }
-    if (c && ec2_end_change(call, c, good))
+    if (c && ec2_end_change(call, good))
         ec2_answer_true(call);
     free(ids);
 }
@@ -276,7 +276,7 @@ void ec2_delete_tags(struct ec2_call *call)
                           " AND value = ifnull(?, value)",
                           "sss", ids->value[i], tags.tag[k].key, tags.tag[k].value);
     }
-    if (c && ec2_end_change(call, c, good))
+    if (c && ec2_end_change(call, good))
         ec2_answer_true(call);
     free(ids);
 }

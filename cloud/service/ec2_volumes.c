@@ -203,7 +203,7 @@ void ec2_create_volume(struct ec2_call *call)
     }
     if (good && call->r->status == 0)
         answer_volume(call, c, id, false);
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
     ec2_close(call, "CreateVolume");
@@ -232,7 +232,7 @@ void ec2_delete_volume(struct ec2_call *call)
                     "The volume %s is still being made; wait until it is available.", id);
     else if (good)
         good = db_run(c, "UPDATE volume SET state = 'deleting' WHERE id = ?", "s", id);
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
     ec2_answer_true(call);
@@ -309,7 +309,7 @@ void ec2_attach_volume(struct ec2_call *call)
                   strcmp(m.state, "stopped") == 0 ? "attached" : "attaching", id);
     if (good)
         answer_volume(call, c, id, true);
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
     ec2_close(call, "AttachVolume");
@@ -394,7 +394,7 @@ void ec2_detach_volume(struct ec2_call *call)
         answer_detaching(call, c, &v);
         good = take_apart(c, &v, &m);
     }
-    if (!ec2_end_change(call, c, good))
+    if (!ec2_end_change(call, good))
         return;
     keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
     ec2_close(call, "DetachVolume");

@@ -63,11 +63,11 @@ void reply_error(struct request *r, unsigned status, const char *code, const cha
     reply_done(r, status, NULL);
 }
 
-void reply_state_failed(struct request *r, sqlite3 *c)
+void reply_state_failed(struct request *r)
 {
     if (r->status != 0)
         return;
-    if (c && db_disk_full(c))
+    if (db_disk_full())
         reply_error(r, 503, r->api == API_EC2 ? "InsufficientCapacity" : "ServiceUnavailable",
                     "The disk of the service is full; nothing was changed.");
     else

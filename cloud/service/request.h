@@ -91,7 +91,7 @@ void reply_error(struct request *r, unsigned status, const char *code, const cha
 void reply_done(struct request *r, unsigned status, const char *type);
 
 /* The state could not be written; says whether the disk is full. */
-void reply_state_failed(struct request *r, sqlite3 *c);
+void reply_state_failed(struct request *r);
 
 /* Text inside XML; what XML 1.0 has no way to hold becomes U+FFFD. */
 void xml_text(struct buf *out, const char *text);

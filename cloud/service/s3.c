@@ -191,7 +191,7 @@ static bool check_bucket(struct request *r, const struct s3_target *t)
     if (status == SQLITE_DONE)
         reply_error(r, 404, "NoSuchBucket", "There is no bucket \"%s\".", t->bucket);
     else if (status != SQLITE_ROW)
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     else if (strcmp(db_text(s, 0), r->account->id) != 0)
         reply_error(r, 403, "AccessDenied", "The bucket belongs to another account.");
     db_finish(s);

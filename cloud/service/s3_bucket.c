@@ -31,7 +31,7 @@ void s3_list_buckets(struct request *r)
     if (status == SQLITE_DONE)
         reply_done(r, 200, NULL);
     else
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     db_finish(s);
     db_done(r->svc->db, c);
 }
@@ -55,7 +55,7 @@ static void insert_bucket(struct request *r, sqlite3 *c)
         reply_error(r, 400, "TooManyBuckets", "An account has at most %d buckets.", S3_BUCKETS_MAX);
     else if (!db_run(c, "INSERT INTO bucket VALUES(?, ?, ?)", "ssi", r->s3->bucket, r->account->id,
                      (int64_t)time(NULL)))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
 }
 
 void s3_create_bucket(struct request *r)
@@ -70,7 +70,7 @@ void s3_create_bucket(struct request *r)
         return;
     c = db_begin(r->svc->db);
     if (!c) {
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
         return;
     }
     s = db_query(c, "SELECT account FROM bucket WHERE name=?", "s", r->s3->bucket);
@@ -88,7 +88,7 @@ void s3_create_bucket(struct request *r)
         return;
     }
     if (!db_commit(r->svc->db)) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         return;
     }
     buf_printf(&location, "/%s", r->s3->bucket);
@@ -102,7 +102,7 @@ void s3_delete_bucket(struct request *r)
     sqlite3 *c = db_begin(r->svc->db);
 
     if (!c) {
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
         return;
     }
     if (db_number(c, 1,
@@ -113,11 +113,11 @@ void s3_delete_bucket(struct request *r)
                     "The bucket holds objects, or uploads that were not completed; delete them "
                     "first.");
     else if (!db_run(c, "DELETE FROM bucket WHERE name=?", "s", r->s3->bucket))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     if (r->status != 0)
         db_rollback(r->svc->db);
     else if (!db_commit(r->svc->db))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     else
         reply_done(r, 204, NULL);
 }

@@ -189,7 +189,7 @@ void s3_list_objects(struct request *r)
     if (collect(r, c, &l))
         write_page(r, &l);
     else
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     db_done(r->svc->db, c);
     buf_free(&l.contents);
     buf_free(&l.prefixes);

@@ -42,14 +42,14 @@ void s3_create_upload(struct request *r)
     random_hex(id, 32);
     c = db_begin(r->svc->db);
     if (!c) {
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     } else if (!db_run(c, "INSERT INTO upload VALUES(?, ?, ?, ?, ?, ?, ?)", "ssssssi", id,
                        r->s3->bucket, r->s3->key, r->account->id, type, meta.text,
                        (int64_t)time(NULL))) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         db_rollback(r->svc->db);
     } else if (!db_commit(r->svc->db)) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     } else {
         buf_printf(&r->reply, "%s<InitiateMultipartUploadResult" NAMESPACE ">", xml_head);
         xml_element(&r->reply, "Bucket", r->s3->bucket);
@@ -78,7 +78,7 @@ static bool insert_part(struct request *r, sqlite3 *c, int64_t number, char old[
         !db_run(c, "DELETE FROM part WHERE upload=? AND number=?", "si", upload_id(r), number) ||
         !db_run(c, "INSERT INTO part VALUES(?, ?, ?, ?, ?, ?, ?)", "sissisi", upload_id(r), number,
                 r->account->id, f->name, (int64_t)f->size, f->md5_hex, (int64_t)time(NULL))) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         return false;
     }
     return s3_check_quota(r, c, 0);
@@ -103,11 +103,11 @@ void s3_put_part(struct request *r)
     }
     c = db_begin(r->svc->db);
     if (!c)
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     else if (!insert_part(r, c, number, old))
         db_rollback(r->svc->db);
     else if (!db_commit(r->svc->db))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     if (r->status != 0) {
         stored_remove(r->svc->config.state_dir, r->file->name);
         return;
@@ -259,7 +259,7 @@ static bool drop_upload(struct request *r, sqlite3 *c, struct names *files)
         db_run(c, "DELETE FROM part WHERE upload=?", "s", upload_id(r)) &&
         db_run(c, "DELETE FROM upload WHERE id=?", "s", upload_id(r)))
         return true;
-    reply_state_failed(r, c);
+    reply_state_failed(r);
     return false;
 }
 
@@ -302,11 +302,11 @@ static void complete(struct request *r, const struct completion *p)
     sqlite3 *c = db_begin(r->svc->db);
 
     if (!c)
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     else if (!swap_rows(r, c, p, &files, old))
         db_rollback(r->svc->db);
     else if (!db_commit(r->svc->db))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     remove_files(r, &files);
     if (r->status != 0) {
         stored_remove(r->svc->config.state_dir, r->file->name);
@@ -370,11 +370,11 @@ void s3_abort_upload(struct request *r)
     sqlite3 *c = db_begin(r->svc->db);
 
     if (!c)
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     else if (!drop_upload(r, c, &files))
         db_rollback(r->svc->db);
     else if (!db_commit(r->svc->db))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     remove_files(r, &files);
     if (r->status == 0)
         reply_done(r, 204, NULL);
@@ -419,7 +419,7 @@ void s3_list_parts(struct request *r)
         if (s)
             reply_done(r, 200, NULL);
         else
-            reply_state_failed(r, c);
+            reply_state_failed(r);
     }
     db_finish(s);
     db_done(r->svc->db, c);
@@ -478,7 +478,7 @@ void s3_list_uploads(struct request *r)
     if (s)
         reply_done(r, 200, NULL);
     else
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     db_finish(s);
     buf_free(&next);
     db_done(r->svc->db, c);

@@ -30,7 +30,7 @@ bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t 
     if (!s || !db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", bucket, key) ||
         !db_run(c, "INSERT INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "ssssisssi", bucket, key,
                 r->account->id, file, (int64_t)size, etag, type, meta, (int64_t)time(NULL))) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         return false;
     }
     return s3_check_quota(r, c, 0);
@@ -50,11 +50,11 @@ static void store(struct request *r, const char *type, const char *meta)
     }
     c = db_begin(r->svc->db);
     if (!c)
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     else if (!s3_insert_object(r, c, f->name, f->size, f->md5_hex, type, meta, old))
         db_rollback(r->svc->db);
     else if (!db_commit(r->svc->db))
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     if (r->status != 0) {
         stored_remove(dir, f->name);
         return;
@@ -108,7 +108,7 @@ static bool find(struct request *r, struct found *out)
         reply_error(r, 404, "NoSuchKey", "There is no object \"%.*s\" in the bucket.", 512,
                     r->s3->key);
     } else {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     }
     db_finish(s);
     db_done(r->svc->db, c);
@@ -260,16 +260,16 @@ void s3_delete_object(struct request *r)
     char file[FILE_NAME_BYTES];
 
     if (!c) {
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
         return;
     }
     if (!delete_row(r, c, r->s3->key, file)) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         db_rollback(r->svc->db);
         return;
     }
     if (!db_commit(r->svc->db)) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
         return;
     }
     if (file[0])
@@ -304,13 +304,13 @@ static void delete_all(struct request *r, struct doomed *d)
 
     for (size_t i = 0; c && i < d->nr && r->status == 0; i++)
         if (!delete_row(r, c, d->key[i], d->file[i]))
-            reply_state_failed(r, c);
+            reply_state_failed(r);
     if (!c) {
-        reply_state_failed(r, NULL);
+        reply_state_failed(r);
     } else if (r->status != 0) {
         db_rollback(r->svc->db);
     } else if (!db_commit(r->svc->db)) {
-        reply_state_failed(r, c);
+        reply_state_failed(r);
     }
     if (r->status != 0)
         return;

@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 
 from clients import ONE, client, fails, running
+from disks import volume
 from service import Skip
 from signer import Signer, send, sha256
 
@@ -262,9 +263,10 @@ def fill_disk(program, work):
         c = client(s, "s3")
         c.create_bucket(Bucket="full")
         c.put_object(Bucket="full", Key="kept", Body=b"kept")
+        vol = volume(client(s, "ec2"), Size=1)
         fails("ServiceUnavailable", c.put_object, Bucket="full", Key="large", Body=bytes(8 << 20))
         fails("NoSuchKey", c.get_object, Bucket="full", Key="large")
-        assert len(stored_files(work)) == 1
+        assert len(stored_files(work)) == 2  # and the volume
         room = os.statvfs(f"{work}/state")
         with open(f"{work}/state/ballast", "wb") as f:
             f.write(bytes((room.f_bavail - 20) * room.f_frsize))
@@ -279,12 +281,18 @@ def fill_disk(program, work):
                 if failed == 3:
                     break
         assert failed == 3
+        # The other API says the same, and answers what it can.
+        ec2 = client(s, "ec2")
+        tags = {"Resources": [vol], "Tags": [{"Key": "large", "Value": "x" * 200}]}
+        assert "disk" in fails("InsufficientCapacity", ec2.create_tags, **tags)
+        assert ec2.describe_volumes()["Volumes"][0].get("Tags", []) == []
         assert c.get_object(Bucket="full", Key="kept")["Body"].read() == b"kept"
         os.remove(f"{work}/state/ballast")
         c.put_object(Bucket="full", Key="kept", Body=b"again")
+        ec2.create_tags(**tags)
         keys = [o["Key"] for page in c.get_paginator("list_objects_v2").paginate(Bucket="full")
                 for o in page["Contents"]]
-        assert len(stored_files(work)) == len(keys), (len(keys), len(stored_files(work)))
+        assert len(stored_files(work)) == len(keys) + 1, (len(keys), len(stored_files(work)))
         with urllib.request.urlopen(s.url + "/healthz") as got:
             assert got.read() == b"ok\n"
     assert any("No space left" in line for line in s.errors), s.errors
