@@ -1,4 +1,5 @@
 """The server itself: configuration, its own pages, log, limits."""
+import contextlib
 import http.client
 import json
 import os
@@ -13,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 from clients import ONE, client, fails, running
+from disks import settle, volume
 from service import ACCOUNTS, REGION, ROOT, Skip, write, write_config
 from signer import Signer, send, sha256
 
@@ -263,6 +265,22 @@ def server_one_state(program, work):
     assert done.returncode == 1 and "version 999" in done.stderr, done.stderr
 
 
+def server_older_state(program, work):
+    """A state from before there were instances gets their tables, and keeps what it has."""
+    with running(program, work) as s:
+        client(s, "s3").create_bucket(Bucket="old")
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", isolation_level=None)) as db:
+        db.execute("DROP VIEW blob_needed")
+        for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+            if table not in ("bucket", "object", "upload", "part", "usage"):
+                db.execute(f"DROP TABLE {table}")
+        db.execute("PRAGMA user_version=1")
+    with running(program, work) as s:
+        assert client(s, "s3").list_buckets()["Buckets"][0]["Name"] == "old"
+        assert client(s, "ec2").describe_instances()["Reservations"] == []
+        settle(client(s, "ec2"), volume(client(s, "ec2"), Size=1))
+
+
 def server_clients(program, work):
     """64 clients at once: each gets its own answer."""
     with running(program, work) as s:
@@ -344,4 +362,5 @@ def server_argv(program, work):
     assert status == 1 and "the-secret-in" not in said, said
 
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
-         server_tls, server_one_state, server_clients, server_documents, server_argv]
+         server_tls, server_one_state, server_older_state, server_clients, server_documents,
+         server_argv]
