@@ -86,6 +86,16 @@ static size_t plain(const char *text)
     return n;
 }
 
+/* The length of the character; 0 if XML 1.0 cannot hold it, as U+FFFE and U+FFFF. */
+static size_t xml_char(const char *text, size_t len)
+{
+    size_t n = text_shown_char(text, len);
+
+    if (n == 0 && (*text == '\n' || *text == '\t' || *text == '\r'))
+        return 1;
+    return n == 3 && memcmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] >= 0xbe ? 0 : n;
+}
+
 void xml_text(struct buf *out, const char *text)
 {
     for (size_t len = strlen(text); len > 0;) {
@@ -96,9 +106,7 @@ void xml_text(struct buf *out, const char *text)
         len -= n;
         if (len == 0)
             return;
-        n = text_shown_char(text, len);
-        if (n == 0 && (*text == '\n' || *text == '\t'))
-            n = 1;
+        n = xml_char(text, len);
         if (n == 0)
             buf_puts(out, "\xef\xbf\xbd");
         else if (*text == '<')
@@ -109,6 +117,8 @@ void xml_text(struct buf *out, const char *text)
             buf_puts(out, "&amp;");
         else if (*text == '"')
             buf_puts(out, "&quot;");
+        else if (*text == '\r')
+            buf_puts(out, "&#13;"); /* readers make a line feed of a bare one */
         else
             buf_add(out, text, n);
         n = n ? n : 1;

@@ -208,4 +208,21 @@ def api_dry_run(program, work):
               SourceDestCheck={"Value": False})
 
 
-CASES = [api_model, api_foreign, api_dry_run]
+def api_texts(program, work):
+    """What an account writes comes back as it was, and cannot break the answers to others."""
+    with service(program, work) as s:
+        mine, other = client(s, "ec2"), client(s, "ec2", TWO)
+        vol = disks.volume(mine, Size=1)
+        for text in ("<a b='c'>&amp;]]></value><!--", "'); DROP TABLE tag; --", "%s%n%1$s", "\u00e4",
+                     "a\r\nb\rc\td\n", "\U0001f600\u200d", " blank ", "$(id)`id`"):
+            mine.create_tags(Resources=[vol], Tags=[{"Key": "k", "Value": text}])
+            assert mine.describe_volumes(VolumeIds=[vol])["Volumes"][0]["Tags"] == \
+                [{"Key": "k", "Value": text}]
+        evil = image(work, account=TWO, public=1)
+        for text in ("\ufffe\uffff", "\x01\x1b[2J", "\x7f\x85"):  # not in XML, or not to be seen
+            other.modify_image_attribute(ImageId=evil, Description={"Value": text})
+            shown, = mine.describe_images(ImageIds=[evil])["Images"]
+            assert set(shown["Description"]) & set(text) <= set("[2J"), shown
+
+
+CASES = [api_texts, api_model, api_foreign, api_dry_run]
