@@ -13,6 +13,7 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'volume=$(PYTHON) tests/cloud/volume.py $(BUILD)/pvboot-ec2 $(BUILD)/pvboot' \
          'transfer=$(MAKE) --no-print-directory check-transfer' \
          'service=$(MAKE) --no-print-directory check-cloud' \
+         'seed=tests/cloud/seed.py $(BUILD) $(BUILD)/seed-test' \
          'engines=$(MAKE) --no-print-directory check-engines' \
          'inspect=$(PYTHON) tests/host/inspect.py $(BUILD)/pvboot' \
          'compat=$(PYTHON) tests/host/compat.py $(BUILD)/pvboot' \

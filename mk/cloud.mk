@@ -99,6 +99,11 @@ $(BUILD)/read-bucket: $(patsubst %.c,$(BUILD)/unit64/obj/%.o,$(filter-out %/main
 
 -include $(patsubst %.c,$(BUILD)/unit64/obj/%.d,$(CLOUD_D) $(UNIT_CLOUD) tests/cloud/read_bucket.c)
 
+.PHONY: check-seed
+## make check-seed   a Debian system bundled, registered and run with the commands of Amazon's paper (as root)
+check-seed: host images cloud
+	tests/cloud/seed.py $(BUILD) $(BUILD)/seed-test
+
 .PHONY: check-cloud
 ## make check-cloud [CASES="s3_lists"] the service, driven by boto3 and aws
 check-cloud: $(BUILD)/pvbootd-asan $(BUILD)/read-bucket $(BUILD)/pvboot-ec2
