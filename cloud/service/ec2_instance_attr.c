@@ -355,6 +355,15 @@ static bool modify_mappings(struct ec2_call *call, sqlite3 *c, const struct targ
     return true;
 }
 
+/* An instance that is on its way out has nothing left that a change could change. */
+static bool check_not_gone(struct ec2_call *call, const struct target *t)
+{
+    if (strcmp(t->state, "terminated") == 0 || strcmp(t->state, "shutting-down") == 0)
+        reply_error(call->r, 400, "IncorrectInstanceState",
+                    "The instance %s is %s; run a new one in its place.", t->id, t->state);
+    return call->r->status == 0;
+}
+
 /* What the engine was told at the start cannot change while the guest runs. */
 static bool check_stopped(struct ec2_call *call, const struct target *t, const struct attribute *a)
 {
@@ -398,7 +407,7 @@ void ec2_modify_instance_attribute(struct ec2_call *call)
         reply_state_failed(call->r);
         return;
     }
-    good = read_target(call, c, id, &t);
+    good = read_target(call, c, id, &t) && check_not_gone(call, &t);
     if (good && m.attribute == NULL)
         good = modify_mappings(call, c, &t, &m);
     else if (good)

@@ -235,6 +235,8 @@ def instances_attributes(program, work):
         put(DisableApiTermination={"Value": False})
         c.terminate_instances(InstanceIds=[one])
         wait(c, "terminated", [one])
+        fails("IncorrectInstanceState", put, DisableApiTermination={"Value": True})
+        fails("IncorrectInstanceState", put, InstanceType={"Value": "pv.nano"})
 
 
 def instances_filters(program, work):
