@@ -187,14 +187,18 @@ static bool tar_member(struct pack *p, struct archive *tar)
 
 /*
  * Where the hole ends that begins at off_bytes; off_bytes itself when there is none, or when the
- * file system or device does not tell.
+ * file system or device does not tell. Behind the end of a file that became shorter is no hole.
  */
 static uint64_t hole_end(const struct pack *p, uint64_t off_bytes)
 {
     off_t data = lseek(p->image_fd, (off_t)off_bytes, SEEK_DATA);
+    struct stat st;
 
+    if (data < 0 && errno == ENXIO && p->is_file && fstat(p->image_fd, &st) == 0 &&
+        (uint64_t)st.st_size >= p->size_bytes)
+        return p->size_bytes;
     if (data < 0)
-        return errno == ENXIO && p->is_file ? p->size_bytes : off_bytes;
+        return off_bytes;
     return (uint64_t)data < p->size_bytes ? (uint64_t)data : p->size_bytes;
 }
 
@@ -397,7 +401,11 @@ static bool put_manifest(struct pack *p, const char *text, size_t len)
         return bad(p, "interrupted; nothing of the bundle was left");
     if (renameat(p->work.fd, "manifest", p->to_fd, name) != 0)
         return bad(p, "%s cannot get its name: %s", name, strerror(errno));
-    return fsync(p->to_fd) == 0 || bad(p, "the folder cannot be written: %s", strerror(errno));
+    if (fsync(p->to_fd) == 0)
+        return true;
+    bad(p, "the folder cannot be written: %s", strerror(errno));
+    unlinkat(p->to_fd, name, 0); /* its parts go, too */
+    return false;
 }
 
 static void clean_up(struct pack *p)
