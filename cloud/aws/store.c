@@ -155,19 +155,22 @@ bool store_delete(struct store *b, const char *key)
 
 /* ---- listings -------------------------------------------------------------------------------- */
 
-static void tell_key(const struct xml_node *n,
+/* A server that does not know the prefix lists other keys, too. */
+static void tell_key(const struct xml_node *n, const char *prefix,
                      void (*key)(void *ctx, const char *key, const char *etag, uint64_t size_bytes),
                      void *ctx)
 {
     const char *size = tree_text(n, "Size"), *etag = tree_text(n, "ETag");
+    const char *name = tree_text(n, "Key");
     size_t quoted = etag[0] == '"' ? strlen(etag) - 1 : 0;
     char plain[128];
     uint64_t size_bytes = 0;
 
     snprintf(plain, sizeof(plain), "%.*s", quoted > 1 ? (int)quoted - 1 : (int)sizeof(plain),
              etag + (quoted > 1 ? 1 : 0));
-    if (text_parse_u64(size, strlen(size), &size_bytes))
-        key(ctx, tree_text(n, "Key"), plain, size_bytes);
+    if (strncmp(name, prefix, strlen(prefix)) == 0 &&
+        text_parse_u64(size, strlen(size), &size_bytes))
+        key(ctx, name, plain, size_bytes);
 }
 
 /* One page; *token becomes that of the next, "" for none. */
@@ -204,7 +207,7 @@ static bool list_page(struct store *b, const char *prefix, struct buf *token, ui
         return false;
     }
     for (const struct xml_node *n = tree_find(root, "Contents"); n != NULL; n = tree_next(n), ++*nr)
-        tell_key(n, key, ctx);
+        tell_key(n, prefix, key, ctx);
     buf_clear(token);
     if (strcmp(tree_text(root, "IsTruncated"), "true") == 0)
         buf_puts(token, tree_text(root, "NextContinuationToken"));
