@@ -26,7 +26,10 @@ static const char help_text[] =
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
     "      --ancestor_ami_ids AMI[,AMI]...\n"
-    "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP;
+    "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP
+    "\nexample:\n  ec2-bundle-image -i disk.img -r x86_64 -k pk.pem -c cert.pem -u 1111-2222-3333 "
+    "\\\n"
+    "      -d /var/tmp --kernel aki-427d952b\n";
 
 enum { OPT_EC2 = 256, OPT_KERNEL, OPT_RAMDISK, OPT_CODES, OPT_ANCESTORS, OPT_NO_CHECK };
 

@@ -49,7 +49,9 @@ static const char help_text[] =
     "      --no-inherit        do not ask; without both, it is taken over where it can be had\n"
     "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP
     "\nThe file system has the type, label and UUID of the volume's, where that is ext2, ext3 or\n"
-    "ext4; else it is ext4.\n";
+    "ext4; else it is ext4.\n"
+    "\nexample:\n  ec2-bundle-vol -r x86_64 -k pk.pem -c cert.pem -u 1111-2222-3333 \\\n"
+    "      -d /mnt -e /mnt,/tmp -s 2048 --kernel aki-427d952b\n";
 
 enum {
     OPT_EC2 = 256,

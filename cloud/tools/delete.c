@@ -25,6 +25,8 @@ static const char help_text[] =
     "      --clear             remove the bucket, too, when nothing else is in it\n"
     "  -y, --yes               do not ask; without a terminal nothing is asked\n";
 
+static const char example[] = "ec2-delete-bundle -b my-images/web -p image --url https://HOST:8443";
+
 enum { OPT_CLEAR = 256 };
 
 static const struct option options[] = {
@@ -272,7 +274,7 @@ int tool_delete_bundle(int argc, char **argv)
     remote_init(&d.remote);
     if (parse(&d, argc, argv)) {
         if (d.remote.help)
-            status = remote_help(help_text, NULL, REMOTE_S3);
+            status = remote_help(help_text, NULL, example, REMOTE_S3);
         else if (remote_ready(&d.remote, REMOTE_S3))
             status = delete_bundle(&d) ? TOOL_DONE : TOOL_FAILED;
     }

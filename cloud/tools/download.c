@@ -30,6 +30,9 @@ static const char help_text[] =
     "  -d, --directory DIR     where to; the current folder\n"
     "  -k, --privatekey KEY    take only what was signed with this key\n";
 
+static const char example[] =
+    "ec2-download-bundle -b my-images/web -p image -d /var/tmp --url https://HOST:8443";
+
 static const struct option options[] = {
     {"bucket", required_argument, NULL, 'b'},
     {"manifest", required_argument, NULL, 'm'},
@@ -303,7 +306,7 @@ int tool_download_bundle(int argc, char **argv)
     remote_init(&d.remote);
     if (parse(&d, argc, argv)) {
         if (d.remote.help)
-            status = remote_help(help_text, NULL, REMOTE_S3);
+            status = remote_help(help_text, NULL, example, REMOTE_S3);
         else if (remote_ready(&d.remote, REMOTE_S3))
             status = download(&d) ? TOOL_DONE : TOOL_FAILED;
     }

@@ -19,6 +19,9 @@ static const char help_text[] =
     "      --root-device-name DEVICE  /dev/sda1\n"
     "      --no-wait           do not wait\n";
 
+static const char example[] =
+    "ec2-register -n web-1 my-images/web/image.manifest.xml --url https://HOST:8443";
+
 enum { OPT_ROOT = 256, OPT_NO_WAIT, OPT_WAIT };
 
 static const struct option options[] = {
@@ -195,7 +198,7 @@ int tool_register(int argc, char **argv)
     api_init(&r.api, "RegisterImage");
     if (parse(&r, argc, argv)) {
         if (r.api.remote.help)
-            status = remote_help(help_text, api_help_text, REMOTE_EC2);
+            status = remote_help(help_text, api_help_text, example, REMOTE_EC2);
         else if (remote_ready(&r.api.remote, REMOTE_EC2))
             status = register_image(&r) ? TOOL_DONE : TOOL_FAILED;
     }

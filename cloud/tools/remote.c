@@ -139,7 +139,8 @@ enum remote_taken remote_api_option(struct remote *r, int opt, char *value)
     return shared_option(r, shared, value, 0, NULL) ? TAKEN : REFUSED;
 }
 
-int remote_help(const char *text, const char *more, enum remote_service service)
+int remote_help(const char *text, const char *more, const char *example,
+                enum remote_service service)
 {
     fputs(text, stdout);
     fputs(more != NULL ? more : "", stdout);
@@ -147,9 +148,10 @@ int remote_help(const char *text, const char *more, enum remote_service service)
            "      --region REGION     or $EC2_REGION, $AWS_DEFAULT_REGION; us-east-1\n"
            "      --cacert FILE       whom to trust, PEM; or $AWS_CA_BUNDLE\n"
            "      --retry[=N]         how often a failed request is tried again; %u\n"
-           "      --help              this text\n",
+           "      --help              this text\n"
+           "\nexample:\n  %s\n",
            service == REMOTE_S3 ? "    " : "-U, ", service == REMOTE_S3 ? "S3_URL" : "EC2_URL",
-           CLIENT_RETRIES);
+           CLIENT_RETRIES, example);
     return tool_flush() ? TOOL_DONE : TOOL_FAILED;
 }
 

@@ -67,8 +67,9 @@ enum remote_taken remote_s3_option(struct remote *r, int opt, char *value);
 /* -O, -W, -T and -U of the tools of the Query API. */
 enum remote_taken remote_api_option(struct remote *r, int opt, char *value);
 
-/* A tool's help, `more` (or NULL), and the shared options; the exit status. */
-int remote_help(const char *text, const char *more, enum remote_service service);
+/* A tool's help, `more` (or NULL), the shared options, and an example; the exit status. */
+int remote_help(const char *text, const char *more, const char *example,
+                enum remote_service service);
 
 /* False: the sentence was written. */
 bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, char **argv);

@@ -31,6 +31,9 @@ static const char help_text[] =
     "      --instance-initiated-shutdown-behavior stop|terminate\n"
     "      --wait              wait until they run\n";
 
+static const char example[] =
+    "ec2-run-instances ami-12345678 -n 2 -t m1.small --wait --url https://HOST:8443";
+
 enum { OPT_TOKEN = 256, OPT_SHUTDOWN, OPT_WAIT };
 
 static const struct option options[] = {
@@ -382,7 +385,7 @@ int tool_run_instances(int argc, char **argv)
     api_init(&s.api, "RunInstances");
     if (parse(&s, argc, argv)) {
         if (s.api.remote.help)
-            status = remote_help(help_text, api_help_text, REMOTE_EC2);
+            status = remote_help(help_text, api_help_text, example, REMOTE_EC2);
         else if (remote_ready(&s.api.remote, REMOTE_EC2))
             status = start_instances(&s) ? TOOL_DONE : TOOL_FAILED;
     }

@@ -19,7 +19,8 @@ static const char help_text[] =
     "  -c, --cert CERT         whose signature it has to carry; without it, that of the key\n"
     "  -s, --source DIR        where the parts are; beside the manifest\n"
     "  -d, --destination DIR   where the image goes; the current folder\n"
-    "      --no-verify         take a manifest with a wrong signature\n" TOOL_COMMON_HELP;
+    "      --no-verify         take a manifest with a wrong signature\n" TOOL_COMMON_HELP
+    "\nexample:\n  ec2-unbundle -m /mnt/image.manifest.xml -k pk.pem -d /var/tmp\n";
 
 enum { OPT_NO_VERIFY = 256 };
 

@@ -36,6 +36,9 @@ static const char help_text[] =
     "      --location REGION   the region of a new bucket, as --region\n"
     "      --batch             nothing is asked; this is always so\n";
 
+static const char example[] =
+    "ec2-upload-bundle -b my-images/web -m /mnt/image.manifest.xml --url https://HOST:8443";
+
 enum { OPT_PART = 256, OPT_SKIP, OPT_ACL, OPT_LOCATION };
 
 static const struct option options[] = {
@@ -161,9 +164,11 @@ static bool find_parts(struct upload *u, uint64_t *all_bytes)
     }
     *all_bytes = 0;
     for (uint32_t i = u->first_part; i < m->nr_parts; i++) {
-        if (fstatat(u->folder_fd, m->parts[i].filename, &st, 0) != 0 || !S_ISREG(st.st_mode)) {
+        bool found = fstatat(u->folder_fd, m->parts[i].filename, &st, 0) == 0;
+
+        if (!found || !S_ISREG(st.st_mode)) {
             tool_say("part %u of %u, %s/%s, is not there: %s", i + 1, m->nr_parts, u->folder,
-                     m->parts[i].filename, errno != 0 ? strerror(errno) : "it is no file");
+                     m->parts[i].filename, found ? "it is no file" : strerror(errno));
             return false;
         }
         *all_bytes += (uint64_t)st.st_size;
@@ -400,7 +405,7 @@ int tool_upload_bundle(int argc, char **argv)
     remote_init(&u.remote);
     if (parse(&u, argc, argv)) {
         if (u.remote.help)
-            status = remote_help(help_text, NULL, REMOTE_S3);
+            status = remote_help(help_text, NULL, example, REMOTE_S3);
         else
             status = remote_ready(&u.remote, REMOTE_S3) ? upload(&u) ? TOOL_DONE : TOOL_FAILED
                                                         : TOOL_USAGE;
