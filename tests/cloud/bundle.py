@@ -10,6 +10,7 @@ import os
 import re
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
 
 
 def other_tools_open_it(box):
+    secrets = []
     for size, hole in ((1, 0), (3 * MIB + 17, 5 * MIB), (24 * MIB, 0)):
         image = noise(box.path / ("disk%d" % size), size, hole)
         got, folder = bundle(box, image, "--kernel", "aki-11111111", "--ramdisk", "ari-2",
@@ -69,6 +71,7 @@ def other_tools_open_it(box):
         check(values[0], values[1])
         key, iv = values[0]
         check(bool(re.fullmatch("[0-9a-f]{32}", key) and re.fullmatch("[0-9a-f]{32}", iv)), True)
+        secrets += [key, iv]
         cipher = b"".join((folder / n).read_bytes() for n in names)
         tar = run("gzip", "-dc", data=run("openssl", "enc", "-d", "-aes-128-cbc", "-K", key, "-iv",
                                           iv, data=cipher))
@@ -86,6 +89,9 @@ def other_tools_open_it(box):
         (out / image.name).unlink()
         good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "ec2.key", "-c", box.path / "user.crt",
                  "-d", out))
+        check({stat.filemode(p.stat().st_mode) for p in [*folder.glob("*.part.*"), out / image.name]},
+              {"-rw-------"})
+    check(len(set(secrets)), 6)  # none is used twice
 
 
 def opens_what_other_tools_make(box):
@@ -99,6 +105,54 @@ def opens_what_other_tools_make(box):
         check((status, said.strip()), (0, str(out / "disk")))
         check_said([err], "is not signed: nobody vouches for this image")
         check((out / "disk").read_bytes() == image.read_bytes(), True)
+
+
+def signed(box, text):
+    """A manifest's bytes with the user's signature over them as they stand."""
+    (box.path / "signed").write_bytes(b"".join(re.search(b"<%s>.*</%s>" % (t, t), text, re.S).group()
+                                               for t in (b"machine_configuration", b"image")))
+    signature = run("openssl", "dgst", "-sha1", "-sign", box.path / "user.key", box.path / "signed").hex()
+    return text.replace(b"UNSIGNED", signature.encode())
+
+
+def takes_manifests_of_every_shape(box):
+    """Signed by openssl, over what stands in the file: white space, line ends and comments belong to it."""
+    image = noise(box.path / "disk", 3000)
+    path = foreign(box, "shapes", image)
+    plain = path.read_bytes()
+    out = box.path / "out"
+    out.mkdir()
+
+    def tried(text, said=None):
+        path.write_bytes(text)
+        got = ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out)
+        if said:
+            refused(got, said)
+            return
+        check((good(got), (out / "disk").read_bytes() == image.read_bytes()), (out / "disk", True))
+        (out / "disk").unlink()
+
+    head = plain.index(b"<manifest>")
+    shapes = {"plain": plain, "one line": plain.replace(b"\n", b""), "CRLF": plain.replace(b"\n", b"\r\n"),
+              "BOM": b"\xef\xbb\xbf" + plain, "no declaration": plain[head:],
+              "BOM, CRLF": b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"),
+              "tabs": plain.replace(b" <", b"\t\t<"), "name space": plain.replace(
+                  b"<manifest>", b"<manifest xmlns='http://example.org/x' xmlns:x='urn:x'>"),
+              "more elements": plain.replace(b"<user>", b"<!-- who --><x:more xmlns:x='urn:x'>1</x:more><user>"),
+              "encoding": plain.replace(b"UTF-8", b"us-ascii")}
+    for name, text in shapes.items():
+        whole = signed(box, text)
+        if name == "more elements":
+            path.write_bytes(whole)
+            got = ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out)
+            check(got[0], 0)
+            check_said([got[2]], "1 elements that are not known were passed over, the first is <x:more>")
+            (out / "disk").unlink()
+            continue
+        tried(whole)
+        tried(whole.replace(b"</architecture>", b"</architecture> "), "the signature does not match")
+        tried(whole.replace(b"</user>", b"</user>\n"), "the signature does not match")
+    tried(re.sub(b"<(/?)(manifest|image)>", b"<\\1x:\\2>", plain), "it begins with <x:manifest>")
 
 
 def notices_damage(box):
@@ -189,6 +243,38 @@ def leaves_nothing_when_stopped(box):
         check_said([err.decode()], "interrupted; nothing of the image was left")
     good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out))
     check(os.listdir(out), ["disk"])
+
+
+def notices_that_the_image_shrinks(box):
+    image = noise(box.path / "disk", 80 * MIB)
+    folder = box.path / "bundle"
+    folder.mkdir()
+    with subprocess.Popen([EC2, "ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder,
+                           *map(str, box.keys.options())], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+        while not list(folder.glob(".*/0")) and p.poll() is None:
+            time.sleep(0.002)
+        os.truncate(image, 40 * MIB)
+        out, err = p.communicate()
+    check((p.returncode, out, os.listdir(folder)), (1, b"", []))
+    check_said([err.decode()], "became shorter while it was read")
+
+
+def follows_no_links(box):
+    """A folder that others write to: what lies there under the bundle's names is not written through."""
+    image, victim = noise(box.path / "disk", 1000), box.path / "victim"
+    victim.write_text("mine")
+    folder, out = box.path / "bundle", box.path / "out"
+    for at in (folder, out):
+        at.mkdir()
+    (folder / "disk.part.0").symlink_to(victim)
+    path = good(bundle(box, image, folder=folder)[0])
+    check((victim.read_text(), (folder / "disk.part.0").is_symlink()), ("mine", False))
+    (out / "disk").symlink_to(box.path / "nothing")
+    refused(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out), "is there already")
+    check((victim.read_text(), (box.path / "nothing").exists()), ("mine", False))
+    path.unlink()
+    path.symlink_to(box.path / "nothing")
+    refused(bundle(box, image, folder=folder)[0], "is there already")
 
 
 def needs_the_same_memory(box):
@@ -286,7 +372,19 @@ def refuses_wrong_words(box):
         refused((r.returncode, "", r.stderr.decode()), "writing to standard output failed: No space left")
 
 
+def gives_examples(_box):
+    listed = ec2("--help")[1]
+    names = re.findall("^  (ec2-[a-z-]+)", listed, re.M)
+    check(len(names), 8)
+    for name in names:
+        status, text, err = ec2(name, "--help")
+        check((status, err), (0, ""))
+        check(bool(re.search("\nexample:\n  %s .*-" % name, text)), True)
+        check([line for line in text.splitlines() if len(line) > 100], [])
+
+
 if __name__ == "__main__":
     sys.exit(run_tests([other_tools_open_it, opens_what_other_tools_make, notices_damage,
-                        leaves_nothing_when_stopped, needs_the_same_memory, checks_the_aki, bundles_kernels,
+                        leaves_nothing_when_stopped, takes_manifests_of_every_shape,
+                        notices_that_the_image_shrinks, follows_no_links, gives_examples, needs_the_same_memory, checks_the_aki, bundles_kernels,
                         refuses_wrong_words]))

@@ -93,7 +93,7 @@ def pack_tar(tar, gzip_level="-1"):
 
 
 def foreign(box, name, image=None, sparse=False, empty_part=False, signature="UNSIGNED", user=True, tar=None,
-            stream=None, size=None, part_bytes=PART, member="disk"):
+            stream=None, size=None, part_bytes=PART, member="disk", padding=True):
     """A bundle as another tool would make it; indented, and nothing signed. `tar` and `stream`, which is
     what is encrypted, are made of the image unless they are there."""
     folder = box.path / name
@@ -102,7 +102,8 @@ def foreign(box, name, image=None, sparse=False, empty_part=False, signature="UN
         tar = run("tar", "-cf", "-", "-C", image.parent, *(["--sparse"] if sparse else []), image.name)
         size, member = image.stat().st_size, image.name
     key, iv = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
-    cipher = run("openssl", "enc", "-aes-128-cbc", "-K", key, "-iv", iv, data=stream or pack_tar(tar))
+    cipher = run("openssl", "enc", "-aes-128-cbc", "-K", key, "-iv", iv,
+                 *(() if padding else ("-nopad",)), data=stream or pack_tar(tar))
     parts = [cipher[i:i + part_bytes] for i in range(0, len(cipher), part_bytes)]
     parts += [b""] if empty_part else []
 

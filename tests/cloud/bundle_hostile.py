@@ -215,6 +215,15 @@ def refuses_streams(box):
     tried("zlib", "is no gzip stream", stream=b"x\x9c" + packed[10:])
     tried("raw", "is no gzip stream", stream=plain)
     tried("nothing", "ends too early", stream=gzip.compress(b"")[:5])
+    # A whole stream, and behind it a block that is no padding.
+    for length in range(16):
+        whole = io.BytesIO()
+        with gzip.GzipFile("n" * length, "wb", fileobj=whole) as f:
+            f.write(plain)
+        if len(whole.getvalue()) % 16 == 0:
+            unbundle(box, foreign(box, "padding", tar=plain, stream=whole.getvalue() + bytes(16), size=size,
+                                  padding=False), "does not end as it should")
+    check((box.path / "padding").exists(), True)
     tried("no-tar", "there is no tar archive", stream=gzip.compress(b""))
 
 

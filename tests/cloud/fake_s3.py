@@ -16,6 +16,8 @@ class FakeS3:
         self.objects, self.buckets = {}, set()
         self.puts, self.stored, self.headers = [], [], []
         self.misbehave = misbehave
+        self.ignores_prefix = False
+        self.deleted = []
         self.lock = threading.Lock()
         fake = self
 
@@ -68,7 +70,7 @@ class FakeS3:
                     self.error(404, "NoSuchKey")
 
             def list(self, bucket, query):
-                start = bucket + "/" + query.get("prefix", "")
+                start = bucket + "/" + ("" if fake.ignores_prefix else query.get("prefix", ""))
                 keys = sorted(k for k in fake.objects if k.startswith(start))
                 keys = [k for k in keys if k > query.get("continuation-token", "")]
                 page = keys[:PAGE]
@@ -84,6 +86,7 @@ class FakeS3:
 
             def do_DELETE(self):
                 fake.objects.pop(self.path, None)
+                fake.deleted.append(self.path)
                 self.reply(204)
 
         class Server(http.server.ThreadingHTTPServer):

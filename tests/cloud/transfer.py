@@ -10,6 +10,7 @@ import contextlib
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -276,6 +277,26 @@ def server_lies(w):
         check({h["x-amz-acl"] for h in f.headers}, {"aws-exec-read"})
 
 
+def server_ignores_the_prefix(w):
+    """Its listings hold other keys, shorter than the prefix, too."""
+    with fake() as f:
+        f.ignores_prefix = True
+        f.buckets.add("/b-one")
+        others = {"/b-one/a": b"1", "/b-one/z": b"2", "/b-one/k.e.y": b"3", "/b-one/x.part.0": b"4"}
+        f.objects.update(others)
+        folder = "b-one/" + "long/" * 40
+        good(w.upload(bucket=folder, S3_URL=f.url))
+        del f.objects["/" + folder + "disk.manifest.xml"]
+        check(w.upload("--skipmanifest", bucket=folder, S3_URL=f.url)[2].split(": ")[1],
+              "5 of 5 parts were in the bucket already\n")
+        good(tool("ec2-delete-bundle", "-b", folder, "-p", "disk", *KEYS, S3_URL=f.url))
+        check(f.objects, others)
+        good(w.upload(S3_URL=f.url))
+        f.deleted.clear()
+        good(tool("ec2-delete-bundle", "-b", "b-one", "-p", "disk", *KEYS, S3_URL=f.url))
+        check((f.deleted[0], len(f.deleted)), ("/b-one/disk.manifest.xml", 6))
+
+
 # ---- what is wrong here --------------------------------------------------------------------------
 
 def damaged_parts(w):
@@ -289,6 +310,9 @@ def damaged_parts(w):
             check("disk.part.3" in keys_in(s, "b-one"), False)
         part.unlink()
         refused(w.upload(S3_URL=s.url), "part 4 of 5, %s, is not there" % part)
+        part.mkdir()
+        refused(w.upload(S3_URL=s.url), "is not there: it is no file")
+        part.rmdir()
         part.write_bytes(whole)
         check(w.upload("--part", "3", "--skipmanifest", S3_URL=s.url)[:2], (0, ""))
         check("disk.manifest.xml" in keys_in(s, "b-one"), False)
@@ -386,6 +410,53 @@ def hides_the_secret(w):
         check({h["X-Amz-Security-Token"] for h in f.headers}, {"a-delegation-token"})
 
 
+def leaves_no_core(w):
+    """Where another program leaves one: keys and secrets are in the memory."""
+    program = EC2.removesuffix("-asan")  # the sanitizers leave none by themselves
+
+    def dumps(p):
+        return bool(os.WCOREDUMP(os.waitpid(p.pid, 0)[1]))
+
+    def start(args, **more):
+        return subprocess.Popen(args, cwd=w.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more,
+                                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (hard, hard)))
+
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    other = start(["sleep", "60"])
+    other.send_signal(signal.SIGQUIT)
+    if not dumps(other):
+        raise Skip("nothing leaves a core on this machine")
+    let = threading.Event()
+    with fake(lambda handler, nr: let.wait(60) and False) as f:
+        p = start([program, "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS],
+                  env=environment(S3_URL=f.url))
+        while not f.puts:
+            check(p.poll(), None)
+            time.sleep(0.01)
+        p.send_signal(signal.SIGQUIT)
+        check(dumps(p), False)
+        let.set()
+
+
+def download_follows_no_links(w):
+    victim, out = w.path / "victim", w.path / "out"
+    victim.write_bytes(b"mine")
+    out.mkdir()
+    with pvbootd(w) as s:
+        good(w.upload(S3_URL=s.url), "made")
+        for name, said in (("disk.part.1", "disk.part.1 is there already, and is not"),
+                           ("disk.part.1.part", "disk.part.1.part cannot be written"),
+                           ("disk.manifest.xml.part", "disk.manifest.xml.part cannot be written")):
+            (out / name).symlink_to(victim)
+            refused(w.download(out, "-p", "disk", S3_URL=s.url), said)
+            check((victim.read_bytes(), (out / name).is_symlink()), (b"mine", True))
+            (out / name).unlink()
+        (out / "disk.manifest.xml").symlink_to(victim)
+        good(w.download(out, "-p", "disk", S3_URL=s.url))
+        check((victim.read_bytes(), (out / "disk.manifest.xml").is_symlink()), (b"mine", False))
+        w.same_image(out)
+
+
 def deletes(w):
     def delete(*more, **env):
         return tool("ec2-delete-bundle", "-b", "b-one/p", *KEYS, *more, **env)
@@ -463,7 +534,8 @@ def same_memory(w):
 
 
 CASES = [round_trip, other_server, over_tls, resumes, resumes_at_pvbootd, download_resumes,
-         tries_again, server_dies, server_lies, damaged_parts, wrong_words, hides_the_secret, deletes,
+         tries_again, server_dies, server_lies, server_ignores_the_prefix, damaged_parts, wrong_words,
+         hides_the_secret, leaves_no_core, download_follows_no_links, deletes,
          terminals, same_memory, *tools_api.CASES]
 
 
