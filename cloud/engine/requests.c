@@ -73,6 +73,7 @@ struct xh_drive runner_drive(const struct engine_disk *d)
         .format = d->format == ENGINE_QCOW2 ? XH_QCOW2 : XH_RAW,
         .write = !d->readonly,
         .readonly = d->readonly,
+        .wait_for_room = true,
     };
 }
 
@@ -255,6 +256,8 @@ int requests_timeout_ms(const struct runner *r)
         ms = r->reboot_by_ns > now ? (int)((r->reboot_by_ns - now) / 1000000) + 1 : 0;
     if (r->copy_fd >= 0 && (ms < 0 || ms > COPY_LOOK_MS))
         ms = COPY_LOOK_MS;
+    if (xh_stands_still(r->h) && (ms < 0 || ms > NO_ROOM_LOOK_MS))
+        ms = NO_ROOM_LOOK_MS;
     return ms;
 }
 

@@ -104,12 +104,30 @@ static void bound_log(void)
 }
 
 /* Until the guest is gone. */
+/* The instance waits for room on this machine's disk. */
+static enum xh_result wait_for_room(struct runner *r)
+{
+    uint64_t now = xh_now_ns();
+
+    if (!r->no_room_told)
+        fprintf(stderr,
+                "the disk of this machine is full: the instance stands still until there is "
+                "room for what it writes\n");
+    r->no_room_told = true;
+    if (now < r->go_on_ns)
+        return XH_OK;
+    r->go_on_ns = now + NO_ROOM_LOOK_MS * 1000000ull;
+    return xh_go_on(r->h);
+}
+
 static enum xh_result watch(struct runner *r)
 {
     enum xh_result res = XH_OK;
 
     while (res == XH_OK && !r->ended) {
         res = xh_step(r->h, requests_timeout_ms(r));
+        if (res == XH_OK && !r->ended && xh_stands_still(r->h))
+            res = wait_for_room(r);
         if (res == XH_OK && !r->ended)
             requests_work(r);
         bound_log();

@@ -15,6 +15,7 @@
 
 #define RUNNER_QUEUE_MAX 8
 #define RUNNER_GUEST     "guest" /* the guest's name in dom0 */
+#define NO_ROOM_LOOK_MS  5000    /* how often a write is tried again that found no room */
 
 /* A request that takes its time. */
 struct waiting {
@@ -37,6 +38,8 @@ struct runner {
 
     /* What the guest is to be asked. */
     bool ask_poweroff, ask_reboot;
+    uint64_t go_on_ns; /* not before then a write that found no room is tried again */
+    bool no_room_told;
     uint64_t reboot_by_ns; /* then it is started again by force; 0: nobody asked */
 
     struct waiting queue[RUNNER_QUEUE_MAX];

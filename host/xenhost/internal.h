@@ -76,6 +76,7 @@ struct xenhost {
     bool qmp_answered;
     struct buf qmp_error; /* empty: the last command worked */
     char qmp_deleted[XH_NAME_MAX + 8];
+    bool stands_still; /* a write found no room */
     bool copying;
     struct buf copy_error; /* of the last copy; empty: it worked */
 };

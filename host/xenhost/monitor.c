@@ -62,6 +62,9 @@ void qmp_line(struct xenhost *h, const struct buf *line)
         job_ended(h, line, false);
     } else if (strstr(line->text, "\"event\": \"BLOCK_JOB_CANCELLED\"")) {
         job_ended(h, line, true);
+    } else if (strstr(line->text, "\"event\": \"BLOCK_IO_ERROR\"") &&
+               strstr(line->text, "\"action\": \"stop\"")) {
+        h->stands_still = true;
     }
 }
 
@@ -147,6 +150,24 @@ enum xh_result xh_remove_drive(struct xenhost *h, const char *name)
             return xh_fail(h, "dom0 did not let go of the drive %s", name);
         r = xh_step(h, 1000);
     }
+    return r;
+}
+
+bool xh_stands_still(const struct xenhost *h)
+{
+    return h->stands_still;
+}
+
+enum xh_result xh_go_on(struct xenhost *h)
+{
+    static const char text[] = "{\"execute\": \"cont\"}\n";
+    struct buf b = {0};
+    enum xh_result r;
+
+    buf_puts(&b, text);
+    h->stands_still = false; /* the same write may fail before QEMU answers */
+    r = command(h, &b);
+    buf_free(&b);
     return r;
 }
 

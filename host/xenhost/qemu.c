@@ -92,7 +92,7 @@ void qemu_drive_option(struct buf *b, const struct xh_drive *d)
         buf_puts(b, ",file=");
         option_path(b, d->path);
     }
-    buf_puts(b, ",werror=report,rerror=report");
+    buf_printf(b, ",werror=%s,rerror=report", d->wait_for_room ? "enospc" : "report");
     if (d->readonly)
         buf_puts(b, ",readonly=on");
     else if (d->write)

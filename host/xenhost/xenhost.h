@@ -55,6 +55,7 @@ struct xh_drive {
     enum xh_format format;
     bool write;                       /* changes reach the file */
     bool readonly;                    /* the drive itself refuses writes */
+    bool wait_for_room;               /* see xh_stands_still() */
     unsigned sector_size;             /* 0: 512 */
     uint64_t failing[XH_MAX_FAILING]; /* sectors (of 512 bytes) whose reads fail */
     unsigned nr_failing;
@@ -170,6 +171,14 @@ void xh_cancel(struct xenhost *h);
 /* Drives may also come and go while the host runs. */
 enum xh_result xh_add_drive(struct xenhost *h, const struct xh_drive *d);
 enum xh_result xh_remove_drive(struct xenhost *h, const char *name);
+
+/*
+ * Where this machine's disk has no room for what a guest writes to a drive with `wait_for_room`,
+ * QEMU stands still with all guests rather than fail the write. xh_go_on() tries the same write
+ * again: it stands still again if there still is no room.
+ */
+bool xh_stands_still(const struct xenhost *h);
+enum xh_result xh_go_on(struct xenhost *h);
 
 /*
  * Begins to copy what lies in a drive's own file, as it is at this moment, into the qcow2 file at

@@ -4,6 +4,7 @@
 The guest's init is made here (INIT): it does what the words of its command line say.
 """
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -42,6 +43,7 @@ case $(cat /proc/cmdline) in
 		n=$((n + 1))
 		echo "line $n" >>/mnt/log; cp /bin/busybox /mnt/f$((n % 8)); sync
 		[ $n != 5 ] || echo "T: writing"
+		[ $((n % 10)) != 0 ] || echo "T: line $n"
 	done ;;
 *do=disks*) seen=
 	while :; do
@@ -355,6 +357,38 @@ def copies(box, d):
     assert "no disk" in d.refused("copy", ID, "xvdz", f"{box.work}/copy9")
     assert not os.path.exists(f"{box.work}/copy9")
     assert d.state_of() == "running"
+
+
+@embedded
+def full_disk(box, d):
+    """Where this machine has no room for what a guest writes, the guest stands still, and goes on
+    when there is room."""
+    if os.geteuid() != 0:
+        raise Skip("only root can mount a small file system")
+    small = f"{box.work}/small"
+    box.disk("do=write")
+    os.mkdir(small)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", small],
+                      stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise Skip("no tmpfs can be mounted here")
+    try:
+        overlay("../disk.base", f"{small}/disk.qcow2", "raw")
+        d.start(kernel=box.kernel, disks=[f"{small}/disk.qcow2,qcow2,xvda"])
+        d.wait_console("T: writing", BOOT_S)
+        room = os.statvfs(small)
+        with open(f"{small}/filler", "wb") as f:
+            os.posix_fallocate(f.fileno(), 0, (room.f_bavail - 64) * room.f_bsize)
+        end = time.monotonic() + BOOT_S
+        while "the disk of this machine is full" not in box.log():
+            assert time.monotonic() < end, d.console()
+            time.sleep(0.5)
+        assert d.state_of() == "running"
+        lines = len(re.findall("T: line ", d.console()))
+        os.remove(f"{small}/filler")
+        d.wait_console(f"T: line {10 * (lines + 2)}", BOOT_S)
+    finally:
+        d.ask("destroy", ID)
+        subprocess.run(["umount", small], check=False)
 
 
 @embedded
