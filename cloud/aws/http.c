@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_S 20L
-#define STALL_TIMEOUT_S   60L /* without a byte in either direction */
+#define STALL_BYTES_S     1024L /* slower than this ... */
+#define STALL_TIMEOUT_S   60L   /* ... for so long is no transfer any more */
 
 /* The SHA-256 of no bytes. */
 #define SHA256_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -124,6 +125,7 @@ static int on_seek(void *ctx, curl_off_t off, int origin)
 static bool write_file(struct going *g, const char *bytes, size_t len)
 {
     if (len > g->rq->to_bytes_max - g->got_bytes) {
+        g->out->too_long = true;
         g->trouble = "the answer is longer than it may be";
         return false;
     }
@@ -244,7 +246,10 @@ static void set_method(CURL *c, const struct http_request *rq)
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_bytes);
     } else {
         curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
-        curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, rq->method);
+        if (strcmp(rq->method, "HEAD") == 0)
+            curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+        else
+            curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, rq->method);
     }
 }
 
@@ -260,9 +265,9 @@ static void set_peer(CURL *c, const struct http_peer *peer, const char *url)
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* a key may hold "/../" */
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "pvboot-ec2/" PVBOOT_VERSION);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "pvboot/" PVBOOT_VERSION);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES_S);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
     curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
@@ -319,9 +324,13 @@ static void tell(struct going *g, CURLcode code)
     const char *said = g->h->error[0] != '\0' ? g->h->error : curl_easy_strerror(code);
 
     out->failure = failure_of(code, g);
-    if (out->failure == HTTP_ANSWERED)
+    if (out->failure == HTTP_ANSWERED) {
+        curl_off_t length = -1;
+
         curl_easy_getinfo(g->h->curl, CURLINFO_RESPONSE_CODE, &out->status);
-    else if (g->trouble != NULL)
+        curl_easy_getinfo(g->h->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+        out->length_bytes = length > 0 ? (uint64_t)length : 0;
+    } else if (g->trouble != NULL)
         snprintf(out->why, sizeof(out->why), "%s", g->trouble);
     else if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
         snprintf(out->why, sizeof(out->why),
@@ -343,6 +352,8 @@ void http_do(struct http *h, const struct http_request *rq, struct http_answer *
     buf_clear(&out->body);
     out->failure = HTTP_WRONG;
     out->status = 0;
+    out->too_long = false;
+    out->length_bytes = 0;
     out->etag[0] = out->region[0] = out->why[0] = '\0';
     out->md5_unknown = false;
     if (rq->to_fd >= 0 && ftruncate(rq->to_fd, 0) != 0) {

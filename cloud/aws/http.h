@@ -57,11 +57,13 @@ enum http_failure {
 struct http_answer {
     enum http_failure failure;
     long status;
-    struct buf body;  /* what did not go to the file */
-    char etag[128];   /* without the quotes */
-    bool md5_unknown; /* it is encrypted at the server so that its ETag is no MD5 */
-    char region[64];  /* where the server says that the bucket is */
-    char why[1024];   /* of anything but HTTP_ANSWERED: a sentence */
+    struct buf body;       /* what did not go to the file */
+    bool too_long;         /* longer than to_bytes_max: HTTP_WRONG for that reason */
+    uint64_t length_bytes; /* of HEAD: what the body would have */
+    char etag[128];        /* without the quotes */
+    bool md5_unknown;      /* it is encrypted at the server so that its ETag is no MD5 */
+    char region[64];       /* where the server says that the bucket is */
+    char why[1024];        /* of anything but HTTP_ANSWERED: a sentence */
 };
 
 struct http;

@@ -139,6 +139,18 @@ bool store_get(struct store *b, const char *key, int to_fd, uint64_t max_bytes)
     return run(b, &m, &call);
 }
 
+bool store_head(struct store *b, const char *key, uint64_t *size_bytes)
+{
+    struct made m = make(b, key, "");
+    struct call call = {.request = {.method = "HEAD", .to_fd = -1}};
+
+    buf_printf(&m.what, "%s was not found in the bucket %s", key, b->name);
+    if (!run(b, &m, &call))
+        return false;
+    *size_bytes = b->result.answer.length_bytes;
+    return true;
+}
+
 bool store_get_text(struct store *b, const char *key)
 {
     return store_get(b, key, -1, 0);

@@ -32,6 +32,9 @@ bool store_remove(struct store *b);
 /* The whole file as an object. The server has to have the MD5 of what was sent. acl may be NULL. */
 bool store_put(struct store *b, const char *key, int fd, const struct digest *d, const char *acl);
 
+/* How large an object is. */
+bool store_head(struct store *b, const char *key, uint64_t *size_bytes);
+
 /* An object as the content of a file. */
 bool store_get(struct store *b, const char *key, int to_fd, uint64_t max_bytes);
 /* The same into b->result.answer.body. */

@@ -5,9 +5,6 @@
 
 #include "cloud/service/bucket_source.h"
 
-/* Once, before the first thread. */
-void bucket_remote_prepare(void);
-
 /* As bucket_head and bucket_open. What was read lies in a file without a name, in the state. */
 enum bucket_result bucket_remote_head(struct service *svc, const struct account *account,
                                       const char *bucket, const char *key, uint64_t *size_bytes,

@@ -4,7 +4,6 @@
 #include "cloud/engine/runner.h"
 #include "cloud/service/blob.h"
 #include "cloud/service/ec2_cache.h"
-#include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 #include "cloud/service/http.h"
 #include "cloud/service/image_helper.h"
@@ -149,7 +148,6 @@ static int serve(struct service *svc, struct buf *why)
     int which;
 
     block_signals(&set);
-    bucket_remote_prepare();
     if (!open_state(svc, why))
         return give_up(why);
     if (!open_engine(svc, why)) {

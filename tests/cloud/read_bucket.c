@@ -7,7 +7,7 @@
  * copies it to standard output, by both ways of reading one, which must agree; or ends with the
  * number of the result and its sentence on standard error. No pvbootd may use the state meanwhile.
  */
-#include "cloud/service/bucket_remote.h"
+#include "cloud/service/bucket_source.h"
 #include "cloud/service/files.h"
 
 #include <stdio.h>
@@ -74,7 +74,6 @@ int main(int argc, char **argv)
     if (argc == 5 && config_read(argv[1], NULL, &svc->config, &why) &&
         files_prepare(svc->config.state_dir, &why) &&
         (svc->db = db_open(svc->config.state_dir, &why))) {
-        bucket_remote_prepare();
         status = read_object(svc, find_account(&svc->config, argv[2]), argv[3],
                              strtoull(argv[4], NULL, 10), &why);
         db_close(svc->db);
