@@ -386,5 +386,6 @@ def gives_examples(_box):
 if __name__ == "__main__":
     sys.exit(run_tests([other_tools_open_it, opens_what_other_tools_make, notices_damage,
                         leaves_nothing_when_stopped, takes_manifests_of_every_shape,
-                        notices_that_the_image_shrinks, follows_no_links, gives_examples, needs_the_same_memory, checks_the_aki, bundles_kernels,
+                        notices_that_the_image_shrinks, follows_no_links, gives_examples, needs_the_same_memory,
+                        checks_the_aki, bundles_kernels,
                         refuses_wrong_words]))
