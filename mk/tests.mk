@@ -2,7 +2,8 @@
 
 TEST_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) $(INCLUDE) -fsanitize=address,undefined \
                -fno-sanitize-recover=all -fno-omit-frame-pointer
-FUZZ_SECONDS ?= 60
+# Of each harness.
+FUZZ_SECONDS ?= 30
 
 UNIT_BIN64 := $(patsubst %.c,$(BUILD)/unit64/%,$(UNIT))
 UNIT_BIN32 := $(patsubst %.c,$(BUILD)/unit32/%,$(UNIT))
