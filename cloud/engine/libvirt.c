@@ -109,12 +109,26 @@ static void ended(struct engine_status *out, int why)
     }
 }
 
+/*
+ * Xen's driver calls a guest that reboots shut off, until it has made it again, and lets nobody
+ * change it meanwhile. So something that changes nothing waits until the state is the last one.
+ */
+static bool last_state(const struct virt *v, virDomainPtr dom, int *state, int *reason)
+{
+    if (virDomainGetState(dom, state, reason, 0) != 0)
+        return false;
+    if (v->kind != VIRT_XEN || *state != VIR_DOMAIN_SHUTOFF ||
+        *reason != VIR_DOMAIN_SHUTOFF_SHUTDOWN)
+        return true;
+    return virDomainSetAutostart(dom, 0) == 0 && virDomainGetState(dom, state, reason, 0) == 0;
+}
+
 static bool tell(struct virt *v, virDomainPtr dom, const char *id, struct engine_status *out,
                  struct buf *why)
 {
     int state, reason;
 
-    if (virDomainGetState(dom, &state, &reason, 0) != 0) {
+    if (!last_state(v, dom, &state, &reason)) {
         virt_refused(why, "the hypervisor cannot be asked");
         return false;
     }
@@ -154,6 +168,20 @@ static bool status(struct engine *e, const char *id, struct engine_status *out)
     return good;
 }
 
+/* The call that just failed does not matter if the guest has ended meanwhile. */
+static bool has_ended(virDomainPtr dom, const char *what, struct buf *why)
+{
+    struct buf said = {0};
+    bool ended;
+
+    virt_refused(&said, what); /* the next call forgets why */
+    ended = virDomainIsActive(dom) == 0;
+    if (!ended)
+        buf_add(why, said.text, said.len);
+    buf_free(&said);
+    return ended;
+}
+
 /* Asking what does not run is a success, see engine.h. */
 static bool ask(struct engine *e, const char *id, int (*how)(virDomainPtr, unsigned),
                 const char *what, struct buf *why)
@@ -165,9 +193,7 @@ static bool ask(struct engine *e, const char *id, int (*how)(virDomainPtr, unsig
         return false;
     if (!dom)
         return true;
-    good = virDomainIsActive(dom) == 0 || how(dom, 0) == 0 || virDomainIsActive(dom) == 0;
-    if (!good)
-        virt_refused(why, what);
+    good = virDomainIsActive(dom) == 0 || how(dom, 0) == 0 || has_ended(dom, what, why);
     virDomainFree(dom);
     return good;
 }
@@ -192,8 +218,8 @@ static bool destroy(struct engine *e, const char *id, struct buf *why)
         return false;
     if (!dom)
         return true;
-    good = (virDomainIsActive(dom) == 0 || virDomainDestroy(dom) == 0 ||
-            virDomainIsActive(dom) == 0) &&
+    /* It is not asked before whether it runs: between two lives of a reboot it does not. */
+    good = (virDomainDestroy(dom) == 0 || virGetLastErrorCode() == VIR_ERR_OPERATION_INVALID) &&
            virDomainUndefineFlags(dom, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE) == 0;
     if (!good)
         virt_refused(why, "the instance cannot be ended");

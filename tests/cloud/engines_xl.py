@@ -27,11 +27,12 @@ def root_image():
     return p.stdout.decode().strip()
 
 
-def program_tree(driver, to):
-    """The driver and its libraries, which may be others than the Debian's."""
+def program_tree(programs, to):
+    """Programs and their libraries, which may be others than the Debian's."""
     os.makedirs(to)
-    shutil.copy(driver, f"{to}/engine_driver")
-    for path in re.findall(r"=> (/\S+)", run("ldd", driver)):
+    for path in programs:
+        shutil.copy(path, to)
+    for path in re.findall(r"=> (/\S+)", run("ldd", *programs)):
         if not re.search(r"/(libc|libm|libdl|libpthread|librt|libresolv)\.so", path):
             shutil.copy(path, f"{to}/{os.path.basename(path)}")
 
@@ -59,7 +60,7 @@ class Xen:
                 "mount -t tmpfs tmpfs /r/tmp")
 
     def fill(self, driver, build, w, modules):
-        program_tree(driver, f"{w}/bin")
+        program_tree([driver, f"{build}/pvbootd"], f"{w}/bin")
         kernel = f"{CACHE}/kernels/debian12-cloud-amd64"
         if not os.path.exists(f"{kernel}/SHA256SUMS"):
             raise Skip("no kernel of a distribution; tools/fetch-kernels.sh fetches it")
@@ -82,7 +83,7 @@ class Xen:
         shutil.copy(f"{w}/initrd", f"{tree}/boot/initrd")
         with open(f"{tree}/boot/grub/menu.lst", "w", encoding="ascii") as f:
             f.write("default 0\ntimeout 0\ntitle one\nroot (hd0)\n"
-                    "kernel /boot/vmlinuz console=hvc0 quiet panic=0\ninitrd /boot/initrd\n")
+                    "kernel /boot/vmlinuz console=hvc0 loglevel=6 panic=0\ninitrd /boot/initrd\n")
         run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path + ".raw", "64M")
         run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", path + ".raw", path)
         os.unlink(path + ".raw")
@@ -219,8 +220,8 @@ def life(xen, engine, *options):
     d.ask("reboot", ID)
     d.wait_console("T: reboot", 30 * SLOW)
     end = time.monotonic() + 60 * SLOW
-    while d.state_of() == "running" and d.console().count("T: up") < 2:
-        assert time.monotonic() < end, d.console()[-2000:]
+    while d.console().count("T: up") < 2:
+        assert d.state_of() == "running" and time.monotonic() < end, d.state_of() + d.console()[-2000:]
         time.sleep(0.5)
     d.ask("shutdown", ID)
     d.wait_state("ended poweroff", 60 * SLOW)
@@ -260,4 +261,25 @@ def xl_runs_guests(driver, work):
     life(shared(driver, work), "xl")
 
 
-CASES = [xl_runs_guests]
+# Each of libvirt's models of processors has `vme`, which QEMU's translator has not, or `sep`, which Xen
+# clears on AMD's processors: so none would be found for this one. QEMU's driver needs users that are not
+# there, and none but Xen's is wanted.
+LIBVIRTD = ("m=/usr/share/libvirt/cpu_map/x86_486.xml; sed -i /vme/d $m;"
+            " cd /usr/lib/x86_64-linux-gnu/libvirt/connection-driver;"
+            " for f in *; do [ $f = libvirt_driver_libxl.so ] || rm $f; done;"
+            " mkdir -p /run/libvirt; libvirtd >/tmp/libvirtd 2>&1 & n=0;"
+            " until virsh -c xen:///system version >/dev/null 2>&1 || [ $n = 20 ];"
+            " do n=$((n + 1)); sleep 1; done;"
+            " if [ $n = 20 ]; then echo no: $(tail -n 3 /tmp/libvirtd); fi")
+
+
+def libvirt_runs_guests(driver, work):
+    """Guests of libvirt's Xen driver in dom0"""
+    xen = shared(driver, work)
+    said = xen.inside(LIBVIRTD).strip()
+    if said:
+        raise Skip(f"libvirtd does not begin: {said}")
+    life(xen, "libvirt", "uri=xen:///system")
+
+
+CASES = [xl_runs_guests, libvirt_runs_guests]
