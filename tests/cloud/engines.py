@@ -14,10 +14,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import engines_embedded  # noqa: E402
 import engines_libvirt  # noqa: E402
 import engines_qemu  # noqa: E402
+import engines_service  # noqa: E402
 import engines_xl  # noqa: E402
 from engines_common import Skip  # noqa: E402
 
-CASES = engines_embedded.CASES + engines_libvirt.CASES + engines_qemu.CASES + engines_xl.CASES
+CASES = (engines_embedded.CASES + engines_libvirt.CASES + engines_qemu.CASES + engines_xl.CASES +
+         engines_service.CASES)
 
 
 def main():
