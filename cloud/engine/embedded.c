@@ -60,7 +60,27 @@ static int open_folder(const struct engine *e, const char *id)
     return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Nothing lives of it: how did it end? */
+enum boot { BOOT_NEVER, BOOT_EARLIER, BOOT_THIS };
+
+/* The boot of this machine in which its runner began. */
+static enum boot started_in(int dir)
+{
+    struct buf then = {0}, now = {0};
+    enum boot boot = BOOT_NEVER;
+
+    if (small_read(dir, "started", &then)) {
+        boot_id(&now);
+        boot = strcmp(then.text, now.text) == 0 ? BOOT_THIS : BOOT_EARLIER;
+    }
+    buf_free(&then);
+    buf_free(&now);
+    return boot;
+}
+
+/*
+ * Nothing lives of it: how did it end? What broke off in an earlier boot may have been ended with
+ * the machine: QEMU before its runner.
+ */
 static void ended_status(int dir, struct engine_status *out)
 {
     static const struct {
@@ -70,29 +90,27 @@ static void ended_status(int dir, struct engine_status *out)
                  {"crashed ", ENGINE_CRASHED},
                  {"destroyed ", ENGINE_DESTROYED},
                  {"failed ", ENGINE_FAILED}};
-    struct buf text = {0}, now = {0};
+    enum boot boot = started_in(dir);
+    struct buf text = {0};
 
     out->state = ENGINE_ABSENT;
     if (small_read(dir, "result", &text)) {
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
             size_t len = strlen(words[i].word);
 
-            if (strncmp(text.text, words[i].word, len) != 0)
+            if (strncmp(text.text, words[i].word, len) != 0 ||
+                (words[i].reason == ENGINE_FAILED && boot == BOOT_EARLIER))
                 continue;
             out->state = ENGINE_ENDED;
             out->reason = words[i].reason;
             snprintf(out->why, sizeof(out->why), "%s", text.text + len);
         }
-    } else if (small_read(dir, "started", &text)) {
-        boot_id(&now);
-        if (strcmp(text.text, now.text) == 0) {
-            out->state = ENGINE_ENDED;
-            out->reason = ENGINE_FAILED;
-            snprintf(out->why, sizeof(out->why), "What ran the instance was ended by force.");
-        }
+    } else if (boot == BOOT_THIS) {
+        out->state = ENGINE_ENDED;
+        out->reason = ENGINE_FAILED;
+        snprintf(out->why, sizeof(out->why), "What ran the instance was ended by force.");
     }
     buf_free(&text);
-    buf_free(&now);
 }
 
 /* True: `out` is known. Between the end of a runner and that of its QEMU the guest still counts as

@@ -13,6 +13,7 @@ import time
 import botocore.exceptions
 
 from clients import ONE, TWO, aws, client, fails
+from disks import put_instance
 from instances import fill, image, instances, run, service, wait
 from service import Skip
 
@@ -432,6 +433,37 @@ def instances_no_host(program, work):
         os.environ.update(before)
 
 
+def instances_ended(program, work):
+    """How the embedded engine's guests ended, in this boot of the machine and in an earlier one."""
+    if not shutil.which("qemu-system-x86_64"):
+        raise Skip("qemu-system-x86_64 is missing")
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as f:
+        this = f.read()
+    ends = {
+        "i-00000001": ("another\n", None, "restarted"),
+        "i-00000002": ("another\n", "failed It broke off.", "restarted"),
+        "i-00000003": ("another\n", "poweroff ", "Instance initiated shutdown"),
+        "i-00000004": (this, None, "ended by force"),
+        "i-00000005": (this, "failed It broke off.", "It broke off."),
+        "i-00000006": (this, "crashed ", "The guest crashed"),
+        "i-00000007": (None, None, "restarted"),
+    }
+    embedded = {"engine": "instance-memory = 4G\n", "extra": "on-restart = stop\n"}
+    with service(program, work, **embedded):
+        pass
+    for one, (started, result, _) in ends.items():
+        put_instance(work, one, ONE, "running")
+        os.makedirs(f"{work}/state/engine/{one}")
+        for name, text in (("started", started), ("result", result)):
+            if text is not None:
+                with open(f"{work}/state/engine/{one}/{name}", "w", encoding="ascii") as f:
+                    f.write(text)
+    with service(program, work, **embedded) as s:
+        for found in wait(client(s, "ec2"), "stopped", list(ends)):
+            said = found["StateReason"]["Message"]
+            assert ends[found["InstanceId"]][2] in said, (found["InstanceId"], said)
+
+
 def instances_aws(program, work):
     """The same by the `aws` command."""
     with service(program, work) as s:
@@ -537,5 +569,5 @@ def instances_killed(program, work):
 
 CASES = [instances_life, instances_types, instances_refusals, instances_limits,
          instances_attributes, instances_filters, instances_token, instances_thousand,
-         instances_ebs, instances_forgotten, instances_restart, instances_no_host, instances_aws,
-         instances_share, instances_killed]
+         instances_ebs, instances_forgotten, instances_restart, instances_no_host,
+         instances_ended, instances_aws, instances_share, instances_killed]
