@@ -141,6 +141,13 @@ static bool wait_detached(struct virt *v, virDomainPtr dom, const char *vdev, st
     }
 }
 
+/* A copy whose service was killed goes on for ever, and nothing else can be done with the disk. */
+static void end_old_copy(virDomainPtr dom, const struct virt_disk *d)
+{
+    if (d->copied)
+        virDomainBlockJobAbort(dom, d->target, 0);
+}
+
 bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf *why)
 {
     struct virt *v = (struct virt *)e;
@@ -156,6 +163,8 @@ bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf 
         return true;
     nr = virDomainIsActive(dom) == 1 ? disks_of(dom, &disks, why) : 0;
     d = nr > 0 ? by_vdev(v, disks, nr, vdev) : NULL;
+    if (d && v->copies == 0)
+        end_old_copy(dom, d);
     good = nr >= 0 && (!d || (detach_one(v, dom, d, why) && wait_detached(v, dom, vdev, why)));
     free(disks);
     virDomainFree(dom);
@@ -256,10 +265,14 @@ bool virt_copy(struct engine *e, const char *id, const char *vdev, const char *t
     d = nr >= 0 ? by_vdev(v, disks, nr, vdev) : NULL;
     if (nr >= 0 && !d)
         buf_printf(why, "the instance has no disk %s", vdev);
-    else if (d && v->kind == VIRT_QEMU)
+    v->copies++; /* the service makes one at a time */
+    if (d && v->kind == VIRT_QEMU) {
+        end_old_copy(dom, d);
         good = mirror(dom, d, to, stop, why);
-    else if (d)
+    } else if (d) {
         good = still_copy(v, dom, id, d, to, stop, why);
+    }
+    v->copies--;
     free(disks);
     virDomainFree(dom);
     return good;

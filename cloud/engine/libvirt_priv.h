@@ -42,6 +42,7 @@ struct virt {
     struct virt_recorder *recorders;
 
     struct engine_pauses pauses; /* has its own lock */
+    _Atomic unsigned copies;     /* that this process makes at the moment */
 };
 
 /* libvirt_conn.c */

@@ -107,11 +107,21 @@ def a_kernel_boots(driver, _work):
         assert d.state_of() == "running"
         d.wait_console(f"T: wrote {after + 2}", 30 * SLOW)
 
+        def leave_copy(target):
+            """As a service that was killed while it copied."""
+            daemon.run("virsh", "-q", "-c", "qemu:///session", "blockcopy", ID, target, "--dest",
+                       f"{s}/left-{target}", "--format", "qcow2", "--transient-job")
+
+        leave_copy("vdb")
+        d.ask("copy", ID, "sdb", f"{s}/copy-again")
+        run("qemu-img", "check", "-q", f"{s}/copy-again")
+
         for _ in range(2):
             d.ask("attach", ID, f"{s}/volume,raw,sdf")
         d.wait_console("T: has vdc", 30 * SLOW)
         d.ask("copy", ID, "sdf", f"{s}/copy-of-volume")
         assert info(f"{s}/copy-of-volume")["virtual-size"] == 4 << 20
+        leave_copy("vdc")
         for _ in range(2):
             d.ask("detach", ID, "sdf")
 
