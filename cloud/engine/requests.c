@@ -233,7 +233,9 @@ void requests_work(struct runner *r)
         const char *rest;
 
         memmove(&r->queue[0], &r->queue[1], --r->nr_queue * sizeof(w));
-        if (is(w.text, "attach", &rest))
+        if (control_gone(w.fd)) /* a service that was killed: the next one asks by itself */
+            close(w.fd);
+        else if (is(w.text, "attach", &rest))
             attach(r, w.fd, rest);
         else if (is(w.text, "detach", &rest))
             detach(r, w.fd, rest);
