@@ -89,7 +89,7 @@ def put_instance(work, name, account, how):
     db = state(work)
     db.execute("INSERT OR IGNORE INTO reservation VALUES('r-00000001', ?, 0)", (account,))
     row = {"id": name, "account": account, "reservation": "r-00000001", "state": how,
-           "root_device": "/dev/sda1"}
+           "root_device": "/dev/sda1", "changed": int(time.time())}
     for _, column, kind, required, default, _ in db.execute("PRAGMA table_info(instance)"):
         if required and default is None and column not in row:
             row[column] = 0 if kind == "INTEGER" else ""
