@@ -13,7 +13,7 @@ import time
 import botocore.exceptions
 
 from clients import ONE, TWO, aws, client, fails
-from disks import put_instance
+from disks import put_instance, state, wait_for
 from instances import fill, image, instances, run, service, wait
 from service import Skip
 
@@ -397,8 +397,12 @@ def instances_restart(program, work):
         ami = image(work)
         ids = run(client(s, "ec2"), ami, 2, InstanceType="pv.nano")
         wait(client(s, "ec2"), "running", ids)
+    later(work, "instance", "wish_since", int(time.time()))
     with service(program, work) as s:  # the test driver's guests end with the service
-        wait(client(s, "ec2"), "running", ids)
+        db = state(work)
+        wait_for(lambda: db.execute("SELECT count(*) FROM instance WHERE state = 'running'"
+                                    " AND wish_since > 1000000").fetchone() == (2,), tries=600)
+        db.close()
     with service(program, work, "on-restart = stop\n") as s:
         c = client(s, "ec2")
         one, _ = wait(c, "stopped", ids)
@@ -517,7 +521,7 @@ def instances_share(program, work):
 def instances_killed(program, work):
     """The service is killed again and again while instances are run and terminated; each request
     is sent until it is answered, and nothing is lost or doubled."""
-    launches, seen, killers = 12, {}, random.Random(1)
+    rounds, kept_launches, seen, killers, kills = 20, 5, {}, random.Random(1), []
     with service(program, work) as s:
         ami = image(work)
 
@@ -526,35 +530,38 @@ def instances_killed(program, work):
                 try:
                     return call(client(s, "ec2"))(**kwargs)
                 except botocore.exceptions.ClientError as e:
-                    # a change without a token that was signed in the second of the start
-                    if e.response["Error"]["Code"] != "RequestExpired":
+                    # a change without a token that was signed in the second of the start; and the
+                    # instances that are to be terminated count until they are
+                    if e.response["Error"]["Code"] not in ("RequestExpired",
+                                                           "InstanceLimitExceeded"):
                         raise
+                    time.sleep(0.05)
                 except (botocore.exceptions.BotoCoreError, OSError):
                     time.sleep(0.05)
 
         def ask():
-            for n in range(launches):
+            while len(kills) < rounds:
+                n = len(seen)
                 got = persist(lambda c: c.run_instances, ImageId=ami, MinCount=2, MaxCount=2,
                               InstanceType="pv.nano", ClientToken=f"token-{n}",
                               BlockDeviceMappings=[{"DeviceName": "/dev/sdf",
                                                     "Ebs": {"VolumeSize": 1}}])
                 seen[n] = {i["InstanceId"] for i in got["Instances"]}
-                if n % 3 == 0:
+                if n >= kept_launches:
                     persist(lambda c: c.terminate_instances, InstanceIds=list(seen[n]))
 
         asker = threading.Thread(target=ask)
         asker.start()
-        kills = 0
         while asker.is_alive():
             time.sleep(killers.uniform(0.05, 0.6))
             s.kill()
-            kills += 1
             s.__init__(program, f"{work}/pvbootd.conf")
-        assert kills > 2, kills
+            kills.append(1)
+        assert len(kills) >= rounds, (kills, seen)
         c = client(s, "ec2")
-        gone = {i for n in seen if n % 3 == 0 for i in seen[n]}
-        kept = {i for n in seen if n % 3 != 0 for i in seen[n]}
-        assert len(gone) + len(kept) == 2 * launches
+        gone = {i for n in seen if n >= kept_launches for i in seen[n]}
+        kept = {i for n in seen if n < kept_launches for i in seen[n]}
+        assert len(gone) + len(kept) == 2 * len(seen)
         wait(c, "running", list(kept))
         wait(c, "terminated", list(gone))
         assert {i["InstanceId"] for i in instances(c)} == kept | gone
