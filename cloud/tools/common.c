@@ -200,6 +200,15 @@ void tool_bundler(struct manifest *m)
     m->bundler_release = "1";
 }
 
+const char *tool_folder_of(const char *path, struct arena *a)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return ".";
+    return arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
 bool tool_words(const char *text, const char **list, uint32_t *nr, uint32_t max, const char *what,
                 struct arena *a)
 {

@@ -74,6 +74,9 @@ bool tool_user(const char *text, char out[13]);
 /* "ami=sda1,root=/dev/sda1" into the manifest. */
 bool tool_mappings(const char *text, struct manifest *m, struct arena *a);
 
+/* The folder that a file lies in; that of "/manifest" is "/". NULL: out of memory. */
+const char *tool_folder_of(const char *path, struct arena *a);
+
 /* "a,b" into a list of at most `max`. */
 bool tool_words(const char *text, const char **list, uint32_t *nr, uint32_t max, const char *what,
                 struct arena *a);

@@ -110,16 +110,6 @@ static bool verified(const struct unbundle *o, const struct manifest *m, const c
     return good;
 }
 
-/* The folder that a file lies in; that of "/manifest" is "/". */
-static const char *folder_of(const char *path, struct arena *a)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        return ".";
-    return arena_strndup(a, path, slash == path ? 1 : (size_t)(slash - path));
-}
-
 /* Read, judge, and open the bundle's key. The private key is not needed after that. */
 static bool open_bundle(const struct unbundle *o, struct manifest *m, struct bundle_key *bundle_key,
                         struct arena *a)
@@ -147,7 +137,7 @@ static bool unbundle(const struct unbundle *o, struct arena *a)
 {
     struct manifest m;
     struct bundle_key key;
-    const char *source = o->source != NULL ? o->source : folder_of(o->manifest, a);
+    const char *source = o->source != NULL ? o->source : tool_folder_of(o->manifest, a);
     char why[2048];
 
     if (source == NULL) {

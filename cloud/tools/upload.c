@@ -134,17 +134,6 @@ static bool parse(struct upload *u, int argc, char **argv)
 
 /* ---- what is here ---------------------------------------------------------------------------- */
 
-/* The folder of "/manifest" is "/". */
-static const char *folder_of(struct upload *u)
-{
-    const char *slash = strrchr(u->manifest, '/');
-    size_t len = slash != NULL ? (size_t)(slash - u->manifest) : 0;
-
-    if (slash == NULL)
-        return ".";
-    return arena_strndup(&u->remote.arena, u->manifest, len > 0 ? len : 1);
-}
-
 /* Every part has to be there before one is sent. */
 static bool find_parts(struct upload *u, uint64_t *all_bytes)
 {
@@ -152,8 +141,12 @@ static bool find_parts(struct upload *u, uint64_t *all_bytes)
     struct stat st;
 
     if (u->folder == NULL)
-        u->folder = folder_of(u);
-    u->folder_fd = u->folder != NULL ? open(u->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+        u->folder = tool_folder_of(u->manifest, &u->remote.arena);
+    if (u->folder == NULL) {
+        tool_say("out of memory");
+        return false;
+    }
+    u->folder_fd = open(u->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (u->folder_fd < 0) {
         tool_say("%s cannot be opened: %s", u->folder, strerror(errno));
         return false;
