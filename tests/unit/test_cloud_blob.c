@@ -200,7 +200,7 @@ static void a_disk_that_is_written_to_is_no_copy(void)
     struct blob disk, copy = {0};
     struct writer w = {.stop = 0};
     struct buf path = {0};
-    pthread_t thread;
+    pthread_t thread = 0;
 
     begin();
     disk = make_raw(GIB);
