@@ -5,7 +5,8 @@ UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 
 # The guest tests take longest and keep one core busy, so the rest runs beside them; the fuzzers, which
 # take all that they get, come last and step back for the others.
-SUITES = '+unit64=$(UNIT_RUN64)' \
+SUITES = '+guest=$(MAKE) --no-print-directory check-guest' \
+         '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
          'cloud=$(MAKE) --no-print-directory unit-cloud' \
          'bundle=$(PYTHON) tests/cloud/bundle.py $(BUILD)/pvboot-ec2' \
@@ -23,7 +24,6 @@ SUITES = '+unit64=$(UNIT_RUN64)' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
-         '+guest=$(MAKE) --no-print-directory check-guest' \
          'hostile=$(MAKE) --no-print-directory check-hostile' \
          'images=$(MAKE) --no-print-directory check-images' \
          'crash=$(MAKE) --no-print-directory crash CRASH_ROUNDS=10' \
