@@ -327,7 +327,7 @@ def hostile_crowd(program, work):
         for t in threads:
             t.join()
         assert not failures, failures[:3]
-        with patience(60) as go_on:
+        with patience(45) as go_on:  # long before the minute after which idle ones are closed
             while go_on() and len(stored_files(work)) != 128:
                 pass
         assert client(s, "s3").list_objects_v2(Bucket="crowd")["KeyCount"] == 128
