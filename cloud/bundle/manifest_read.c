@@ -265,6 +265,22 @@ static void on_doctype(void *ctx, const char *name, const char *system, const ch
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/*
+ * Other makers of bundles call a kernel or an initrd a machine image whose kernel or ramdisk is
+ * "true".
+ */
+static void name_the_type(struct manifest *m)
+{
+    bool kernel = m->kernel_id != NULL && strcmp(m->kernel_id, "true") == 0;
+    bool ramdisk = m->ramdisk_id != NULL && strcmp(m->ramdisk_id, "true") == 0;
+
+    if (m->type != MANIFEST_MACHINE || kernel == ramdisk)
+        return;
+    m->type = kernel ? MANIFEST_KERNEL : MANIFEST_RAMDISK;
+    m->kernel_name = kernel ? m->name : NULL;
+    m->kernel_id = m->ramdisk_id = NULL;
+}
+
 bool manifest_read(struct manifest *m, const char *text, size_t len, struct arena *a, char *why,
                    size_t why_cap)
 {
@@ -292,6 +308,7 @@ bool manifest_read(struct manifest *m, const char *text, size_t len, struct aren
             manifest_bad(r, "%s", XML_ErrorString(XML_GetErrorCode(parser)));
     } else if (!r->bad) {
         good = manifest_complete(r, why, why_cap);
+        name_the_type(m);
     }
     XML_ParserFree(parser);
     return good;

@@ -197,6 +197,9 @@ static void takes_what_other_tools_write(void)
     CHECK(read_text(&m, with("<type>machine<", "<kernel_name>k</kernel_name><type>kernel<")));
     CHECK_U64(m.type, MANIFEST_KERNEL);
     CHECK_STR(m.kernel_name, "k");
+    CHECK(read_text(&m, with("<kernel_id>aki-1<", "<kernel_id>true<")));
+    CHECK_U64(m.type, MANIFEST_KERNEL);
+    CHECK(m.kernel_id == NULL && m.kernel_name != NULL);
     CHECK(read_text(&m, with("<user>", "<weather><sun>1</sun></weather><user>")));
     CHECK_U64(m.nr_passed_over, 1);
     CHECK_STR(m.passed_over, "weather");
