@@ -51,30 +51,31 @@ def main():
         "ec2-bundle-image", "ec2-bundle-vol", "ec2-unbundle", "ec2-upload-bundle",
         "ec2-download-bundle", "ec2-delete-bundle", "ec2-register", "ec2-run-instances")})
     commands["pvbootd.8"] = [pvbootd]
-    pages, bad = {}, 0
+    pages, results = {}, []
     for name, command in commands.items():
         page, flags = manual(name)
         pages.setdefault(page, (flags, set()))[1].update(help_of(command))
     for page, (flags, told) in sorted(pages.items()):
-        for option in sorted(told - flags):
-            print(f"FAIL  man/{page} lacks {option}, which --help names")
-            bad += 1
-        for option in sorted(flags - told - MANUAL_ALONE.get(page, set())):
-            print(f"FAIL  --help of what man/{page} describes lacks {option}")
-            bad += 1
-    if not shutil.which("man"):
-        print("skip  rendered: there is no man")
-    else:
-        for name in sorted(os.listdir(f"{TOP}/man")):
-            page = manual(name)[0]
-            said = subprocess.run(["man", "-l", "--warnings", f"{TOP}/man/{page}"],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                  check=False)
-            if said.returncode or said.stderr:
-                print(f"FAIL  man/{page}: {said.stderr}")
-                bad += 1
-    print(f"{len(pages)} manuals, {bad} failed")
-    return 1 if bad else 0
+        lacks = [f"it lacks {option}, which --help names" for option in sorted(told - flags)]
+        lacks += [f"--help lacks its {option}"
+                  for option in sorted(flags - told - MANUAL_ALONE.get(page, set()))]
+        results.append(("options of", page, lacks))
+    rendered = sorted({manual(name)[0] for name in os.listdir(f"{TOP}/man")})
+    skipped = 0 if shutil.which("man") else len(rendered)
+    for page in rendered:
+        if skipped:
+            print(f"skip  rendering of {page}: there is no man")
+            continue
+        said = subprocess.run(["man", "-l", "--warnings", f"{TOP}/man/{page}"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                              check=False)
+        results.append(("rendering of", page, [said.stderr.strip() or "man failed"]
+                        if said.returncode or said.stderr else []))
+    for what, page, wrong in results:
+        print(f"FAIL  {what} {page}: {'; '.join(wrong)}" if wrong else f"ok    {what} {page}")
+    failed = sum(1 for r in results if r[2])
+    print(f"{len(results) - failed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
 
 
 sys.exit(main())
