@@ -3,8 +3,8 @@
 UNIT_RUN64 = for t in $(UNIT_BIN64); do echo "$$t:"; $$t || exit 1; done
 UNIT_RUN32 = for t in $(UNIT_BIN32); do echo "$$t:"; $$t || exit 1; done
 
-# The guest tests take longest and keep one core busy, so the rest runs beside them; the fuzzers, which
-# take all that they get, come last and step back for the others.
+# The guest tests take longest and keep one core busy, so the rest runs beside them, and the last ones
+# beside the file systems; the fuzzers, which take all that they get, step back for the others.
 SUITES = '+guest=$(MAKE) --no-print-directory check-guest' \
          '+unit64=$(UNIT_RUN64)' \
          'unit32=$(UNIT_RUN32)' \
@@ -24,8 +24,8 @@ SUITES = '+guest=$(MAKE) --no-print-directory check-guest' \
          'menus=$(PYTHON) -B tests/menus/run.py $(BUILD)/pvboot' \
          'size=tests/size.sh 460800 $(GUEST_IMAGES:=.gz)' \
          'core=$(MAKE) --no-print-directory check-core-symbols' \
+         '+images=$(MAKE) --no-print-directory check-images' \
          'hostile=$(MAKE) --no-print-directory check-hostile' \
-         'images=$(MAKE) --no-print-directory check-images' \
          'crash=$(MAKE) --no-print-directory crash CRASH_ROUNDS=10' \
          'fuzz=nice tests/fuzz/run.sh $(FUZZ_SECONDS) $(BUILD)/fuzz/corpus $(FUZZ_BIN)'
 
