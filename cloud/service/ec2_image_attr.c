@@ -322,23 +322,14 @@ static bool write_change(sqlite3 *c, const struct change *ch)
 static void change_image(struct ec2_call *call, const struct change *ch)
 {
     struct ec2_image *image = xalloc(sizeof(*image));
-    struct db *db = call->r->svc->db;
-    sqlite3 *c = db_begin(db);
-    bool done = false;
+    sqlite3 *c = ec2_begin_change(call);
 
-    if (c && image_take_own(call, c, ch->id, image) &&
-        ((!ch->kernel && !ch->ramdisk) || check_kernel(call, c, ch, image)) && write_change(c, ch))
-        done = ec2_commit(call);
-    else if (c)
-        db_rollback(db);
+    if (c && ec2_end_change(
+                 call, image_take_own(call, c, ch->id, image) &&
+                           ((!ch->kernel && !ch->ramdisk) || check_kernel(call, c, ch, image)) &&
+                           write_change(c, ch)))
+        ec2_answer_true(call);
     free(image);
-    if (!done && call->r->status == 0)
-        reply_state_failed(call->r);
-    if (!done)
-        return;
-    ec2_open(call, call->r->action);
-    buf_puts(&call->r->reply, "<return>true</return>");
-    ec2_close(call, call->r->action);
 }
 
 void ec2_modify_image_attribute(struct ec2_call *call)
@@ -354,27 +345,17 @@ void ec2_reset_image_attribute(struct ec2_call *call)
 {
     const char *id = ec2_take(call, "ImageId"), *attribute = ec2_take(call, "Attribute");
     struct ec2_image *image = xalloc(sizeof(*image));
-    struct db *db = call->r->svc->db;
-    bool done = false;
     sqlite3 *c;
 
     if (!id || !attribute)
         missing(call, !id ? "ImageId" : "Attribute");
     else if (!is(attribute, "launchPermission"))
         no_attribute(call, attribute, "launchPermission");
-    c = ec2_parameters_done(call) ? db_begin(db) : NULL;
-    if (c && image_take_own(call, c, id, image) &&
-        db_run(c, "DELETE FROM launch_permission WHERE image = ?", "s", id) &&
-        db_run(c, "UPDATE image SET public = 0 WHERE id = ?", "s", id))
-        done = ec2_commit(call);
-    else if (c)
-        db_rollback(db);
+    c = ec2_parameters_done(call) ? ec2_begin_change(call) : NULL;
+    if (c && ec2_end_change(
+                 call, image_take_own(call, c, id, image) &&
+                           db_run(c, "DELETE FROM launch_permission WHERE image = ?", "s", id) &&
+                           db_run(c, "UPDATE image SET public = 0 WHERE id = ?", "s", id)))
+        ec2_answer_true(call);
     free(image);
-    if (!done && call->r->status == 0)
-        reply_state_failed(call->r);
-    if (!done)
-        return;
-    ec2_open(call, "ResetImageAttribute");
-    buf_puts(&call->r->reply, "<return>true</return>");
-    ec2_close(call, "ResetImageAttribute");
 }

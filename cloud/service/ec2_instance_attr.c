@@ -378,18 +378,8 @@ static bool check_stopped(struct ec2_call *call, const struct target *t, const s
 
 static void end_change(struct ec2_call *call, bool good)
 {
-    struct service *svc = call->r->svc;
-
-    if (!good) {
-        reply_state_failed(call->r); /* unless there is an answer already */
-        db_rollback(svc->db);
-    } else if (!ec2_commit(call)) {
-        reply_state_failed(call->r);
-    } else {
-        ec2_open(call, call->r->action);
-        buf_puts(&call->r->reply, "<return>true</return>");
-        ec2_close(call, call->r->action);
-    }
+    if (ec2_end_change(call, good))
+        ec2_answer_true(call);
 }
 
 void ec2_modify_instance_attribute(struct ec2_call *call)
@@ -402,11 +392,9 @@ void ec2_modify_instance_attribute(struct ec2_call *call)
 
     if (!take_modification(call, &m) || !ec2_parameters_done(call))
         return;
-    c = db_begin(call->r->svc->db);
-    if (c == NULL) {
-        reply_state_failed(call->r);
+    c = ec2_begin_change(call);
+    if (c == NULL)
         return;
-    }
     good = read_target(call, c, id, &t) && check_not_gone(call, &t);
     if (good && m.attribute == NULL)
         good = modify_mappings(call, c, &t, &m);
@@ -458,11 +446,9 @@ void ec2_reset_instance_attribute(struct ec2_call *call)
         not_offered(call, name);
     if (a == NULL || !ec2_parameters_done(call))
         return;
-    c = db_begin(call->r->svc->db);
-    if (c == NULL) {
-        reply_state_failed(call->r);
+    c = ec2_begin_change(call);
+    if (c == NULL)
         return;
-    }
     end_change(call,
                read_target(call, c, id, &t) && check_stopped(call, &t, a) && reset(call, c, &t, a));
 }

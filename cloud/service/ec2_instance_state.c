@@ -135,39 +135,31 @@ static void answer(struct ec2_call *call, const struct change *change, const str
 {
     struct buf *out = &call->r->reply;
 
-    ec2_open(call, call->r->action);
     if (change->ids_only) {
-        buf_puts(out, "<return>true</return>");
-    } else {
-        buf_puts(out, "<instancesSet>");
-        buf_add(out, items->text, items->len);
-        buf_puts(out, "</instancesSet>");
+        ec2_answer_true(call);
+        return;
     }
+    ec2_open(call, call->r->action);
+    buf_puts(out, "<instancesSet>");
+    buf_add(out, items->text, items->len);
+    buf_puts(out, "</instancesSet>");
     ec2_close(call, call->r->action);
 }
 
 static void turn_all(struct ec2_call *call, const struct change *change, const struct ec2_list *ids)
 {
-    struct service *svc = call->r->svc;
-    sqlite3 *c = db_begin(svc->db);
+    sqlite3 *c = ec2_begin_change(call);
     struct buf items = {0};
     bool good;
 
-    if (c == NULL) {
-        reply_state_failed(call->r);
+    if (c == NULL)
         return;
-    }
     buf_clear(&items);
     good = instances_check(call, c, ids);
     for (size_t i = 0; good && i < ids->nr; i++)
         good = turn_one(call, c, change, ids->value[i], &items);
-    if (!good) {
-        reply_state_failed(call->r); /* unless there is an answer already */
-        db_rollback(svc->db);
-    } else if (!ec2_commit(call)) {
-        reply_state_failed(call->r);
-    } else {
-        keeper_wake(svc->keeper, KEEPER_INSTANCES);
+    if (ec2_end_change(call, good)) {
+        keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
         answer(call, change, &items);
     }
     buf_free(&items);

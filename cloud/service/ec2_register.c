@@ -266,27 +266,16 @@ void ec2_deregister_image(struct ec2_call *call)
 {
     const char *id = ec2_take(call, "ImageId");
     struct ec2_image *image = xalloc(sizeof(*image));
-    struct db *db = call->r->svc->db;
-    bool done = false;
     sqlite3 *c;
 
     if (!id)
         reply_error(call->r, 400, "MissingParameter", "The parameter ImageId is missing.");
-    c = ec2_parameters_done(call) ? db_begin(db) : NULL;
-    if (c && image_take_own(call, c, id, image) &&
-        db_run(c, "DELETE FROM tag WHERE resource = ?", "s", id) &&
-        db_run(c, "DELETE FROM image WHERE id = ?", "s", id)) {
-        done = ec2_commit(call);
-    } else if (c) {
-        db_rollback(db);
+    c = ec2_parameters_done(call) ? ec2_begin_change(call) : NULL;
+    if (c && ec2_end_change(call, image_take_own(call, c, id, image) &&
+                                      db_run(c, "DELETE FROM tag WHERE resource = ?", "s", id) &&
+                                      db_run(c, "DELETE FROM image WHERE id = ?", "s", id))) {
+        keeper_wake(call->r->svc->keeper, KEEPER_COPIES);
+        ec2_answer_true(call);
     }
     free(image);
-    if (done) {
-        keeper_wake(call->r->svc->keeper, KEEPER_COPIES);
-        ec2_open(call, "DeregisterImage");
-        buf_puts(&call->r->reply, "<return>true</return>");
-        ec2_close(call, "DeregisterImage");
-    } else if (call->r->status == 0) {
-        reply_state_failed(call->r);
-    }
 }
