@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
+#include "core/base/text.h"
 #include "core/unpack/unpack.h"
 
 #define MEMBERS_MAX      65536 /* of a bare cpio archive that are walked */
@@ -30,14 +31,11 @@ static bool hex8(const uint8_t *p, uint64_t *out)
     uint64_t v = 0;
 
     for (int i = 0; i < 8; i++) {
-        uint8_t c = p[i] | 0x20;
+        int digit = text_hex_digit((char)p[i]);
 
-        if (p[i] >= '0' && p[i] <= '9')
-            v = v << 4 | (uint64_t)(p[i] - '0');
-        else if (c >= 'a' && c <= 'f')
-            v = v << 4 | (uint64_t)(c - 'a' + 10);
-        else
+        if (digit < 0)
             return false;
+        v = v << 4 | (uint64_t)digit;
     }
     *out = v;
     return true;

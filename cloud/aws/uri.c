@@ -6,21 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/text.h"
+
 static bool unreserved(unsigned char c)
 {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '.' || c == '_' || c == '~';
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 void uri_encode(struct buf *out, const char *s, size_t len, bool keep_slash)
@@ -51,8 +42,8 @@ static int decode_one(const char *s, size_t len, size_t *at, bool plus_is_space)
         return c ? (unsigned char)c : -1;
     if (len - *at < 2)
         return -1;
-    high = hex_value(s[*at]);
-    low = hex_value(s[*at + 1]);
+    high = text_hex_digit(s[*at]);
+    low = text_hex_digit(s[*at + 1]);
     *at += 2;
     if (high < 0 || low < 0 || (high | low) == 0)
         return -1;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cloud/bundle/manifest.h"
+#include "core/base/text.h"
 
 void hex_write(const uint8_t *bytes, size_t len, char *out)
 {
@@ -14,21 +15,12 @@ void hex_write(const uint8_t *bytes, size_t len, char *out)
     out[2 * len] = '\0';
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool hex_read(const char *text, uint8_t *out, size_t len)
 {
     if (strlen(text) != 2 * len)
         return false;
     for (size_t i = 0; i < len; i++) {
-        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+        int high = text_hex_digit(text[2 * i]), low = text_hex_digit(text[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -162,6 +162,17 @@ size_t text_name_len(const char *s, size_t len)
     return total;
 }
 
+int text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 bool text_parse_u64(const char *s, size_t len, uint64_t *out)
 {
     uint64_t v = 0;

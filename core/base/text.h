@@ -56,6 +56,9 @@ static inline size_t text_len(const struct text *t)
     return t->len;
 }
 
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+int text_hex_digit(char c);
+
 /* Parse the whole of s[0..len) as a decimal number; false on anything else or on overflow. */
 bool text_parse_u64(const char *s, size_t len, uint64_t *out);
 

@@ -111,17 +111,6 @@ bool lex_is(const char *word, size_t len, const char *s)
     return strlen(s) == len && memcmp(word, s, len) == 0;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool lex_number(const char *word, size_t len, uint64_t *out)
 {
     if (len < 2 || word[0] != '0' || (word[1] != 'x' && word[1] != 'X'))
@@ -131,7 +120,7 @@ bool lex_number(const char *word, size_t len, uint64_t *out)
     if (len == 2)
         return false;
     for (size_t i = 2; i < len; i++) {
-        int digit = hex_digit(word[i]);
+        int digit = text_hex_digit(word[i]);
 
         if (digit < 0 || v > UINT64_MAX >> 4)
             return false;

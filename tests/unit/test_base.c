@@ -179,6 +179,10 @@ static void parses_numbers(void)
     CHECK(!text_parse_u64("-1", 2, &v));
     CHECK(!text_parse_u64(" 1", 2, &v));
     CHECK_U64(v, 7);
+    CHECK(text_hex_digit('0') == 0 && text_hex_digit('9') == 9);
+    CHECK(text_hex_digit('a') == 10 && text_hex_digit('F') == 15);
+    CHECK(text_hex_digit('g') == -1 && text_hex_digit('G') == -1 && text_hex_digit('\0') == -1);
+    CHECK(text_hex_digit('/') == -1 && text_hex_digit(':') == -1 && text_hex_digit('@') == -1);
 }
 
 static void formats_errors(void)
