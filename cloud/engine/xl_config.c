@@ -2,24 +2,11 @@
 /* Descriptions of guests: xl.cfg(5) and xl-disk-configuration(5). */
 #include "cloud/engine/xl_priv.h"
 
-/* xl's lexer knows C's escapes. */
-static void string(struct buf *b, const char *text)
-{
-    buf_puts(b, "\"");
-    for (const char *p = text; *p; p++) {
-        if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20)
-            buf_printf(b, "\\x%02x", (unsigned char)*p);
-        else
-            buf_add(b, p, 1);
-    }
-    buf_puts(b, "\"");
-}
-
 /* A line NAME = "VALUE" */
 static void setting(struct buf *b, const char *name, const char *value)
 {
     buf_printf(b, "%s = ", name);
-    string(b, value);
+    buf_xl_string(b, value);
     buf_puts(b, "\n");
 }
 
@@ -45,7 +32,7 @@ void xl_config(const struct xl *x, const struct engine_guest *g, struct buf *tex
         struct buf disk = {0};
 
         xl_disk(&g->disks[i], &disk);
-        string(text, disk.text);
+        buf_xl_string(text, disk.text);
         buf_puts(text, ", ");
         buf_free(&disk);
     }
@@ -55,7 +42,7 @@ void xl_config(const struct xl *x, const struct engine_guest *g, struct buf *tex
 
         buf_printf(&vif, "bridge=%s", x->bridge);
         buf_puts(text, "vif = [ ");
-        string(text, vif.text);
+        buf_xl_string(text, vif.text);
         buf_puts(text, " ]\n");
         buf_free(&vif);
     }

@@ -107,6 +107,18 @@ void buf_json(struct buf *b, const void *bytes, size_t len)
     buf_add(b, "\"", 1);
 }
 
+void buf_xl_string(struct buf *b, const char *text)
+{
+    buf_puts(b, "\"");
+    for (const char *p = text; *p; p++) {
+        if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20)
+            buf_printf(b, "\\x%02x", (unsigned char)*p);
+        else
+            buf_add(b, p, 1);
+    }
+    buf_puts(b, "\"");
+}
+
 void buf_word(struct buf *b, const char *text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -30,6 +30,9 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
  * a reader gets back with latin-1. */
 void buf_json(struct buf *b, const void *bytes, size_t len);
 
+/* The text as a string of an xl configuration, quotes included: xl's lexer knows C's escapes. */
+void buf_xl_string(struct buf *b, const char *text);
+
 /* The text as one word of the agent's line protocol: odd characters become \0OOO. */
 void buf_word(struct buf *b, const char *text);
 

@@ -59,26 +59,13 @@ const char *xh_reason_name(unsigned reason)
     return reason < sizeof(name) / sizeof(name[0]) ? name[reason] : "unknown";
 }
 
-/* A string of an xl configuration: xl's lexer knows C's escapes. */
-static void config_string(struct buf *b, const char *text)
-{
-    buf_puts(b, "\"");
-    for (const char *p = text; *p; p++) {
-        if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20)
-            buf_printf(b, "\\x%02x", (unsigned char)*p);
-        else
-            buf_add(b, p, 1);
-    }
-    buf_puts(b, "\"");
-}
-
 static void config_file(struct buf *b, const char *key, const char *name)
 {
     struct buf path = {0};
 
     buf_printf(&path, "/tmp/files/%s", name);
     buf_printf(b, "%s = ", key);
-    config_string(b, path.text);
+    buf_xl_string(b, path.text);
     buf_puts(b, "\n");
     buf_free(&path);
 }
@@ -156,7 +143,7 @@ static enum xh_result config_text(struct xenhost *h, struct buf *b,
 {
     buf_puts(b, "type = \"pv\"\n");
     buf_puts(b, "name = ");
-    config_string(b, cfg->name);
+    buf_xl_string(b, cfg->name);
     buf_printf(b, "\nmemory = %u\n", cfg->memory_mib);
     if (cfg->maxmem_mib)
         buf_printf(b, "maxmem = %u\n", cfg->maxmem_mib);
@@ -166,7 +153,7 @@ static enum xh_result config_text(struct xenhost *h, struct buf *b,
         config_file(b, "ramdisk", cfg->ramdisk);
     if (cfg->extra && *cfg->extra) {
         buf_puts(b, "cmdline = ");
-        config_string(b, cfg->extra);
+        buf_xl_string(b, cfg->extra);
         buf_puts(b, "\n");
     }
     buf_puts(b, "disk = [ ");
