@@ -64,10 +64,12 @@ def one(driver, work):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     driver = os.path.join(HERE, "..", "..", "build", "engine_driver")
+    if not os.access(driver, os.X_OK):
+        parser.error(f"{os.path.normpath(driver)} is no program; `make build/engine_driver` builds it")
     seen = []
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as work:

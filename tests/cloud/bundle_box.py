@@ -10,9 +10,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
-from box import MIB, Box, check, check_said, kernel  # noqa: E402, F401
+from box import MIB, Box, check, check_said, kernel, program_arguments  # noqa: E402, F401
 
-EC2 = str(Path(sys.argv[1]).resolve())
+EC2, = program_arguments(sys.modules["__main__"].__doc__, 1)
 PART = 10485760
 USER = "123456789012"
 

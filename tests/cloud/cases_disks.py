@@ -10,7 +10,8 @@ from clients import client, fails, running, running_as
 from disks import (ZONE, blob, files, look, qemu_io, settle, snapshot, state, used_bytes, volume,
                    wait_for)
 from instances import image, run, service, wait
-from service import Service, Skip, write_config
+from harness import Skip
+from service import Service, write_config
 
 MIB = 1 << 20
 

@@ -13,7 +13,7 @@ import urllib.request
 
 from clients import ONE, client, fails, running
 from disks import volume
-from service import Skip
+from harness import Skip
 from signer import Signer, send, sha256
 
 SECOND = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"  # what a smuggler would like to be served

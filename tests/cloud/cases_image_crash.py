@@ -10,7 +10,8 @@ import botocore.exceptions
 from bundles import MIB, Bundler, file_system, partitioned
 from clients import ONE, TWO, client, fails, running, running_as
 from disks import blob, files, put_instance, state, volume, wait_for
-from service import ACCOUNTS, Service, Skip, write, write_config
+from harness import Skip
+from service import ACCOUNTS, Service, write, write_config
 
 
 def registration_survives_kills(program, work):

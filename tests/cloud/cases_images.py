@@ -10,7 +10,8 @@ from bundles import MIB, Bundler, file_system, kernel, partitioned, run
 from cases_ec2 import query
 from clients import ONE, TWO, aws, client, fails, running, running_as
 from disks import blob, qemu_io, snapshot, volume
-from service import Service, Skip, write_config
+from harness import Skip
+from service import Service, write_config
 
 HD0, HD00, HD0_NARROW = "aki-427d952b", "aki-4e7d9527", "aki-407d9529"
 

@@ -15,7 +15,7 @@ import botocore.exceptions
 from clients import ONE, TWO, aws, client, fails
 from disks import put_instance, state, wait_for
 from instances import fill, image, instances, run, service, wait
-from service import Skip
+from harness import Skip
 
 
 def instances_life(program, work):

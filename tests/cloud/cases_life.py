@@ -13,7 +13,8 @@ import images  # noqa: E402
 
 from clients import client, fails, running
 from instances import image, instances, run, wait
-from service import Service, Skip
+from harness import Skip
+from service import Service
 
 KERNEL = "debian12-cloud-amd64"
 BOOT_S = 300  # 20 s on an idle machine without KVM

@@ -11,7 +11,8 @@ import time
 
 from clients import client
 from disks import blob, files, look, settle, snapshot, state, volume, wait_for
-from service import Service, Skip, write_config
+from harness import Skip
+from service import Service, write_config
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest"))
 import common  # noqa: E402

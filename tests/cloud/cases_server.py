@@ -15,7 +15,8 @@ import urllib.request
 
 from clients import ONE, client, fails, running
 from disks import settle, volume
-from service import ACCOUNTS, REGION, ROOT, Skip, write, write_config
+from harness import Skip
+from service import ACCOUNTS, REGION, ROOT, write, write_config
 from signer import Signer, send, sha256
 
 

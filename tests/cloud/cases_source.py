@@ -9,7 +9,8 @@ import boto3
 import botocore.config
 
 from clients import ONE, TWO, client, fails, running, running_as
-from service import ACCOUNTS, REGION, Skip, write, write_config
+from harness import Skip
+from service import ACCOUNTS, REGION, write, write_config
 
 RESULTS = ("good", "missing", "forbidden", "too large", "failed")
 

@@ -8,11 +8,9 @@ import shutil
 import subprocess
 import time
 
+from harness import Skip
+
 ID = "i-0123456789abcdef0"
-
-
-class Skip(Exception):
-    pass
 
 
 def run(*argv, **more):

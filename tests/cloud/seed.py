@@ -24,6 +24,7 @@ sys.path.insert(0, HERE)
 
 import boto3  # noqa: E402
 
+from harness import Skip  # noqa: E402
 from service import Service  # noqa: E402
 
 ACCOUNT = "111122223333"
@@ -105,10 +106,6 @@ EOF
 esac
 sync
 """
-
-
-class Skip(Exception):
-    """The whole cannot run here."""
 
 
 def run(*argv, env=None, check=True, timeout=1800):
@@ -373,6 +370,11 @@ def skip_all(reason):
 
 
 def main():
+    if len(sys.argv) != 3 or not os.access(f"{sys.argv[1]}/pvbootd", os.X_OK):
+        asked = sys.argv[1:2] == ["--help"]
+        print(__doc__ if asked else f"{sys.argv[0]}: BUILD is the folder in which `make host images "
+              f"cloud` builds, WORK one that is made anew\n{__doc__}", file=None if asked else sys.stderr)
+        return 0 if asked else 1
     build, work = (os.path.abspath(a) for a in sys.argv[1:3])
     if os.environ.get("PVBOOT_SEED_INNER") != "1":
         if os.geteuid() != 0 or run("unshare", "-m", "true", check=False)[0] != 0:

@@ -23,10 +23,6 @@ AKIS = "\n".join([
     ""])
 
 
-class Skip(Exception):
-    """The case cannot run here; its text says why."""
-
-
 def write(path, text, mode=0o600):
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as f:
         f.write(text)

@@ -10,17 +10,14 @@ from pathlib import Path
 
 from clients import client, running
 from fake_s3 import FakeS3
+from harness import program_arguments
 from service import ACCOUNTS
 
-EC2, PVBOOTD = (str(Path(a).resolve()) for a in sys.argv[1:3])
+EC2, PVBOOTD = program_arguments(sys.modules["__main__"].__doc__, 2)
 TOP = Path(__file__).resolve().parents[2]
 ACCESS, SECRET = ACCOUNTS["111122223333"]
 KEYS = ["-a", ACCESS, "-s", SECRET]
 PART = 10485760
-
-
-class Skip(Exception):
-    pass
 
 
 def check(got, want):

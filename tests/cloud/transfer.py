@@ -25,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tools_api  # noqa: E402
 from clients import client  # noqa: E402
+from harness import Skip  # noqa: E402
 from service import Service, write_config  # noqa: E402
-from tools_common import (ACCESS, EC2, KEYS, PVBOOTD, SECRET, TOP, Skip, Work, check,  # noqa: E402
+from tools_common import (ACCESS, EC2, KEYS, PVBOOTD, SECRET, TOP, Work, check,  # noqa: E402
                           environment, fake, good, keys_in, pvbootd, refused, tool)
 
 BUCKET = "MyReallyCoolBucketLocation"

@@ -25,9 +25,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
-from box import MIB, Box, check, check_said, kernel  # noqa: E402
+from box import MIB, Box, check, check_said, kernel, program_arguments  # noqa: E402
 
-EC2, PVBOOT = (str(Path(a).resolve()) for a in sys.argv[1:3])
+EC2, PVBOOT = program_arguments(__doc__, 2)
 MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
 
 

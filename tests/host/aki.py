@@ -13,9 +13,9 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import Box, check, check_said, kernel  # noqa: E402
+from box import Box, check, check_said, kernel, pvboot_argument  # noqa: E402
 
-PVBOOT = str(Path(sys.argv[1]).resolve())
+PVBOOT = pvboot_argument(__doc__)
 MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/xvda1\n"
 
 

@@ -9,18 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from arguments import program_arguments  # noqa: E402
+
 MIB = 1 << 20
 
 
 def pvboot_argument(usage):
-    """The first argument, the pvboot command, as an absolute path; otherwise the usage ends the test."""
-    if len(sys.argv) > 1 and sys.argv[1] in ("-h", "--help"):
-        print(usage)
-        sys.exit(0)
-    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
-        sys.exit("%s: PVBOOT is the command that `make host` builds, build/pvboot\n%s" % (
-            sys.argv[0], usage))
-    return str(Path(sys.argv[1]).resolve())
+    return program_arguments(usage, 1)[0]
 
 
 def note(kind, content):

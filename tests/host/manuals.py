@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from arguments import program_arguments  # noqa: E402
+
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 # Taken from pygrub's command line and described as such, and what is refused with a reason.
 MANUAL_ALONE = {"pvboot-extract.1": {
@@ -44,7 +47,7 @@ def help_of(command):
 
 
 def main():
-    pvboot, ec2, pvbootd = sys.argv[1:4]
+    pvboot, ec2, pvbootd = program_arguments(__doc__, 3)
     commands = {f"pvboot-{c}.1": [pvboot, c]
                 for c in ("aki", "cat", "extract", "host", "inspect", "ls", "run")}
     commands.update({f"{t}.1": [ec2, t] for t in (
