@@ -3,9 +3,11 @@
  * What runs the instances: one small interface, one file for each way to run a guest.
  *
  *   engine.c     finds the engine that the configuration names
- *   embedded.c   Xen inside QEMU, a process for each guest (runner.h), as `pvboot run` has it
- *   xl.c         this machine is a Xen host: xl(1)
- *   libvirt.c    any libvirt connection
+ *   embedded.c   Xen inside QEMU, a process for each guest, as `pvboot run` has it: launch.c starts
+ *                it; runner.c, requests.c, guest.c, control.c are that process (runner.h)
+ *   xl*.c        this machine is a Xen host: xl(1)
+ *   libvirt*.c   any libvirt connection
+ *   common.c, disk.c   what they share: folders of guests, copies of disks
  *
  * Contract
  * - A guest is known by its instance's id ("i-0123456789abcdef0"). Guests outlive the service: an
