@@ -66,7 +66,7 @@ GUEST_x86_64 := $(addprefix guest/pv/,entry-x86_64.S passage-x86_64.S arch_x86_6
 GUEST_i386   := $(addprefix guest/pv/,entry-i386.S passage-i386.S arch_i386.c) guest/libc/div64.c
 
 HOST_XENHOST := buf.c guest.c image.c loop.c monitor.c qemu.c start.c
-HOST_CMD     := main.c memory.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
+HOST_CMD     := main.c memory.c hex.c fence.c fence_enter.c machine.c filedisk.c qcow2.c json.c builtin.c files.c listing.c \
                 run.c run_options.c run_tty.c hostcmd.c \
                 extract.c extract_pygrub.c extract_files.c extract_work.c extract_take.c \
                 inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c compat.c inspect_compat.c \

@@ -14,6 +14,7 @@
 #include "core/base/text.h"
 #include "host/files.h"
 #include "host/json.h"
+#include "host/hex.h"
 
 #define SHA256_BYTES 32
 
@@ -143,8 +144,7 @@ static struct err hash_file(struct lister *l, const struct node *n, char hex[2 *
     e = each_piece(&f, add_piece, md);
     EVP_DigestFinal_ex(md, digest, NULL);
     EVP_MD_CTX_free(md);
-    for (size_t i = 0; i < SHA256_BYTES; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_write(digest, SHA256_BYTES, hex);
     return e;
 }
 

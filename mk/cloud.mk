@@ -2,7 +2,7 @@
 # Each folder of cloud/ says what lives there in its first header: cloud/bundle/pack.h,
 # cloud/aws/sign.h, cloud/tools/tools.h, cloud/service/request.h.
 
-CLOUD_BUNDLE  := hex.c keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
+CLOUD_BUNDLE  := keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.c pack.c unpack.c \
                  unpack_folder.c unpack_stream.c work.c program.c stage.c filter.c volume.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c sign_chain.c chunked.c checksum.c
 CLOUD_AWS     += http.c xml_tree.c client.c digest.c store.c
@@ -123,7 +123,7 @@ check-engines: host images $(BUILD)/pvbootd $(BUILD)/engine_driver
 FUZZ_CLOUD := $(addprefix $(BUILD)/fuzz/tests/fuzz/,fuzz_manifest fuzz_bundle_stream fuzz_cloud_request \
                                                      fuzz_answer fuzz_cloud_chunked)
 
-$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/memory.c host/fence.c \
+$(FUZZ_CLOUD): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,host/xenhost/buf.c host/memory.c host/hex.c host/fence.c \
                             host/fence_enter.c \
                             $(filter cloud/%,$(CLOUD_COMMON)))
 $(FUZZ_CLOUD): UNPACK_LIBS += $(CLOUD_LIBS)

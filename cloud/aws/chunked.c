@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "cloud/aws/sign_priv.h"
+#include "host/hex.h"
 
 #define LINE_BYTES_MAX     512
 #define TRAILERS_BYTES_MAX 4096 /* with their line ends */
@@ -107,7 +108,7 @@ static enum chunked_result end_chunk(struct chunked *c, const char **why)
         return CHUNKED_GOOD;
     EVP_DigestFinal_ex(c->sha256, md, NULL);
     EVP_DigestInit_ex(c->sha256, EVP_sha256(), NULL);
-    sign_hex(md, sizeof(md), hex);
+    hex_write(md, sizeof(md), hex);
     if (sign_chain_check(&c->chain, SIGN_LINK_DATA, hex, c->signature))
         return CHUNKED_GOOD;
     *why = "The signature of a chunk is not the one that its bytes give.";

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cloud/aws/uri.h"
+#include "host/hex.h"
 
 static const char v4_algorithm[] = "AWS4-HMAC-SHA256";
 
@@ -30,23 +31,12 @@ const char *sign_header_get(const struct sign_request *req, const char *name)
     return NULL;
 }
 
-void sign_hex(const unsigned char *bytes, size_t len, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[bytes[i] >> 4];
-        out[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    out[2 * len] = 0;
-}
-
 void sign_sha256_hex(const void *bytes, size_t len, char out[SIGN_SHA256_HEX])
 {
     unsigned char md[32];
 
     EVP_Digest(bytes, len, md, NULL, EVP_sha256(), NULL);
-    sign_hex(md, sizeof(md), out);
+    hex_write(md, sizeof(md), out);
 }
 
 bool sign_hmac_base64(const char *digest, const char *secret, const struct buf *text,

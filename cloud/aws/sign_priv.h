@@ -25,9 +25,6 @@ bool sign_v2_s3_expected(const struct sign_request *req, const struct sign_claim
 enum sign_verdict sign_v2_read(const struct sign_request *req, struct sign_claim *out,
                                const char **why);
 
-/* 2 * len hexadecimal digits and a terminator. */
-void sign_hex(const unsigned char *bytes, size_t len, char *out);
-
 /* strcpy with an end: false when it does not fit. */
 bool sign_copy(char *out, size_t cap, const char *s, size_t len);
 

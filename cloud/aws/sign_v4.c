@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "cloud/aws/uri.h"
+#include "host/hex.h"
 
 /* Runs of blanks become one, none at the ends. */
 static void add_trimmed(struct buf *out, const char *value)
@@ -165,7 +166,7 @@ bool sign_v4_mac_hex(const unsigned char key[32], const char *text, size_t len,
 
     if (!mac(key, 32, text, len, raw))
         return false;
-    sign_hex(raw, sizeof(raw), out);
+    hex_write(raw, sizeof(raw), out);
     return true;
 }
 

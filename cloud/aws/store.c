@@ -6,9 +6,9 @@
 
 #include "cloud/aws/uri.h"
 #include "cloud/aws/xml_tree.h"
-#include "cloud/bundle/manifest.h"
 #include "core/base/text.h"
 #include "host/memory.h"
+#include "host/hex.h"
 
 /* The sentence's beginning and the path of a request, freed together. */
 struct made {

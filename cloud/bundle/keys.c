@@ -14,6 +14,7 @@
 #include <openssl/x509.h>
 
 #include "cloud/bundle/manifest.h"
+#include "host/hex.h"
 
 struct key {
     EVP_PKEY *pkey;

@@ -103,9 +103,4 @@ bool manifest_name_ok(const char *name);
 const char *manifest_arch(bool narrow);
 const char *manifest_type_name(enum manifest_type type);
 
-/* Lower-case, terminated: 2 * len + 1 bytes. */
-void hex_write(const uint8_t *bytes, size_t len, char *out);
-/* Exactly 2 * len digits of either case. */
-bool hex_read(const char *text, uint8_t *out, size_t len);
-
 #endif

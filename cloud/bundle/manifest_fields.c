@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/text.h"
+#include "host/hex.h"
 
 static void take_size(struct reading *r, uint64_t *out, const char *what)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The writer: no white space between elements, in the order that readers of the time expect. */
 #include "cloud/bundle/manifest.h"
+#include "host/hex.h"
 
 #include <inttypes.h>
 #include <stdio.h>

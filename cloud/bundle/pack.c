@@ -21,6 +21,7 @@
 
 #include "cloud/bundle/gzip.h"
 #include "cloud/bundle/work.h"
+#include "host/hex.h"
 
 #define READ_BYTES   ((size_t)1 << 20)
 #define CIPHER_BYTES ((size_t)256 << 10)

@@ -20,6 +20,7 @@
 #include <openssl/evp.h>
 
 #include "host/fence.h"
+#include "host/hex.h"
 
 #define WHY_MAX    1024
 #define PIPE_BYTES (1 << 20)

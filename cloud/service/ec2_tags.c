@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tags: names that accounts give to their objects. */
 #include "cloud/service/ec2_common.h"
+#include "host/hex.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -327,10 +328,7 @@ static bool read_token(const char *token, struct tags_wanted *w)
     len = strlen(hex);
     if (strspn(hex, digits) != len || len % 2 != 0 || len / 2 >= sizeof(w->key))
         return false;
-    for (size_t i = 0; i < len / 2; i++)
-        w->key[i] = (char)(16 * (strchr(digits, hex[2 * i]) - digits) +
-                           (strchr(digits, hex[2 * i + 1]) - digits));
-    return true;
+    return hex_read(hex, (uint8_t *)w->key, len / 2);
 }
 
 static bool take_tags_wanted(struct ec2_call *call, struct tags_wanted *w)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cloud/service/request.h"
+#include "host/hex.h"
 
 #define PATH_BYTES 4096
 #define NR_FOLDERS 256
@@ -196,11 +197,9 @@ void file_end(struct file_in *f)
     unsigned char md[32];
 
     EVP_DigestFinal_ex(f->md5, f->md5_raw, NULL);
-    for (unsigned i = 0; i < 16; i++)
-        snprintf(f->md5_hex + 2 * i, 3, "%02x", f->md5_raw[i]);
+    hex_write(f->md5_raw, sizeof(f->md5_raw), f->md5_hex);
     EVP_DigestFinal_ex(f->sha256, md, NULL);
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(f->sha256_hex + 2 * i, 3, "%02x", md[i]);
+    hex_write(md, sizeof(md), f->sha256_hex);
 }
 
 /* A file's new name is durable when its folder is. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "host/hex.h"
 
 const char *request_header(const struct request *r, const char *name)
 {
@@ -171,6 +172,5 @@ void random_hex(char *out, size_t bytes)
         fputs("pvbootd: no random numbers\n", stderr);
         abort();
     }
-    for (size_t i = 0; i < bytes; i++)
-        snprintf(out + 2 * i, 3, "%02x", raw[i]);
+    hex_write(raw, bytes, out);
 }

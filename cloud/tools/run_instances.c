@@ -13,6 +13,7 @@
 #include "core/base/bytes.h"
 #include "core/base/text.h"
 #include "host/json.h"
+#include "host/hex.h"
 
 #define USER_DATA_BYTES_MAX 16384u
 #define COUNT_MAX           1000u

@@ -18,6 +18,7 @@
 #include "cloud/tools/remote.h"
 #include "core/base/text.h"
 #include "host/aki.h"
+#include "host/hex.h"
 
 static const char help_text[] =
     "usage: ec2-upload-bundle -b BUCKET[/PREFIX] -m MANIFEST [-a KEY -s SECRET] [OPTION]...\n\n"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "host/hex.h"
+
 #include <string.h>
 
-#include "cloud/bundle/manifest.h"
 #include "core/base/text.h"
 
 void hex_write(const uint8_t *bytes, size_t len, char *out)
