@@ -31,7 +31,53 @@ class Refused(Exception):
     pass
 
 
-class Driver:
+class Asked:
+    """What an engine_driver is asked, wherever it runs: `ask` and `start` are its own."""
+
+    @staticmethod
+    def answer(line):
+        answer = json.loads(line)
+        if not answer["ok"]:
+            raise Refused(answer["why"])
+        return answer
+
+    def refused(self, *words):
+        try:
+            self.ask(*words)
+        except Refused as e:
+            return str(e)
+        raise AssertionError(f"{words} did not fail")
+
+    def refused_start(self, *args, **settings):
+        try:
+            self.start(*args, **settings)
+        except Refused as e:
+            return str(e)
+        raise AssertionError(f"{args} {settings} did not fail")
+
+    def state_of(self, guest_id=ID):
+        a = self.ask("status", guest_id)
+        return f"{a['state']} {a['reason']}" if "reason" in a else a["state"]
+
+    def wait_state(self, state, seconds, guest_id=ID):
+        end = time.monotonic() + seconds
+        while self.state_of(guest_id) != state:
+            assert time.monotonic() < end, (f"{guest_id} is {self.state_of(guest_id)}, not {state}\n" +
+                                            self.console(guest_id)[-2000:])
+            time.sleep(0.3)
+
+    def console(self, guest_id=ID):
+        return self.ask("console", guest_id)["console"].replace("\r", "")
+
+    def wait_console(self, text, seconds, guest_id=ID):
+        end = time.monotonic() + seconds
+        while text not in self.console(guest_id):
+            assert time.monotonic() < end, (f"no \"{text}\" in {seconds} s, {self.state_of(guest_id)}:\n" +
+                                            self.console(guest_id))
+            time.sleep(0.5)
+
+
+class Driver(Asked):
     """engine_driver, a line and an answer at a time."""
 
     def __init__(self, driver, engine, state, *options, prefix=(), env=None):
@@ -62,17 +108,7 @@ class Driver:
         except BrokenPipeError:
             line = ""
         assert line, "the driver ended: " + self.p.stderr.read()
-        answer = json.loads(line)
-        if not answer["ok"]:
-            raise Refused(answer["why"])
-        return answer
-
-    def refused(self, *words):
-        try:
-            self.ask(*words)
-        except Refused as e:
-            return str(e)
-        raise AssertionError(f"{words} did not fail")
+        return self.answer(line)
 
     def start(self, guest_id=ID, disks=(), **settings):
         """disks: words PATH,FORMAT,VDEV[,ro]"""
@@ -84,34 +120,6 @@ class Driver:
                 print(f"disk={d}", file=f)
         os.chmod(path, 0o644)
         return self.ask("start", path)
-
-    def refused_start(self, **settings):
-        try:
-            self.start(**settings)
-        except Refused as e:
-            return str(e)
-        raise AssertionError(f"{settings} did not fail")
-
-    def state_of(self, guest_id=ID):
-        a = self.ask("status", guest_id)
-        return f"{a['state']} {a['reason']}" if "reason" in a else a["state"]
-
-    def wait_state(self, state, seconds, guest_id=ID):
-        end = time.monotonic() + seconds
-        while self.state_of(guest_id) != state:
-            assert time.monotonic() < end, (f"{guest_id} is {self.state_of(guest_id)}, not {state}\n" +
-                                            self.console(guest_id)[-2000:])
-            time.sleep(0.3)
-
-    def console(self, guest_id=ID):
-        return self.ask("console", guest_id)["console"].replace("\r", "")
-
-    def wait_console(self, text, seconds, guest_id=ID):
-        end = time.monotonic() + seconds
-        while text not in self.console(guest_id):
-            assert time.monotonic() < end, (f"no \"{text}\" in {seconds} s, {self.state_of(guest_id)}:\n" +
-                                            self.console(guest_id))
-            time.sleep(0.5)
 
 
 def overlay(base, path, base_format="qcow2"):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The engines on a real Xen: the embedded host's dom0 changes its root into a Debian with the whole
 toolstack, and the engine's driver runs in there."""
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from engines_common import (CACHE, HERE, ID, Refused, Skip, dom0_kernel, make_initrd, need, overlay, run,
+from engines_common import (CACHE, HERE, ID, Asked, Skip, dom0_kernel, make_initrd, need, overlay, run,
                             unpack_modules)
 
 sys.path.insert(0, f"{HERE}/../guest")
@@ -112,7 +111,7 @@ class Xen:
         self.host.proc.wait(60)
 
 
-class XenDriver:
+class XenDriver(Asked):
     """engine_driver in dom0, as engines_common.Driver is here."""
 
     def __init__(self, xen, engine, *options):
@@ -136,48 +135,12 @@ class XenDriver:
                            " sed -n %dp /r/tmp/out" % (" ".join(words), self.asked, self.asked), 240)
         if not line.strip():
             raise AssertionError("no answer to %s: %s" % (words, self.xen.sh("cat /r/tmp/err")))
-        answer = json.loads(line)
-        if not answer["ok"]:
-            raise Refused(answer["why"])
-        return answer
-
-    def refused(self, *words):
-        try:
-            self.ask(*words)
-        except Refused as e:
-            return str(e)
-        raise AssertionError(f"{words} did not fail")
+        return self.answer(line)
 
     def start(self, disks, guest_id=ID, **settings):
         lines = [f"id={guest_id}"] + [f"{k}={v}" for k, v in settings.items()] + [f"disk={d}" for d in disks]
         self.xen.sh("rm -f /r/tmp/guest; " + "; ".join(f"echo '{line}' >>/r/tmp/guest" for line in lines))
         return self.ask("start", "/tmp/guest")
-
-    def refused_start(self, disks, **settings):
-        try:
-            self.start(disks, **settings)
-        except Refused as e:
-            return str(e)
-        raise AssertionError("it started")
-
-    def state_of(self):
-        a = self.ask("status", ID)
-        return f"{a['state']} {a['reason']}" if "reason" in a else a["state"]
-
-    def console(self):
-        return self.ask("console", ID)["console"].replace("\r", "")
-
-    def wait_state(self, state, seconds):
-        end = time.monotonic() + seconds
-        while self.state_of() != state:
-            assert time.monotonic() < end, f"{self.state_of()}, not {state}\n{self.console()[-2000:]}"
-            time.sleep(0.5)
-
-    def wait_console(self, text, seconds):
-        end = time.monotonic() + seconds
-        while text not in self.console():
-            assert time.monotonic() < end, f"no {text!r}, {self.state_of()}\n{self.console()[-2000:]}"
-            time.sleep(0.5)
 
 
 def last_count(d):
