@@ -132,6 +132,19 @@ void volume_gone_free(struct volume_gone *g)
     *g = (struct volume_gone){0};
 }
 
+/* The end of leaving a path out: says what failed, with errno, and closes both. */
+static bool left_out(struct staging *s, const char *path, bool good, int empty, int over)
+{
+    if (!good)
+        snprintf(s->why, s->why_cap, "%s%s cannot be left out: %s", s->v->real, path,
+                 strerror(errno));
+    if (empty >= 0)
+        close(empty);
+    if (over >= 0)
+        close(over);
+    return good;
+}
+
 bool stage_cover(struct staging *s, const char *path, bool *there)
 {
     int over = open_in(s, path), empty = -1;
@@ -143,14 +156,7 @@ bool stage_cover(struct staging *s, const char *path, bool *there)
     bool good = over >= 0 && fstat(over, &st) == 0 &&
                 (empty = empty_like(&st, strcmp(path, "/dev") == 0)) >= 0 && put_over(empty, over);
 
-    if (!good)
-        snprintf(s->why, s->why_cap, "%s%s cannot be left out: %s", s->v->real, path,
-                 strerror(errno));
-    if (empty >= 0)
-        close(empty);
-    if (over >= 0)
-        close(over);
-    return good;
+    return left_out(s, path, good, empty, over);
 }
 
 bool stage_remove(struct staging *s, const char *path)
@@ -169,14 +175,7 @@ bool stage_remove(struct staging *s, const char *path)
         empty = open_tree(AT_FDCWD, s->empty, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         good = empty >= 0 && put_over(empty, over);
     }
-    if (!good)
-        snprintf(s->why, s->why_cap, "%s%s cannot be left out: %s", s->v->real, path,
-                 strerror(errno));
-    if (empty >= 0)
-        close(empty);
-    if (over >= 0)
-        close(over);
-    return good && gone_add(s, path, false);
+    return left_out(s, path, good, empty, over) && gone_add(s, path, false);
 }
 
 /* Show a file system that is mounted in the volume where it is mounted. */

@@ -114,11 +114,17 @@ void slow_connection(void *arg, struct MHD_Connection *connection, void **contex
     pthread_mutex_unlock(&s->lock);
 }
 
-static void set_deadline(struct slow *s, struct MHD_Connection *connection, int64_t deadline_s)
+static struct watched *watched_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct watched *w = info ? info->socket_context : NULL;
+
+    return info ? info->socket_context : NULL;
+}
+
+static void set_deadline(struct slow *s, struct MHD_Connection *connection, int64_t deadline_s)
+{
+    struct watched *w = watched_of(connection);
 
     if (!w)
         return;
@@ -140,9 +146,7 @@ void slow_rest(struct slow *s, struct MHD_Connection *connection)
 
 void slow_got(struct slow *s, struct MHD_Connection *connection, size_t len)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct watched *w = info ? info->socket_context : NULL;
+    struct watched *w = watched_of(connection);
 
     if (!w)
         return;
