@@ -81,7 +81,12 @@ def other_server(w):
         refused(w.upload(bucket="Not_A_Bucket", keys=keys, **env), "InvalidBucketName")
         refused(w.upload(bucket="my-bucket", keys=["-a", "NOBODY", "-s", "x"], **env),
                 "InvalidAccessKeyId")
-        check(good(tool("ec2-delete-bundle", "-b", where, "-p", "disk", *keys, "--clear", **env)),
+        status, out, err = tool("ec2-delete-bundle", "-b", where, "-p", "disk", *keys, "--clear", **env)
+        # That server may fail when two objects of a folder go at once (it lists a folder that the
+        # other removed); the tool asks again, and says so.
+        err = re.sub("^ec2-delete-bundle: .* InternalError: .*; trying again in .* s\n", "", err,
+                     flags=re.M)
+        check(good((status, out, err)),
               "removed images/today/disk.manifest.xml and 5 parts from my-bucket\n"
               "removed the bucket my-bucket")
         refused(w.download(w.path / "out3", "-p", "disk", bucket=where, keys=keys, **env),
