@@ -165,6 +165,8 @@ struct fence_end fence_run(const struct fence *f, int (*work)(void *ctx), void *
                 strerror(errno));
         end = (struct fence_end){.status = FENCE_FAILED};
     } else {
+        if (f->begun != NULL)
+            f->begun(ctx);
         end = wait_for(f, child, &wanted);
     }
     sigprocmask(SIG_SETMASK, &mask, NULL);

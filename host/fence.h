@@ -33,6 +33,12 @@ struct fence {
     uint64_t file_bytes;   /* of each file that is written */
     uint32_t cpu_s;
     bool verbose; /* say on standard error what the fence is made of */
+    /*
+     * NULL, or called here with work's ctx once the child exists. Threads that shall run beside it
+     * begin here and not before: a lock that one of them holds while this process forks stays held
+     * in the child for ever.
+     */
+    void (*begun)(void *ctx);
 };
 
 struct fence_end {

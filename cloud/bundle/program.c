@@ -87,9 +87,12 @@ static bool listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atom
     return fds[0].fd < 0 && fds[1].fd < 0;
 }
 
-/* The program must not go on when this process is gone, killed perhaps. */
+/*
+ * The program must not go on when this process is gone, killed perhaps. Nothing here takes a lock:
+ * another thread of the parent may have held it, and then nobody ever lets it go.
+ */
 static _Noreturn void be_the_program(const char *const *argv, int out_fd, int err_fd, pid_t parent,
-                                     const char *path)
+                                     char **env)
 {
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sigset_t none;
@@ -98,23 +101,49 @@ static _Noreturn void be_the_program(const char *const *argv, int out_fd, int er
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* The terminal's interrupt reaches us, and we end it. */
     setpgid(0, 0);
-    if (setenv("PATH", path, 1) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-        getppid() == parent && dup2(null, 0) == 0 && dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
+    environ = env; /* execvp searches the PATH of this one */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(null, 0) == 0 &&
+        dup2(out_fd, 1) == 1 && dup2(err_fd, 2) == 2)
         execvp(argv[0], (char *const *)argv);
     dprintf(err_fd, "cannot be started: %s", strerror(errno));
     _exit(127);
 }
 
+/* The environment with another PATH; freed with free. NULL: no memory. */
+static char **with_path(char *path)
+{
+    size_t nr = 0;
+    char **env;
+
+    while (environ[nr] != NULL)
+        nr++;
+    env = calloc(nr + 2, sizeof(*env));
+    if (env == NULL)
+        return NULL;
+    env[0] = path;
+    nr = 1;
+    for (char **old = environ; *old != NULL; old++) {
+        if (strncmp(*old, "PATH=", 5) != 0)
+            env[nr++] = *old;
+    }
+    return env;
+}
+
 static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
 {
-    const char *env = getenv("PATH");
+    const char *old = getenv("PATH");
     pid_t parent = getpid();
     char path[4096];
+    char **env;
 
-    snprintf(path, sizeof(path), "%s:/usr/sbin:/sbin:/usr/bin:/bin", env != NULL ? env : "");
+    snprintf(path, sizeof(path), "PATH=%s:/usr/sbin:/sbin:/usr/bin:/bin", old != NULL ? old : "");
+    env = with_path(path);
+    if (env == NULL)
+        return false;
     *pid = fork();
     if (*pid == 0)
-        be_the_program(argv, out_fd, err_fd, parent, path);
+        be_the_program(argv, out_fd, err_fd, parent, env);
+    free(env);
     return *pid > 0;
 }
 

@@ -41,7 +41,8 @@ struct unpack {
     EVP_MD *sha1;
     EVP_MD_CTX *part_sha1;
     struct result *result;
-    bool decrypted_all;
+    bool decrypted_all, feeds;
+    pthread_t feeder;
     /* The thread's. */
     bool fed;
     char why[WHY_MAX];
@@ -160,12 +161,20 @@ static bool feed_parts(struct unpack *u)
                (unsigned long long)u->parts_bytes, (unsigned long long)u->m->bundled_bytes);
 }
 
+/* The end, for the other side. */
+static void end_feeding(struct unpack *u)
+{
+    if (u->pipe_in >= 0)
+        close(u->pipe_in);
+    u->pipe_in = -1;
+}
+
 static void *feed(void *ctx)
 {
     struct unpack *u = ctx;
 
     u->fed = feed_parts(u);
-    close(u->pipe_in); /* the end, for the other side */
+    end_feeding(u);
     return NULL;
 }
 
@@ -252,34 +261,38 @@ static bool prepare(struct unpack *u, const struct bundle_key *key)
     return true;
 }
 
-/*
- * The thread uses nothing that has a lock, because the fence forks while it runs; and takes no
- * signals, because the fence waits for them.
- */
+/* Once the child exists. The thread takes no signals: the fence waits for them. */
+static void start_feeding(void *ctx)
+{
+    struct unpack *u = ctx;
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&u->feeder, NULL, feed, u);
+
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    u->feeds = error == 0;
+    if (u->feeds)
+        return;
+    bad(u, "no thread to read the parts: %s", strerror(error));
+    end_feeding(u);
+}
+
 static bool run(struct unpack *u)
 {
     struct fence fence = {.keep = {u->pipe_out, u->out},
                           .nr_keep = 2,
                           .memory_bytes = FENCE_MEMORY,
                           .file_bytes = u->m->size_bytes,
-                          .cpu_s = CPU_S_MAX};
-    sigset_t all, before;
-    pthread_t thread;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, NULL, feed, u);
-
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error != 0) {
-        close(u->pipe_in);
-        return bad(u, "no thread to read the parts: %s", strerror(error));
-    }
+                          .cpu_s = CPU_S_MAX,
+                          .begun = start_feeding};
     struct fence_end end = fence_run(&fence, unpack_work, u);
 
     close(u->pipe_out); /* the thread hears that nobody listens */
     u->pipe_out = -1;
-    pthread_join(thread, NULL);
+    if (u->feeds)
+        pthread_join(u->feeder, NULL);
     if (u->why[0] != '\0')
         return false;
     u->result->why[WHY_MAX - 1] = '\0';
@@ -309,6 +322,7 @@ bool bundle_unpack(const struct manifest *m, const struct bundle_source *from,
 
     if (!good)
         snprintf(why, why_cap, "%s", u->why);
+    end_feeding(u);
     if (u->pipe_out >= 0)
         close(u->pipe_out);
     if (u->result != NULL)
