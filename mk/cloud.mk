@@ -6,7 +6,7 @@ CLOUD_BUNDLE  := keys.c manifest_read.c manifest_fields.c manifest_write.c gzip.
                  unpack_folder.c unpack_stream.c work.c program.c stage.c filter.c volume.c
 CLOUD_AWS     := uri.c sign.c sign_v4.c sign_v2.c sign_chain.c chunked.c checksum.c
 CLOUD_AWS     += http.c xml_tree.c client.c digest.c store.c
-CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_image.c bundle_vol.c unbundle.c
+CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_options.c bundle_image.c bundle_vol.c unbundle.c
 CLOUD_TOOLS   += remote.c pool.c upload.c download.c delete.c api.c register.c run_instances.c
 CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c replay.c http.c \
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c bucket_source.c bucket_remote.c \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ec2-bundle-vol: a bundle of a running system. */
-#include "cloud/tools/tools.h"
+#include "cloud/tools/bundle_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,58 +54,37 @@ static const char help_text[] =
     "      -d /mnt -e /mnt,/tmp -s 2048 --kernel aki-427d952b\n";
 
 enum {
-    OPT_EC2 = 256,
-    OPT_KERNEL,
-    OPT_RAMDISK,
-    OPT_CODES,
-    OPT_FSTAB,
+    OPT_FSTAB = 256,
     OPT_GENERATE,
     OPT_MENU,
     OPT_INHERIT,
     OPT_NO_INHERIT,
     OPT_NO_FILTER,
-    OPT_NO_CHECK,
 };
 
 static const struct option options[] = {
-    {"privatekey", required_argument, NULL, 'k'},
-    {"cert", required_argument, NULL, 'c'},
-    {"user", required_argument, NULL, 'u'},
-    {"arch", required_argument, NULL, 'r'},
-    {"destination", required_argument, NULL, 'd'},
-    {"prefix", required_argument, NULL, 'p'},
     {"size", required_argument, NULL, 's'},
     {"volume", required_argument, NULL, 'v'},
     {"exclude", required_argument, NULL, 'e'},
     {"include", required_argument, NULL, 'i'},
     {"all", no_argument, NULL, 'a'},
-    {"block-device-mapping", required_argument, NULL, 'B'},
     {"partition", required_argument, NULL, 'P'},
     {"script", required_argument, NULL, 'S'},
-    {"ec2cert", required_argument, NULL, OPT_EC2},
-    {"kernel", required_argument, NULL, OPT_KERNEL},
-    {"ramdisk", required_argument, NULL, OPT_RAMDISK},
-    {"productcodes", required_argument, NULL, OPT_CODES},
     {"fstab", required_argument, NULL, OPT_FSTAB},
     {"generate-fstab", no_argument, NULL, OPT_GENERATE},
     {"grub-config", required_argument, NULL, OPT_MENU},
     {"inherit", no_argument, NULL, OPT_INHERIT},
     {"no-inherit", no_argument, NULL, OPT_NO_INHERIT},
     {"no-filter", no_argument, NULL, OPT_NO_FILTER},
-    {"no-check", no_argument, NULL, OPT_NO_CHECK},
-    TOOL_COMMON_OPTIONS,
+    BUNDLE_OPTIONS,
     {NULL, 0, NULL, 0},
 };
 
 struct bundle_vol {
-    struct tool_identity who;
-    struct manifest m;
+    struct bundle_options o;
     struct volume v;
-    struct arena arena;
-    const char *arch;
-    char user[13], folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + WORK_NAME_MAX];
-    bool no_check, no_inherit, inherit;
-    enum tool_common common;
+    char folder[VOLUME_PATH_MAX], work[VOLUME_PATH_MAX + WORK_NAME_MAX];
+    bool no_inherit, inherit;
 };
 
 static bool set_size(struct bundle_vol *b, const char *text)
@@ -131,23 +110,29 @@ static bool set_partition(struct bundle_vol *b, const char *text)
     return false;
 }
 
-static bool long_option(struct bundle_vol *b, int opt)
+static bool one_option(struct bundle_vol *b, int opt)
 {
-    struct manifest *m = &b->m;
-
     switch (opt) {
-    case OPT_EC2:
-        b->who.ec2_cert = optarg;
+    case 's':
+        return set_size(b, optarg);
+    case 'v':
+        b->v.path = optarg;
         return true;
-    case OPT_KERNEL:
-        m->kernel_id = optarg;
+    case 'e':
+        return tool_words(optarg, b->v.excludes, &b->v.nr_excludes, VOLUME_EXCLUDES_MAX,
+                          "excluded paths", &b->o.arena);
+    case 'i':
+        return tool_words(optarg, b->v.includes, &b->v.nr_includes, VOLUME_INCLUDES_MAX,
+                          "included files", &b->o.arena);
+    case 'a':
+        b->v.all = true;
         return true;
-    case OPT_RAMDISK:
-        m->ramdisk_id = optarg;
-        return true;
-    case OPT_CODES:
-        return tool_words(optarg, m->product_codes, &m->nr_product_codes, MANIFEST_CODES_MAX,
-                          "product codes", &b->arena);
+    case 'P':
+        return set_partition(b, optarg);
+    case 'S':
+        tool_say("--script is not offered, because the image is made without being mounted; "
+                 "change the image and use ec2-bundle-image");
+        return false;
     case OPT_FSTAB:
         b->v.fstab = optarg;
         return true;
@@ -165,59 +150,8 @@ static bool long_option(struct bundle_vol *b, int opt)
     case OPT_NO_FILTER:
         b->v.filter = false;
         return true;
-    case OPT_NO_CHECK:
-        b->no_check = true;
-        return true;
     default:
-        return tool_common_option(opt, &b->common);
-    }
-}
-
-static bool one_option(struct bundle_vol *b, int opt)
-{
-    switch (opt) {
-    case 'k':
-        b->who.key = optarg;
-        return true;
-    case 'c':
-        b->who.cert = optarg;
-        return true;
-    case 'u':
-        b->who.user = optarg;
-        return true;
-    case 'r':
-        b->arch = optarg;
-        return true;
-    case 'd':
-        b->v.folder = optarg;
-        return true;
-    case 'p':
-        b->m.name = optarg;
-        return true;
-    case 's':
-        return set_size(b, optarg);
-    case 'v':
-        b->v.path = optarg;
-        return true;
-    case 'e':
-        return tool_words(optarg, b->v.excludes, &b->v.nr_excludes, VOLUME_EXCLUDES_MAX,
-                          "excluded paths", &b->arena);
-    case 'i':
-        return tool_words(optarg, b->v.includes, &b->v.nr_includes, VOLUME_INCLUDES_MAX,
-                          "included files", &b->arena);
-    case 'a':
-        b->v.all = true;
-        return true;
-    case 'B':
-        return tool_mappings(optarg, &b->m, &b->arena);
-    case 'P':
-        return set_partition(b, optarg);
-    case 'S':
-        tool_say("--script is not offered, because the image is made without being mounted; "
-                 "change the image and use ec2-bundle-image");
-        return false;
-    default:
-        return long_option(b, opt);
+        return bundle_option(&b->o, opt);
     }
 }
 
@@ -230,31 +164,28 @@ static bool parse(struct bundle_vol *b, int argc, char **argv)
 {
     int opt;
 
-    b->m.name = "image";
+    b->o.m.name = "image";
     b->v.path = "/";
-    b->v.folder = "/tmp";
+    b->o.folder = "/tmp";
     b->v.filter = true;
     b->v.image_bytes = (uint64_t)SIZE_DEFAULT_MIB << 20;
     b->v.note = say_line;
     optind = 1;
     opterr = 0;
-    while ((opt = getopt_long(argc, argv, "k:c:u:r:d:p:s:v:e:i:aB:P:S:" TOOL_COMMON_LETTERS,
-                              options, NULL)) != -1) {
-        if (opt == '?') {
-            tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
-            return false;
-        }
+    while ((opt = getopt_long(argc, argv, "s:v:e:i:aP:S:" BUNDLE_LETTERS, options, NULL)) != -1) {
+        if (opt == '?')
+            return tool_refuse_option(argv);
         if (!one_option(b, opt))
             return false;
     }
-    if (b->common != TOOL_COMMON_NONE)
+    if (b->o.common != TOOL_COMMON_NONE)
         return true;
     if (optind != argc)
         tool_say("\"%s\" is no option; see --help", argv[optind]);
     else if (b->v.fstab != NULL && b->v.generate_fstab)
         tool_say("--fstab and --generate-fstab do not go together");
     else
-        return tool_bundle_values(&b->who, &b->m, b->arch, b->user);
+        return bundle_values(&b->o);
     return false;
 }
 
@@ -268,9 +199,10 @@ static bool make(struct bundle_vol *b)
         return false;
     }
     snprintf(image, sizeof(image), "%s/" VOLUME_IMAGE, b->work);
-    if (b->m.kernel_id != NULL && !b->no_check && !tool_check_image(image, b->m.kernel_id, b->arch))
+    if (b->o.m.kernel_id != NULL && !b->o.no_check &&
+        !tool_check_image(image, b->o.m.kernel_id, b->o.arch))
         return false;
-    return tool_make_bundle(&b->who, image, b->folder, &b->m, &b->arena);
+    return bundle_make(&b->o, image, b->folder);
 }
 
 /* A folder for the image, beside where the bundle goes. */
@@ -302,18 +234,19 @@ static bool run(struct bundle_vol *b)
     char manifest[VOLUME_PATH_MAX + 128];
     struct bundle_job *job = tool_job();
 
-    if (!b->no_inherit && !tool_inherit(&b->m, b->inherit, &b->arena))
+    if (!b->no_inherit && !tool_inherit(&b->o.m, b->inherit, &b->o.arena))
         return false;
-    if (b->m.kernel_id != NULL && !b->no_check && !tool_check_begin())
+    if (b->o.m.kernel_id != NULL && !b->o.no_check && !tool_check_begin())
         return false;
     b->v.stop = job->stop;
-    b->v.secret = b->v.filter ? b->who.key : NULL;
+    b->v.secret = b->v.filter ? b->o.who.key : NULL;
+    b->v.folder = b->o.folder;
     if (realpath(b->v.folder, b->folder) == NULL) {
         tool_say("the folder %s cannot be opened: %s; name another one with -d", b->v.folder,
                  strerror(errno));
         return false;
     }
-    snprintf(manifest, sizeof(manifest), "%s/%s" MANIFEST_SUFFIX, b->folder, b->m.name);
+    snprintf(manifest, sizeof(manifest), "%s/%s" MANIFEST_SUFFIX, b->folder, b->o.m.name);
     if (access(manifest, F_OK) == 0) {
         tool_say("%s is there already; remove that bundle, or choose another name or folder",
                  manifest);
@@ -325,17 +258,16 @@ static bool run(struct bundle_vol *b)
 int tool_bundle_vol(int argc, char **argv)
 {
     static struct bundle_vol b;
+    struct bundle_options *o = &b.o;
     int status = TOOL_USAGE;
 
-    arena_init(&b.arena, &host_memory);
+    arena_init(&o->arena, &host_memory);
     if (parse(&b, argc, argv))
         status = TOOL_FAILED;
-    if (b.common != TOOL_COMMON_NONE && status == TOOL_FAILED) {
-        status = tool_common_answer(b.common, help_text);
-    } else if (status == TOOL_FAILED && tool_keys(&b.who) && run(&b)) {
+    if (o->common != TOOL_COMMON_NONE && status == TOOL_FAILED)
+        status = tool_common_answer(o->common, help_text);
+    else if (status == TOOL_FAILED && tool_keys(&o->who) && run(&b))
         status = TOOL_DONE;
-    }
-    tool_keys_free(&b.who);
-    arena_reset(&b.arena);
+    bundle_options_free(o);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "cloud/tools/tools.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +46,12 @@ bool tool_flush(void)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
     tool_say("writing to standard output failed: %s", strerror(errno));
+    return false;
+}
+
+bool tool_refuse_option(char *const *argv)
+{
+    tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
     return false;
 }
 

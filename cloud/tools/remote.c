@@ -176,10 +176,8 @@ bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, cha
     while (good && (opt = getopt_long(argc, argv, s->shorts, s->longs, NULL)) != -1) {
         enum remote_taken taken;
 
-        if (opt == '?' || opt == ':') {
-            tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
-            return false;
-        }
+        if (opt == '?' || opt == ':')
+            return tool_refuse_option(argv);
         taken = s->one(s->ctx, opt, optarg);
         good = taken == TAKEN || (taken == NOT_MINE && shared_option(r, opt, optarg, argc, argv));
     }

@@ -35,6 +35,9 @@ enum tool_common { TOOL_COMMON_NONE, TOOL_COMMON_HELP_TEXT, TOOL_COMMON_VERSION 
 
 enum { TOOL_OPT_VERSION = 1000, TOOL_OPT_NOTHING };
 
+/* getopt_long refused an option: the sentence, and false. */
+bool tool_refuse_option(char *const *argv);
+
 bool tool_common_option(int opt, enum tool_common *common); /* true */
 int tool_common_answer(enum tool_common common, const char *help_text);
 
@@ -93,14 +96,6 @@ bool tool_inherit(struct manifest *m, bool must, struct arena *a);
  */
 bool tool_check_begin(void); /* reads the catalogue; for those that change their mounts then */
 bool tool_check_image(const char *image, const char *aki, const char *arch);
-
-/* The values that every bundle needs, checked and put into m, whose name is set. */
-bool tool_bundle_values(struct tool_identity *who, struct manifest *m, const char *arch,
-                        char user[13]);
-
-/* Make the bundle; its manifest's name goes to standard output. */
-bool tool_make_bundle(struct tool_identity *who, const char *image, const char *folder,
-                      struct manifest *m, struct arena *a);
 
 /* Who made the bundle. */
 void tool_bundler(struct manifest *m);

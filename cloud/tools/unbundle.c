@@ -69,8 +69,7 @@ static bool parse(struct unbundle *o, int argc, char **argv)
             o->no_verify = true;
             break;
         case '?':
-            tool_say("%s is no option, or its value is missing; see --help", argv[optind - 1]);
-            return false;
+            return tool_refuse_option(argv);
         default:
             tool_common_option(opt, &o->common);
             break;
