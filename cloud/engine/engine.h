@@ -16,8 +16,8 @@
  *   copy may take as long as the disk is large.
  * - Calls may come from several threads at once, also on one guest: a copy is under way while
  *   another thread asks how the guest is. Those that change a guest (start, shutdown, reboot,
- *   destroy, forget, attach, detach) come one after the other, from the keeper's room of the
- *   instances.
+ *   destroy, forget, attach, detach) come one after the other for each guest; an attach or detach
+ *   of one may take its time while others are started.
  * - False: `why` holds one sentence for the owner of the instance, without paths of this machine.
  * - Each call may be repeated: starting what runs, ending what is gone, attaching what is attached
  *   (the same file as the same device) and detaching what is not there are successes, since after a

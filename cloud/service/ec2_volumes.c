@@ -311,7 +311,7 @@ void ec2_attach_volume(struct ec2_call *call)
         answer_volume(call, c, id, true);
     if (!ec2_end_change(call, good))
         return;
-    keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
+    keeper_wake(call->r->svc->keeper, KEEPER_DISKS);
     ec2_close(call, "AttachVolume");
 }
 
@@ -396,6 +396,6 @@ void ec2_detach_volume(struct ec2_call *call)
     }
     if (!ec2_end_change(call, good))
         return;
-    keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
+    keeper_wake(call->r->svc->keeper, KEEPER_DISKS);
     ec2_close(call, "DetachVolume");
 }

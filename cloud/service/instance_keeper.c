@@ -297,11 +297,17 @@ bool instances_step(struct service *svc)
     if (running)
         polled_s = now_s;
     find_jobs(svc, running, &jobs);
-    for (size_t i = 0; i < jobs.nr && !*keeper_stopping(svc->keeper); i++)
+    for (size_t i = 0; i < jobs.nr && !*keeper_stopping(svc->keeper); i++) {
+        if (!keeper_hold(svc->keeper, KEEPER_INSTANCES, jobs.job[i].id))
+            continue;
         did |= step_one(svc, &jobs.job[i]);
+        keeper_release(svc->keeper, KEEPER_INSTANCES);
+    }
     free(jobs.job);
     did |= running && drop_one(svc);
-    if (did)
+    if (did) {
+        keeper_wake(svc->keeper, KEEPER_DISKS);  /* those that waited for another state */
         keeper_wake(svc->keeper, KEEPER_COPIES); /* blobs that nobody needs any more */
+    }
     return did;
 }

@@ -3,23 +3,27 @@
 #include "cloud/service/keeper.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-#include "cloud/service/request.h"
+#include "cloud/service/ec2_common.h"
 
 #define LOOK_AGAIN_S 1
 
 static bool (*const steps[NR_KEEPER_ROOMS][4])(struct service *svc) = {
     [KEEPER_COPIES] = {images_step, snapshots_step, blobs_step},
     [KEEPER_INSTANCES] = {volumes_step, instances_step},
+    [KEEPER_DISKS] = {attachments_step},
 };
 
 struct room {
     struct keeper *keeper;
     enum keeper_room which;
     pthread_t thread;
-    bool runs, woken;
+    bool runs, woken, refused;
+    char holds[EC2_ID_BYTES]; /* an instance, or "" */
 };
 
 struct keeper {
@@ -95,6 +99,36 @@ void keeper_wake(struct keeper *k, enum keeper_room room)
     pthread_mutex_lock(&k->lock);
     k->rooms[room].woken = true;
     pthread_cond_broadcast(&k->news);
+    pthread_mutex_unlock(&k->lock);
+}
+
+bool keeper_hold(struct keeper *k, enum keeper_room room, const char *instance)
+{
+    struct room *mine = &k->rooms[room];
+    bool is_free = true;
+
+    pthread_mutex_lock(&k->lock);
+    for (int i = 0; i < NR_KEEPER_ROOMS; i++)
+        is_free = is_free && strcmp(k->rooms[i].holds, instance) != 0;
+    if (is_free)
+        snprintf(mine->holds, sizeof(mine->holds), "%s", instance);
+    else
+        mine->refused = true;
+    pthread_mutex_unlock(&k->lock);
+    return is_free;
+}
+
+void keeper_release(struct keeper *k, enum keeper_room room)
+{
+    pthread_mutex_lock(&k->lock);
+    k->rooms[room].holds[0] = 0;
+    for (int i = 0; i < NR_KEEPER_ROOMS; i++) {
+        if (!k->rooms[i].refused)
+            continue;
+        k->rooms[i].refused = false;
+        k->rooms[i].woken = true;
+        pthread_cond_broadcast(&k->news);
+    }
     pthread_mutex_unlock(&k->lock);
 }
 

@@ -7,7 +7,8 @@
  * ask for, and write down how it went. Since each step begins from the rows and may be repeated, a
  * service that was killed goes on where it was: its first look at the rows is like every other one.
  *
- * Two rooms, so that starting an instance does not wait for the unpacking of an image.
+ * Rooms, so that starting an instance does not wait for the unpacking of an image, nor for the
+ * guest of somebody else to let go of a disk.
  */
 #ifndef PVBOOT_CLOUD_SERVICE_KEEPER_H
 #define PVBOOT_CLOUD_SERVICE_KEEPER_H
@@ -19,7 +20,8 @@ struct service;
 struct keeper;
 
 enum keeper_room {
-    KEEPER_INSTANCES, /* starting, stopping, watching, their disks: no step takes long */
+    KEEPER_INSTANCES, /* starting, stopping, watching, new disks: no step takes long */
+    KEEPER_DISKS,     /* attaching and detaching: a guest may take its time */
     KEEPER_COPIES,    /* images, snapshots: one thing at a time, as long as it takes */
     NR_KEEPER_ROOMS,
 };
@@ -33,6 +35,14 @@ void keeper_wake(struct keeper *k, enum keeper_room room);
 /* Waits for the step of the moment; a copy gives up. */
 void keeper_stop(struct keeper *k);
 
+/*
+ * Of two rooms that change instances (the engines want that one thing at a time is done to a guest)
+ * only one holds an instance. False: the other does; its release wakes this one. A room holds one
+ * at a time, and must look at its row again when it has it.
+ */
+bool keeper_hold(struct keeper *k, enum keeper_room room, const char *instance);
+void keeper_release(struct keeper *k, enum keeper_room room);
+
 /* Not 0 when long work must give up. */
 const volatile sig_atomic_t *keeper_stopping(const struct keeper *k);
 
@@ -43,6 +53,7 @@ const volatile sig_atomic_t *keeper_stopping(const struct keeper *k);
  */
 bool images_step(struct service *svc);
 bool volumes_step(struct service *svc);
+bool attachments_step(struct service *svc);
 bool snapshots_step(struct service *svc);
 bool blobs_step(struct service *svc);
 bool instances_step(struct service *svc);

@@ -218,7 +218,7 @@ struct move {
 };
 
 /*
- * Asking a guest that does not let go of a disk takes seconds in which no other instance is served.
+ * Asking a guest that does not let go of a disk takes seconds in which no other disk comes or goes.
  * So those that have refused are asked again one by one, and with this pause.
  */
 #define ASK_AGAIN_S 30
@@ -226,7 +226,7 @@ struct move {
 /* The volume whose turn it is, or "". */
 static void choose_refused(struct service *svc, char id[EC2_ID_BYTES])
 {
-    static char last[EC2_ID_BYTES]; /* the keeper's room of instances is one thread */
+    static char last[EC2_ID_BYTES]; /* the keeper's room of disks is one thread */
     static time_t asked_s;
     time_t now_s = time(NULL);
     sqlite3_stmt *s;
@@ -345,7 +345,23 @@ static bool move(struct service *svc, const struct move *m)
     return did;
 }
 
-static bool move_all(struct service *svc)
+/* Nothing has come between since it was found: now the instance is held. */
+static bool move_stands(struct service *svc, const struct move *m)
+{
+    sqlite3 *c = db_reader(svc->db);
+    bool stands =
+        db_number(c, 0,
+                  "SELECT EXISTS(SELECT 1 FROM volume v JOIN instance i"
+                  " ON i.id = v.instance WHERE v.id = ? AND i.id = ? AND v.device = ?"
+                  " AND v.attach_state = ? AND i.state = ?)",
+                  "sssss", m->id, m->instance, m->device, m->attach ? "attaching" : "detaching",
+                  m->running ? "running" : "stopped") != 0;
+
+    db_done(svc->db, c);
+    return stands;
+}
+
+bool attachments_step(struct service *svc)
 {
     struct move *moves = xalloc(MOVES_MAX * sizeof(*moves));
     char refused[EC2_ID_BYTES];
@@ -354,13 +370,17 @@ static bool move_all(struct service *svc)
 
     choose_refused(svc, refused);
     nr = find_moves(svc, refused, moves);
-    for (size_t i = 0; i < nr; i++)
-        did |= move(svc, &moves[i]);
+    for (size_t i = 0; i < nr && !*keeper_stopping(svc->keeper); i++) {
+        if (!keeper_hold(svc->keeper, KEEPER_DISKS, moves[i].instance))
+            continue;
+        did |= move_stands(svc, &moves[i]) && move(svc, &moves[i]);
+        keeper_release(svc->keeper, KEEPER_DISKS);
+    }
     free(moves);
     return did;
 }
 
 bool volumes_step(struct service *svc)
 {
-    return let_go(svc) || make_new(svc) || move_all(svc);
+    return let_go(svc) || make_new(svc);
 }

@@ -5,12 +5,13 @@ Slow, a few minutes without KVM; skipped by name where the guest's parts are mis
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 
-from clients import client
-from disks import blob, files, look, settle, snapshot, state, volume, wait_for
+from clients import ONE, client
+from disks import blob, files, look, put_instance, settle, snapshot, state, volume, wait_for
 from harness import Skip
 from service import Service, write_config
 
@@ -152,6 +153,25 @@ def come_and_go(c, instance):
     wait_for(lambda: "xvdf" not in re.findall("T: disks .*", console(c, instance))[-1], 600)
 
 
+def slow_guest(c, work, instance):
+    """While what runs one instance takes its time with a disk, another one is seen to."""
+    pid = int(subprocess.check_output(["pgrep", "-f", f"run-guest .*{instance}"]))
+    more, other = volume(c, Size=1), "i-00000001"
+    settle(c, more)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        c.attach_volume(VolumeId=more, InstanceId=instance, Device="/dev/sdg")
+        time.sleep(1)
+        put_instance(work, other, ONE, "stopping")
+        wait_for(lambda: describe(c, other)["State"]["Name"] == "stopped", 1200)
+        assert attachment(c, more) == ["attaching"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: attachment(c, more) == ["attached"], 2400)
+    wait_console(c, instance, r"T: disks .*xvdg")
+    c.terminate_instances(InstanceIds=[other])
+
+
 def copy_killed(box, work, root):
     """kill -9 of the service while the engine copies: made at the next start, nothing left over."""
     made = box.c.create_snapshot(VolumeId=root)["SnapshotId"]
@@ -179,6 +199,7 @@ def live_volumes(program, work):
                         "conv=notrunc,sparse", "status=none"], check=True)
         with box.living(register(c, "first", snapshot(c, vol))) as (instance, root):
             come_and_go(c, instance)
+            slow_guest(c, work, instance)
             before = synced(c, instance)
             snap = c.create_snapshot(VolumeId=root)["SnapshotId"]
             settle(c, snap, tries=6000)
@@ -196,7 +217,7 @@ def live_volumes(program, work):
             found = int(re.findall(r"T: found (\d+) lines", said)[0])
             assert before <= found <= after + 1, (before, found, after)
             assert "journal replayed" in said, said
-        wait_for(lambda: len(c.describe_volumes()["Volumes"]) == 2)  # the roots went along
+        wait_for(lambda: len(c.describe_volumes()["Volumes"]) == 3)  # the roots went along
     finally:
         assert box.service.stop() == 0, "".join(box.service.errors)
 
