@@ -3,6 +3,7 @@
 #include "cloud/service/bucket_remote.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,21 +72,99 @@ static enum bucket_result judge(const struct far *f, const char *key, uint64_t b
                                             : BUCKET_FAILED;
 }
 
-enum bucket_result bucket_remote_head(struct service *svc, const struct account *account,
-                                      const char *bucket, const char *key, uint64_t *size_bytes,
-                                      struct buf *why)
-{
-    struct far f;
-    enum bucket_result result;
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
-    *size_bytes = 0;
+struct listed {
+    char *key;
+    uint64_t size_bytes;
+};
+
+struct listing {
+    struct listed *row;
+    size_t nr, cap;
+};
+
+static void list_one(void *ctx, const char *key, const char *etag, uint64_t size_bytes)
+{
+    struct listing *l = ctx;
+
+    (void)etag;
+    if (l->nr == l->cap) {
+        l->cap = l->cap > 0 ? 2 * l->cap : 64;
+        l->row = realloc(l->row, l->cap * sizeof(*l->row));
+    }
+    if (l->row == NULL || (l->row[l->nr].key = strdup(key)) == NULL)
+        abort();
+    l->row[l->nr++].size_bytes = size_bytes;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+
+    return strcmp(x->key, y->key);
+}
+
+/* What all the keys begin with. */
+static void common_prefix(const char *folder, const char *const *names, size_t nr, struct buf *out)
+{
+    size_t len = strlen(names[0]);
+
+    for (size_t i = 1; i < nr; i++) {
+        size_t same = 0;
+
+        while (same < len && names[i][same] == names[0][same])
+            same++;
+        len = same;
+    }
+    buf_clear(out);
+    buf_puts(out, folder);
+    buf_add(out, names[0], len);
+}
+
+/* What the listing does not have is asked for by itself: the answer says what is wrong. */
+static enum bucket_result look_up(struct far *f, const struct listing *l, const char *key,
+                                  uint64_t *size_bytes, struct buf *why)
+{
+    const struct listed wanted = {.key = (char *)key}, *found;
+
+    found = l->nr > 0 ? bsearch(&wanted, l->row, l->nr, sizeof(wanted), by_key) : NULL;
+    *size_bytes = found != NULL ? found->size_bytes : 0;
+    if (found != NULL)
+        return BUCKET_GOOD;
+    (void)store_head(&f->store, key, size_bytes);
+    return judge(f, key, 0, why);
+}
+
+enum bucket_result bucket_remote_sizes(struct service *svc, const struct account *account,
+                                       const char *bucket, const char *folder,
+                                       const char *const *names, size_t nr, uint64_t *sizes_bytes,
+                                       struct buf *why)
+{
+    enum bucket_result result = BUCKET_GOOD;
+    struct listing l = {.nr = 0};
+    struct buf key = {0};
+    struct far f;
+
     if (!far_open(&f, &svc->config, account, bucket, why))
         return BUCKET_FAILED;
-    (void)store_head(&f.store, key, size_bytes);
-    result = judge(&f, key, 0, why);
+    common_prefix(folder, names, nr, &key);
+    if (nr > 1 && store_list(&f.store, key.text, list_one, &l) && l.nr > 0)
+        qsort(l.row, l.nr, sizeof(*l.row), by_key);
+    for (size_t i = 0; result == BUCKET_GOOD && i < nr; i++) {
+        buf_clear(&key);
+        buf_printf(&key, "%s%s", folder, names[i]);
+        result = look_up(&f, &l, key.text, &sizes_bytes[i], why);
+    }
+    for (size_t i = 0; i < l.nr; i++)
+        free(l.row[i].key);
+    free(l.row);
+    buf_free(&key);
     far_close(&f);
     return result;
 }
+
+/* ---- objects --------------------------------------------------------------------------------- */
 
 enum bucket_result bucket_remote_open(struct service *svc, const struct account *account,
                                       const char *bucket, const char *key, uint64_t bytes_max,

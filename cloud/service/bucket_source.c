@@ -78,17 +78,37 @@ static enum bucket_result find(struct service *svc, const struct account *accoun
     return result;
 }
 
-enum bucket_result bucket_head(struct service *svc, const struct account *account,
-                               const char *location, uint64_t *size_bytes, struct buf *why)
+static void join(const char *folder, const char *name, struct buf *out)
 {
-    char file[FILE_NAME_BYTES];
-    struct location at;
+    buf_clear(out);
+    buf_printf(out, "%s%s", folder, name);
+}
 
-    if (!split(location, &at, why))
-        return BUCKET_MISSING;
-    if (svc->config.s3_url)
-        return bucket_remote_head(svc, account, at.bucket, at.key, size_bytes, why);
-    return find(svc, account, &at, file, size_bytes, why);
+enum bucket_result bucket_sizes(struct service *svc, const struct account *account,
+                                const char *folder, const char *const *names, size_t nr,
+                                uint64_t *sizes_bytes, struct buf *why)
+{
+    enum bucket_result result = BUCKET_GOOD;
+    struct buf text = {0};
+
+    for (size_t i = 0; result == BUCKET_GOOD && i < nr; i++) {
+        char file[FILE_NAME_BYTES];
+        struct location at;
+
+        join(folder, names[i], &text);
+        if (!split(text.text, &at, why)) {
+            result = BUCKET_MISSING;
+        } else if (svc->config.s3_url) {
+            text.text[text.len - strlen(names[i])] = 0; /* at.key is the folder's now */
+            result =
+                bucket_remote_sizes(svc, account, at.bucket, at.key, names, nr, sizes_bytes, why);
+            break;
+        } else {
+            result = find(svc, account, &at, file, &sizes_bytes[i], why);
+        }
+    }
+    buf_free(&text);
+    return result;
 }
 
 static enum bucket_result check_size(const char *location, uint64_t size_bytes, uint64_t bytes_max,

@@ -19,9 +19,14 @@ enum bucket_result {
     BUCKET_FAILED,    /* disk or network; may be tried again */
 };
 
-/* Is it there, and how large? */
-enum bucket_result bucket_head(struct service *svc, const struct account *account,
-                               const char *location, uint64_t *size_bytes, struct buf *why);
+/*
+ * How large are the objects of one folder ("bucket/" or "bucket/a/b/") that have these names? The
+ * first that is not there ends it, and `why` names it. Of another S3 it is asked by a listing, or
+ * one by one where that S3 does not list.
+ */
+enum bucket_result bucket_sizes(struct service *svc, const struct account *account,
+                                const char *folder, const char *const *names, size_t nr,
+                                uint64_t *sizes_bytes, struct buf *why);
 
 /* The whole object in memory: for manifests. `out` is replaced. */
 enum bucket_result bucket_get(struct service *svc, const struct account *account,

@@ -3,6 +3,7 @@
 #include "cloud/service/register.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -85,39 +86,44 @@ static bool check_key(struct ec2_call *call, const struct registration *r)
                                 "/cert-ec2.pem from its address, and bundle with --ec2cert FILE.");
 }
 
-/* The folder of the manifest, as the location of its parts. */
-static void part_location(const struct registration *r, uint32_t i, struct buf *out)
+/* The sizes of the parts, which lie beside the manifest. */
+static bool get_sizes(struct ec2_call *call, const struct registration *r, uint64_t *sizes_bytes)
 {
-    const char *slash = strrchr(r->location, '/');
+    const char **names = xalloc(r->read.nr_parts * sizeof(*names));
+    struct buf folder = {0}, why = {0};
+    enum bucket_result result;
+    bool good;
 
-    buf_clear(out);
-    buf_add(out, r->location, (size_t)(slash - r->location) + 1);
-    buf_puts(out, r->read.parts[i].filename);
+    for (uint32_t i = 0; i < r->read.nr_parts; i++)
+        names[i] = r->read.parts[i].filename;
+    buf_add(&folder, r->location, (size_t)(strrchr(r->location, '/') - r->location) + 1);
+    result = bucket_sizes(call->r->svc, call->r->account, folder.text, names, r->read.nr_parts,
+                          sizes_bytes, &why);
+    good = result == BUCKET_GOOD || bucket_failed(call, r, result, why.text);
+    buf_free(&folder);
+    buf_free(&why);
+    free(names);
+    return good;
 }
 
 /* All there, with the sizes that the manifest says? What is in them is looked at later. */
 static bool check_parts(struct ec2_call *call, const struct registration *r)
 {
-    struct buf location = {0}, why = {0};
-    uint64_t bytes = 0, size = 0;
+    uint64_t *sizes_bytes = xalloc(r->read.nr_parts * sizeof(*sizes_bytes)), bytes = 0;
+    bool good = get_sizes(call, r, sizes_bytes);
     char text[200];
-    bool good = true;
 
     for (uint32_t i = 0; good && i < r->read.nr_parts; i++) {
-        enum bucket_result result;
+        uint64_t size_bytes = sizes_bytes[i];
 
-        part_location(r, i, &location);
-        buf_clear(&why);
-        result = bucket_head(call->r->svc, call->r->account, location.text, &size, &why);
-        good = result == BUCKET_GOOD || bucket_failed(call, r, result, why.text);
-        if (good && (size > BUNDLE_PART_FILE_MAX || size > r->read.bundled_bytes - bytes)) {
+        if (size_bytes > BUNDLE_PART_FILE_MAX || size_bytes > r->read.bundled_bytes - bytes) {
             snprintf(text, sizeof(text),
                      "part %u has %llu bytes, more than the manifest leaves "
                      "for it; upload the bundle again.",
-                     i + 1, (unsigned long long)size);
+                     i + 1, (unsigned long long)size_bytes);
             good = bad_manifest(call, r, text);
         }
-        bytes += size;
+        bytes += size_bytes;
     }
     if (good && bytes != r->read.bundled_bytes) {
         snprintf(text, sizeof(text),
@@ -126,8 +132,7 @@ static bool check_parts(struct ec2_call *call, const struct registration *r)
                  (unsigned long long)bytes, (unsigned long long)r->read.bundled_bytes);
         good = bad_manifest(call, r, text);
     }
-    buf_free(&location);
-    buf_free(&why);
+    free(sizes_bytes);
     return good;
 }
 

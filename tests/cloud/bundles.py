@@ -1,5 +1,6 @@
 """Makes bundles with pvboot-ec2 and puts them into a service's buckets, for the image tests."""
 import os
+import re
 import subprocess
 import sys
 import time
@@ -42,6 +43,26 @@ def partitioned(path, **more):
         f.write(Path(inner).read_bytes())
     run("/usr/sbin/sfdisk", "-q", path, input="start=2048,type=83\n")
     return path
+
+
+def manifest_of(folder):
+    path, = Path(folder).glob("*.manifest.xml")
+    return path
+
+
+def in_parts(folder, count):
+    """The manifest of a bundle of one part as one of `count`, and their names: all but the first
+    are empty."""
+    text, first = manifest_of(folder).read_text(), next(Path(folder).glob("*.part.*")).name
+    item = re.search(r"<part index='0'>.*?</part>", text, re.S).group(0)
+    empty = re.sub(r"(<digest algorithm=.SHA1.>)[0-9a-f]{40}",
+                   r"\g<1>da39a3ee5e6b4b0d3255bfef95601890afd80709", item)
+    names = [first] + [f"{first}.{i}" for i in range(1, count)]
+    parts = item + "".join(
+        empty.replace("index='0'", f"index='{i}'").replace(first, name)
+        for i, name in enumerate(names[1:], 1))
+    return re.sub(r"<parts count='1'>.*</parts>", f"<parts count='{count}'>{parts}</parts>", text,
+                  flags=re.S), names
 
 
 class Bundler:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import botocore.exceptions
 
-from bundles import MIB, Bundler, file_system, partitioned
+from bundles import MIB, Bundler, file_system, in_parts, partitioned
 from clients import ONE, TWO, client, fails, running, running_as
 from disks import blob, files, put_instance, state, volume, wait_for
+from fake_s3 import FakeS3
 from harness import Skip
 from service import ACCOUNTS, Service, write, write_config
 
@@ -141,6 +142,42 @@ def register_from(program, work, login, far):
         fails("Unavailable", b.register, root, "not now")
 
 
+def images_of_many_parts_elsewhere(program, work):
+    """Another S3 is asked for the sizes of all parts at once; one by one where it does not list."""
+    config = write_config(work)
+    login = "".join(f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/secret-{account}\n"
+                    f"s3-access-key = k\ns3-secret-file = {work}/secret-{account}\n"
+                    for account, (key, _) in ACCOUNTS.items())
+    far = FakeS3()
+    try:
+        write(config, Path(config).read_text().split("[account ")[0] + f"s3-url = {far.url}\n" + login)
+        with running_as(program, config) as near:
+            b = Bundler(program, near, work)
+            folder = b.bundle(file_system(f"{work}/root.img"))
+            text, names = in_parts(folder, 40)
+            far.buckets.add("/bundles")
+            far.objects["/bundles/a/many.manifest.xml"] = text.encode()
+            far.objects.update({f"/bundles/a/{name}": b"" for name in names[1:]})
+            far.objects[f"/bundles/a/{names[0]}"] = Path(folder, names[0]).read_bytes()
+            b.settled(b.register("bundles/a/many.manifest.xml", "listed"))
+            assert not [a for a in far.asked if a.startswith("HEAD")], far.asked
+            del far.objects[f"/bundles/a/{names[-1]}"]
+            message = fails("InvalidManifest", b.register, "bundles/a/many.manifest.xml", "torn")
+            assert names[-1] in message, message
+            far.objects[f"/bundles/a/{names[-1]}"] = b"too many"
+            message = fails("InvalidManifest", b.register, "bundles/a/many.manifest.xml", "large")
+            assert "part 40 has 8 bytes" in message, message
+            far.objects[f"/bundles/a/{names[-1]}"] = b""
+            far.asked.clear()
+            far.lists_nothing = True
+            image = b.settled(b.register("bundles/a/many.manifest.xml", "asked"))
+            assert image["State"] == "available", image
+            assert [a for a in far.asked if a.startswith("HEAD")] == \
+                [f"HEAD /bundles/a/{name}" for name in names], far.asked
+    finally:
+        far.stop()
+
+
 def instances_become_images(program, work):
     """CreateImage: snapshots of a stopped instance's volumes, and an image of them."""
     name = "i-0123456789abcde01"
@@ -188,4 +225,5 @@ def instances_become_images(program, work):
 
 
 CASES = [registration_survives_kills, one_name_at_once, deregistered_while_pending,
-         no_room_for_images, images_from_elsewhere, instances_become_images]
+         no_room_for_images, images_from_elsewhere,
+         images_of_many_parts_elsewhere, instances_become_images]

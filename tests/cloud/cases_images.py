@@ -6,7 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
-from bundles import MIB, Bundler, file_system, kernel, partitioned, run
+from bundles import (MIB, Bundler, file_system, in_parts, kernel, manifest_of, partitioned,
+                     run)
 from cases_ec2 import query
 from clients import ONE, TWO, aws, client, fails, running, running_as
 from disks import blob, qemu_io, snapshot, volume
@@ -121,11 +122,6 @@ def images_that_do_not_fit(program, work):
         message = fails("InvalidAMIName.Duplicate", b.register, root, "no kernel")
         assert "failed" in message
         b.ec2.deregister_image(ImageId=image["ImageId"])
-
-
-def manifest_of(folder):
-    path, = Path(folder).glob("*.manifest.xml")
-    return path
 
 
 def spoiled(b, name, change=None, part=None):
@@ -281,25 +277,16 @@ def many_parts(program, work):
     with running(program, work) as s:
         b = Bundler(program, s, work)
         folder = b.bundle(file_system(f"{work}/root.img"))
-        text = manifest_of(folder).read_text()
-        part = next(folder.glob("*.part.*"))
-        item = re.search(r"<part index='0'>.*?</part>", text, re.S).group(0)
-        empty = re.sub(r"(<digest algorithm=.SHA1.>)[0-9a-f]{40}",
-                       r"\g<1>da39a3ee5e6b4b0d3255bfef95601890afd80709", item)
         b.upload(folder)
-        for i in range(1, 301):
-            b.s3.put_object(Bucket="bundles", Key=f"{part.name}.{i}", Body=b"")
         for count in (301, 10000, 10001):
-            parts = item + "".join(
-                empty.replace("index='0'", f"index='{i}'").replace(part.name, f"{part.name}.{i}")
-                for i in range(1, count))
-            b.s3.put_object(Bucket="bundles", Key=f"{count}.manifest.xml",
-                            Body=re.sub(r"<parts count='1'>.*</parts>",
-                                        f"<parts count='{count}'>{parts}</parts>", text, flags=re.S))
+            text, names = in_parts(folder, count)
+            b.s3.put_object(Bucket="bundles", Key=f"{count}.manifest.xml", Body=text)
+        for name in names[1:301]:
+            b.s3.put_object(Bucket="bundles", Key=name, Body=b"")
         image = b.settled(b.register("bundles/301.manifest.xml", "hundreds"))
         assert image["State"] == "available", image
         message = fails("InvalidManifest", b.register, "bundles/10000.manifest.xml", "many")
-        assert f"{part.name}.301" in message, message
+        assert names[301] in message, message
         message = fails("InvalidManifest", b.register, "bundles/10001.manifest.xml", "more")
         assert "10000" in message, message
 

@@ -16,8 +16,8 @@ class FakeS3:
         self.objects, self.buckets = {}, set()
         self.puts, self.stored, self.headers = [], [], []
         self.misbehave = misbehave
-        self.ignores_prefix = False
-        self.deleted = []
+        self.ignores_prefix = self.lists_nothing = False
+        self.deleted, self.asked = [], []  # asked: "METHOD /path" of what reads
         self.lock = threading.Lock()
         fake = self
 
@@ -58,8 +58,16 @@ class FakeS3:
                 fake.stored.append(self.path)
                 self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
 
+            def do_HEAD(self):
+                fake.asked.append("HEAD " + self.path)
+                found = fake.objects.get(self.path)
+                self.send_response(404 if found is None else 200)
+                self.send_header("Content-Length", str(len(found or b"")))
+                self.end_headers()
+
             def do_GET(self):
                 path, _, query = self.path.partition("?")
+                fake.asked.append("GET " + path)
                 if "/" + path.split("/")[1] not in fake.buckets:
                     self.error(404, "NoSuchBucket")
                 elif path.count("/") == 1:
@@ -70,6 +78,9 @@ class FakeS3:
                     self.error(404, "NoSuchKey")
 
             def list(self, bucket, query):
+                if fake.lists_nothing:
+                    self.error(403, "AccessDenied")
+                    return
                 start = bucket + "/" + ("" if fake.ignores_prefix else query.get("prefix", ""))
                 keys = sorted(k for k in fake.objects if k.startswith(start))
                 keys = [k for k in keys if k > query.get("continuation-token", "")]

@@ -41,18 +41,23 @@ static bool same_bytes(int fd, const struct buf *want)
 static int read_object(struct service *svc, const struct account *account, const char *location,
                        uint64_t bytes_max, struct buf *why)
 {
-    uint64_t head_bytes = 0, open_bytes = 0;
+    const char *slash = strrchr(location, '/'), *name = slash ? slash + 1 : location;
+    uint64_t listed_bytes = 0, open_bytes = 0;
+    struct buf folder = {0};
     struct buf whole = {0};
     enum bucket_result result;
     int fd = -1;
 
-    result = bucket_head(svc, account, location, &head_bytes, why);
+    buf_clear(&folder);
+    buf_add(&folder, location, (size_t)(name - location));
+    result = bucket_sizes(svc, account, folder.text, &name, 1, &listed_bytes, why);
+    buf_free(&folder);
     if (result == BUCKET_GOOD)
         result = bucket_open(svc, account, location, bytes_max, &fd, &open_bytes, why);
     if (result == BUCKET_GOOD)
         result = bucket_get(svc, account, location, bytes_max, &whole, why);
     if (result == BUCKET_GOOD &&
-        (head_bytes != whole.len || open_bytes != whole.len || !same_bytes(fd, &whole))) {
+        (listed_bytes != whole.len || open_bytes != whole.len || !same_bytes(fd, &whole))) {
         buf_puts(why, "the ways of reading do not agree");
         result = BUCKET_FAILED;
     }
