@@ -23,7 +23,7 @@ void call_result_free(struct call_result *r)
 
 bool client_pause(const struct client *c, unsigned ms)
 {
-    const volatile sig_atomic_t *stop = c->peer.stop;
+    const stop_flag *stop = c->peer.stop;
 
     while (ms > 0 && (stop == NULL || *stop == 0)) {
         unsigned step_ms = ms < PAUSE_STEP_MS ? ms : PAUSE_STEP_MS;

@@ -45,7 +45,7 @@ static bool end(struct digesting *g, struct digest *out, bool good)
     return good;
 }
 
-bool digest_file(int fd, const volatile sig_atomic_t *stop, struct digest *out)
+bool digest_file(int fd, const stop_flag *stop, struct digest *out)
 {
     struct digesting g;
     char *block = xalloc(BLOCK_BYTES);

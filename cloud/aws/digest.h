@@ -3,10 +3,11 @@
 #ifndef PVBOOT_CLOUD_AWS_DIGEST_H
 #define PVBOOT_CLOUD_AWS_DIGEST_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "host/stop.h"
 
 #define DIGEST_SHA1_BYTES   20
 #define DIGEST_MD5_BYTES    16
@@ -20,7 +21,7 @@ struct digest {
 };
 
 /* Of the whole file. False with errno set; EINTR when `stop` (may be NULL) became 1. */
-bool digest_file(int fd, const volatile sig_atomic_t *stop, struct digest *out);
+bool digest_file(int fd, const stop_flag *stop, struct digest *out);
 
 /* As Content-MD5 has it: out[25]. */
 void digest_base64(const struct digest *d, char out[25]);

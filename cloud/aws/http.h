@@ -9,12 +9,12 @@
 #ifndef PVBOOT_CLOUD_AWS_HTTP_H
 #define PVBOOT_CLOUD_AWS_HTTP_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "cloud/aws/sign.h"
+#include "host/stop.h"
 #include "host/xenhost/buf.h"
 
 #define HTTP_ANSWER_BYTES_MAX ((size_t)16 << 20) /* in memory */
@@ -24,9 +24,9 @@ struct http_peer {
     const char *url;              /* "https://HOST[:PORT][/PATH]", without a slash at the end */
     const char *region, *service; /* that the signature is for */
     const char *access_key, *secret;
-    const char *token;                 /* of temporary credentials, or NULL */
-    const char *ca_file;               /* whom to trust instead of the system's list, or NULL */
-    const volatile sig_atomic_t *stop; /* not 0: end what runs; may be NULL */
+    const char *token;     /* of temporary credentials, or NULL */
+    const char *ca_file;   /* whom to trust instead of the system's list, or NULL */
+    const stop_flag *stop; /* not 0: end what runs; may be NULL */
 };
 
 struct http_request {

@@ -11,19 +11,19 @@
 #ifndef PVBOOT_CLOUD_BUNDLE_PACK_H
 #define PVBOOT_CLOUD_BUNDLE_PACK_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "cloud/bundle/manifest.h"
+#include "host/stop.h"
 
 #define BUNDLE_PART_BYTES 10485760u
 #define BUNDLE_IMAGE_MAX  ((uint64_t)10 << 30)
 #define BUNDLE_KEY_BYTES  16
 
 struct bundle_job {
-    const volatile sig_atomic_t *stop; /* not 0: give up and clean up */
+    const stop_flag *stop; /* not 0: give up and clean up */
     void (*progress)(void *ctx, uint64_t done_bytes, uint64_t all_bytes); /* or NULL */
     void *progress_ctx;
 };

@@ -47,8 +47,8 @@ static time_t now_s(void)
 
 /* Take what comes from both pipes until they end. False: it was ended at the time `end_s`, not 0.
  */
-static bool listen_to(pid_t pid, int out_fd, int err_fd, const volatile sig_atomic_t *stop,
-                      time_t end_s, char *out, size_t out_cap, struct said *said)
+static bool listen_to(pid_t pid, int out_fd, int err_fd, const stop_flag *stop, time_t end_s,
+                      char *out, size_t out_cap, struct said *said)
 {
     struct pollfd fds[2] = {{.fd = out_fd, .events = POLLIN}, {.fd = err_fd, .events = POLLIN}};
     size_t out_len = 0;
@@ -147,9 +147,8 @@ static bool start(const char *const *argv, int out_fd, int err_fd, pid_t *pid)
     return *pid > 0;
 }
 
-bool program_run_within(const char *const *argv, unsigned limit_s,
-                        const volatile sig_atomic_t *stop, char *out, size_t out_cap, char *why,
-                        size_t why_cap)
+bool program_run_within(const char *const *argv, unsigned limit_s, const stop_flag *stop, char *out,
+                        size_t out_cap, char *why, size_t why_cap)
 {
     struct said said = {.len = 0};
     int out_pipe[2], err_pipe[2], status = 0;
@@ -184,8 +183,8 @@ bool program_run_within(const char *const *argv, unsigned limit_s,
     return good && *stop == 0;
 }
 
-bool program_run(const char *const *argv, const volatile sig_atomic_t *stop, char *out,
-                 size_t out_cap, char *why, size_t why_cap)
+bool program_run(const char *const *argv, const stop_flag *stop, char *out, size_t out_cap,
+                 char *why, size_t why_cap)
 {
     return program_run_within(argv, 0, stop, out, out_cap, why, why_cap);
 }

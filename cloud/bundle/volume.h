@@ -13,10 +13,11 @@
 #ifndef PVBOOT_CLOUD_BUNDLE_VOLUME_H
 #define PVBOOT_CLOUD_BUNDLE_VOLUME_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "host/stop.h"
 
 #define VOLUME_EXCLUDES_MAX 256u
 #define VOLUME_INCLUDES_MAX 4096u
@@ -53,7 +54,7 @@ struct volume {
     const char *fstab;  /* a file to put at /etc/fstab; NULL: leave it */
     const char *menu;   /* a file to put at /boot/grub/menu.lst; NULL: leave it */
     bool generate_fstab;
-    const volatile sig_atomic_t *stop;
+    const stop_flag *stop;
     void (*note)(const char *line); /* what was left out, guessed */
     /* What stage_begin finds out. */
     char real[VOLUME_PATH_MAX];

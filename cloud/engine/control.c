@@ -38,7 +38,7 @@ static int connect_to(int dir_fd)
 }
 
 /* Waits until an answer can be read; false: not in time. */
-static bool wait_answer(int fd, int timeout_ms, const volatile sig_atomic_t *stop)
+static bool wait_answer(int fd, int timeout_ms, const stop_flag *stop)
 {
     uint64_t end = xh_now_ns() + (uint64_t)timeout_ms * 1000000u;
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -50,7 +50,7 @@ static bool wait_answer(int fd, int timeout_ms, const volatile sig_atomic_t *sto
 }
 
 enum control_said control_ask(int dir_fd, const char *request, int timeout_ms,
-                              const volatile sig_atomic_t *stop, struct buf *answer)
+                              const stop_flag *stop, struct buf *answer)
 {
     enum control_said said = CONTROL_NOBODY;
     char bytes[RUNNER_REQUEST_MAX];

@@ -19,8 +19,7 @@
 #define COPY_PIECE_BYTES ((size_t)1 << 20)
 #define QUIET_NS         50000000 /* longer than a file system's clock takes to tick */
 
-static bool copy_range(int in, int out, off_t at, off_t end, char *piece,
-                       const volatile sig_atomic_t *stop)
+static bool copy_range(int in, int out, off_t at, off_t end, char *piece, const stop_flag *stop)
 {
     while (at < end && *stop == 0) {
         size_t want = end - at < (off_t)COPY_PIECE_BYTES ? (size_t)(end - at) : COPY_PIECE_BYTES;
@@ -42,7 +41,7 @@ static bool copy_range(int in, int out, off_t at, off_t end, char *piece,
     return true;
 }
 
-static bool copy_data(int in, int out, off_t size, const volatile sig_atomic_t *stop)
+static bool copy_data(int in, int out, off_t size, const stop_flag *stop)
 {
     char *piece = xalloc(COPY_PIECE_BYTES);
     bool good = ftruncate(out, 0) == 0 && ftruncate(out, size) == 0;
@@ -69,7 +68,7 @@ static bool same_time(const struct stat *a, const struct stat *b)
            a->st_size == b->st_size;
 }
 
-static bool copy_fd(int in, int out, const volatile sig_atomic_t *stop, struct buf *why)
+static bool copy_fd(int in, int out, const stop_flag *stop, struct buf *why)
 {
     struct stat before, after;
 
@@ -96,8 +95,7 @@ static bool copy_fd(int in, int out, const volatile sig_atomic_t *stop, struct b
  * What the back end still had in flight when the guest was stopped may come late, so the copy is
  * made again until nothing changed under it.
  */
-static bool copy_file(const char *from, const char *to, const volatile sig_atomic_t *stop,
-                      struct buf *why)
+static bool copy_file(const char *from, const char *to, const stop_flag *stop, struct buf *why)
 {
     int in = open(from, O_RDONLY | O_CLOEXEC);
     int out = in >= 0 ? open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
@@ -121,7 +119,7 @@ static bool copy_file(const char *from, const char *to, const volatile sig_atomi
 }
 
 bool disk_copy_begin(struct disk_copy *c, const char *from, bool qcow2, const char *to,
-                     const volatile sig_atomic_t *stop, struct buf *why)
+                     const stop_flag *stop, struct buf *why)
 {
     *c = (struct disk_copy){.to = to, .stop = stop};
     if (qcow2)
@@ -134,8 +132,7 @@ bool disk_copy_begin(struct disk_copy *c, const char *from, bool qcow2, const ch
 }
 
 /* qemu-img at work on the file `to`, which does not exist afterwards when it failed. */
-static bool make(const char *const *argv, const char *to, const volatile sig_atomic_t *stop,
-                 struct buf *why)
+static bool make(const char *const *argv, const char *to, const stop_flag *stop, struct buf *why)
 {
     char said[512];
 
@@ -183,7 +180,7 @@ static bool info_value(const char *json, const char *name, char *out, size_t cap
     return true;
 }
 
-bool disk_make_like(const char *from, bool qcow2, const char *to, const volatile sig_atomic_t *stop,
+bool disk_make_like(const char *from, bool qcow2, const char *to, const stop_flag *stop,
                     struct buf *why)
 {
     const char *const info[] = {

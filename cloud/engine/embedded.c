@@ -198,7 +198,7 @@ static bool start(struct engine *engine, const struct engine_guest *g, struct bu
 
 /* A request whose answer is yes or no, to a guest that must run. */
 static bool ask(struct engine *e, const char *id, const struct buf *request, int timeout_ms,
-                const volatile sig_atomic_t *stop, struct buf *why)
+                const stop_flag *stop, struct buf *why)
 {
     int dir = open_folder(e, id);
     enum control_said how = CONTROL_NOBODY;
@@ -351,7 +351,7 @@ static bool detach(struct engine *e, const char *id, const char *vdev, struct bu
 
 /* The path of a disk that the guest was started with or that was attached later. */
 static bool copy(struct engine *e, const char *id, const char *vdev, const char *to,
-                 const volatile sig_atomic_t *stop, struct buf *why)
+                 const stop_flag *stop, struct buf *why)
 {
     struct buf request = {0};
     bool good;

@@ -26,11 +26,11 @@
 #ifndef PVBOOT_CLOUD_ENGINE_H
 #define PVBOOT_CLOUD_ENGINE_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/stop.h"
 #include "host/xenhost/buf.h"
 
 #define ENGINE_DISKS_MAX     20
@@ -107,7 +107,7 @@ struct engine_ops {
      * fails. False: there is no file `to`.
      */
     bool (*copy)(struct engine *e, const char *id, const char *vdev, const char *to,
-                 const volatile sig_atomic_t *stop, struct buf *why);
+                 const stop_flag *stop, struct buf *why);
     void (*close)(struct engine *e); /* guests go on */
 };
 

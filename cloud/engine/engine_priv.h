@@ -71,16 +71,16 @@ bool console_tail(const char *path, struct buf *out);
  */
 struct disk_copy {
     const char *to;
-    const volatile sig_atomic_t *stop;
+    const stop_flag *stop;
     struct buf raw; /* the bytes of a raw disk, which become qcow2 */
 };
 bool disk_copy_begin(struct disk_copy *c, const char *from, bool qcow2, const char *to,
-                     const volatile sig_atomic_t *stop, struct buf *why);
+                     const stop_flag *stop, struct buf *why);
 bool disk_copy_finish(struct disk_copy *c, struct buf *why);
 
 /* An empty qcow2 file with the size and the backing file of the disk, whose format is never
  * guessed: a raw disk's first bytes are its owner's, and may look like a qcow2 file. */
-bool disk_make_like(const char *from, bool qcow2, const char *to, const volatile sig_atomic_t *stop,
+bool disk_make_like(const char *from, bool qcow2, const char *to, const stop_flag *stop,
                     struct buf *why);
 
 #endif

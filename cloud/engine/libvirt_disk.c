@@ -175,7 +175,7 @@ bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf 
  */
 
 /* Wait until the mirror is as the disk is. */
-static bool wait_mirror(virDomainPtr dom, const char *target, const volatile sig_atomic_t *stop,
+static bool wait_mirror(virDomainPtr dom, const char *target, const stop_flag *stop,
                         struct buf *why)
 {
     virDomainBlockJobInfo job;
@@ -203,7 +203,7 @@ static bool wait_mirror(virDomainPtr dom, const char *target, const volatile sig
  * copied, and so that it belongs to the service and not to QEMU's user.
  */
 static bool mirror(virDomainPtr dom, const struct virt_disk *d, const char *to,
-                   const volatile sig_atomic_t *stop, struct buf *why)
+                   const stop_flag *stop, struct buf *why)
 {
     struct buf xml = {0};
     bool good = disk_make_like(d->source, d->qcow2, to, stop, why);
@@ -232,7 +232,7 @@ static bool mirror(virDomainPtr dom, const struct virt_disk *d, const char *to,
 }
 
 static bool still_copy(struct virt *v, virDomainPtr dom, const char *id, const struct virt_disk *d,
-                       const char *to, const volatile sig_atomic_t *stop, struct buf *why)
+                       const char *to, const stop_flag *stop, struct buf *why)
 {
     bool paused, good = engine_pause_begins(&v->pauses, id, why);
     struct disk_copy copy;
@@ -250,7 +250,7 @@ static bool still_copy(struct virt *v, virDomainPtr dom, const char *id, const s
 }
 
 bool virt_copy(struct engine *e, const char *id, const char *vdev, const char *to,
-               const volatile sig_atomic_t *stop, struct buf *why)
+               const stop_flag *stop, struct buf *why)
 {
     struct virt *v = (struct virt *)e;
     virDomainPtr dom = virt_running(v, id, why);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "cloud/engine/engine_priv.h"
+#include "host/stop.h"
 
 #define VIRT_UUID_BYTES 16
 #define VIRT_DISKS_MAX  64
@@ -80,7 +81,7 @@ void virt_text(struct buf *xml, const char *text);
 bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
 bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf *why);
 bool virt_copy(struct engine *e, const char *id, const char *vdev, const char *to,
-               const volatile sig_atomic_t *stop, struct buf *why);
+               const stop_flag *stop, struct buf *why);
 /* libvirt_console.c */
 /* Record what the guest writes from now on, where libvirt does not do it itself. */
 void virt_record(struct virt *v, const char *id, virDomainPtr dom);

@@ -161,7 +161,7 @@ static void begin_copy(struct runner *r, int fd, const char *text)
 {
     size_t len = strcspn(text, " ");
     const char *to = text + len + 1;
-    static const volatile sig_atomic_t never;
+    static const stop_flag never;
     const struct engine_disk *d;
     struct buf why = {0};
 

@@ -19,8 +19,6 @@
 #ifndef PVBOOT_CLOUD_ENGINE_RUNNER_H
 #define PVBOOT_CLOUD_ENGINE_RUNNER_H
 
-#include <signal.h>
-
 #include "cloud/engine/engine.h"
 
 #define RUNNER_LOCK_FD     3
@@ -58,7 +56,7 @@ enum control_said {
 
 /* Requests: status, shutdown, reboot, destroy, attach DISK, detach VDEV, copy VDEV PATH. */
 enum control_said control_ask(int dir_fd, const char *request, int timeout_ms,
-                              const volatile sig_atomic_t *stop, struct buf *answer);
+                              const stop_flag *stop, struct buf *answer);
 
 /* In the runner, whose working directory is the folder. -1: errno. */
 int control_listen(void);

@@ -386,7 +386,7 @@ static bool detach(struct engine *e, const char *id, const char *vdev, struct bu
 }
 
 static bool copy(struct engine *e, const char *id, const char *vdev, const char *to,
-                 const volatile sig_atomic_t *stop, struct buf *why)
+                 const stop_flag *stop, struct buf *why)
 {
     struct xl *x = (struct xl *)e;
     char path[XL_PATH_BYTES];

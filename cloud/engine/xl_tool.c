@@ -13,7 +13,7 @@
 #define WORDS_MAX      16
 #define LIST_BYTES_MAX ((size_t)1 << 20)
 
-static const volatile sig_atomic_t never = 0;
+static const stop_flag never = 0;
 
 /* What matters of what xl says is behind the first "error: ", up to the next message. */
 static void first_error(struct buf *why, const char *said)

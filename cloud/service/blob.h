@@ -14,9 +14,8 @@
 #ifndef PVBOOT_CLOUD_SERVICE_BLOB_H
 #define PVBOOT_CLOUD_SERVICE_BLOB_H
 
-#include <signal.h>
-
 #include "cloud/service/db.h"
+#include "host/stop.h"
 
 #define BLOB_ID_BYTES 33
 
@@ -56,12 +55,12 @@ enum blob_result {
  * A copy with the same parent: only the blob's own bytes are copied, or shared where the file
  * system can. The caller has given out->id (blob_new_id). *stop becoming not 0 ends it.
  */
-enum blob_result blob_copy(const char *dir, const struct blob *from,
-                           const volatile sig_atomic_t *stop, struct blob *out, struct buf *why);
+enum blob_result blob_copy(const char *dir, const struct blob *from, const stop_flag *stop,
+                           struct blob *out, struct buf *why);
 
 /* The same without a parent: all that a guest would read is copied. `from` is not written to. */
-enum blob_result blob_flatten(const char *dir, const struct blob *from,
-                              const volatile sig_atomic_t *stop, struct blob *out, struct buf *why);
+enum blob_result blob_flatten(const char *dir, const struct blob *from, const stop_flag *stop,
+                              struct blob *out, struct buf *why);
 
 /* What the file takes on the disk; 0: it is not there. */
 uint64_t blob_file_bytes(const char *dir, const char *id);

@@ -185,7 +185,7 @@ static bool copy_piece(int from, int to, off_t *at, off_t end, char *piece)
 }
 
 /* Holes stay holes. False: errno; 0: it was stopped. */
-static bool copy_bytes(int from, int to, off_t size, const volatile sig_atomic_t *stop)
+static bool copy_bytes(int from, int to, off_t size, const stop_flag *stop)
 {
     char *piece = xalloc(PIECE_BYTES);
     bool good = ftruncate(to, size) == 0;
@@ -208,8 +208,8 @@ static bool unchanged(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-static enum blob_result copy_file(const char *dir, int from, int to,
-                                  const volatile sig_atomic_t *stop, struct buf *why)
+static enum blob_result copy_file(const char *dir, int from, int to, const stop_flag *stop,
+                                  struct buf *why)
 {
     struct stat before, after;
 
@@ -234,8 +234,8 @@ static enum blob_result copy_file(const char *dir, int from, int to,
     return BLOB_AGAIN;
 }
 
-enum blob_result blob_copy(const char *dir, const struct blob *from,
-                           const volatile sig_atomic_t *stop, struct blob *out, struct buf *why)
+enum blob_result blob_copy(const char *dir, const struct blob *from, const stop_flag *stop,
+                           struct blob *out, struct buf *why)
 {
     int source = open_blob(dir, from->id, O_RDONLY), target;
     enum blob_result result = BLOB_FAILED;
@@ -261,8 +261,8 @@ enum blob_result blob_copy(const char *dir, const struct blob *from,
     return result;
 }
 
-enum blob_result blob_flatten(const char *dir, const struct blob *from,
-                              const volatile sig_atomic_t *stop, struct blob *out, struct buf *why)
+enum blob_result blob_flatten(const char *dir, const struct blob *from, const stop_flag *stop,
+                              struct blob *out, struct buf *why)
 {
     struct buf source = {0}, target = {0};
     char said[512];

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,7 +173,7 @@ static bool give_order(const struct image_work *w, int to)
     return good;
 }
 
-static bool wait_for_message(int from, const volatile sig_atomic_t *stop)
+static bool wait_for_message(int from, const stop_flag *stop)
 {
     struct pollfd p = {.fd = from, .events = POLLIN};
 
@@ -260,7 +261,7 @@ bool image_work(const struct image_work *w, struct image_found *found, bool *aga
 
 /* ---- the helper's side ----------------------------------------------------------------------- */
 
-static const volatile sig_atomic_t never;
+static const stop_flag never;
 
 /* In a thread, while the fence forks: nothing here takes a lock. */
 static int ask_for_part(void *ctx, uint32_t i)

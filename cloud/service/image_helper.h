@@ -15,11 +15,10 @@
 #ifndef PVBOOT_CLOUD_SERVICE_IMAGE_HELPER_H
 #define PVBOOT_CLOUD_SERVICE_IMAGE_HELPER_H
 
-#include <signal.h>
-
 #include "cloud/bundle/unpack.h"
 #include "host/aki.h"
 #include "host/machine.h"
+#include "host/stop.h"
 
 struct image_work {
     enum manifest_type type;
@@ -35,7 +34,7 @@ struct image_work {
     /* The files that the image is made of, as in machine.h; one for a kernel. */
     struct machine_layer layers[MACHINE_LAYERS_MAX];
     uint32_t nr_layers;
-    const volatile sig_atomic_t *stop;
+    const stop_flag *stop;
 };
 
 struct image_found {

@@ -30,7 +30,7 @@ struct keeper {
     struct service *svc;
     pthread_mutex_t lock;
     pthread_cond_t news;
-    volatile sig_atomic_t stopping;
+    stop_flag stopping;
     struct room rooms[NR_KEEPER_ROOMS];
 };
 
@@ -147,7 +147,7 @@ void keeper_stop(struct keeper *k)
     free(k);
 }
 
-const volatile sig_atomic_t *keeper_stopping(const struct keeper *k)
+const stop_flag *keeper_stopping(const struct keeper *k)
 {
     return &k->stopping;
 }

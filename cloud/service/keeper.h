@@ -13,8 +13,9 @@
 #ifndef PVBOOT_CLOUD_SERVICE_KEEPER_H
 #define PVBOOT_CLOUD_SERVICE_KEEPER_H
 
-#include <signal.h>
 #include <stdbool.h>
+
+#include "host/stop.h"
 
 struct service;
 struct keeper;
@@ -44,7 +45,7 @@ bool keeper_hold(struct keeper *k, enum keeper_room room, const char *instance);
 void keeper_release(struct keeper *k, enum keeper_room room);
 
 /* Not 0 when long work must give up. */
-const volatile sig_atomic_t *keeper_stopping(const struct keeper *k);
+const stop_flag *keeper_stopping(const struct keeper *k);
 
 /*
  * The steps, each in the file of its objects. One call does one thing, or finds nothing to do and

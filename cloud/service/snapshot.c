@@ -70,7 +70,7 @@ static enum blob_result copy_in_use(struct service *svc, const struct work *w, s
                                     struct buf *why)
 {
     const char *dir = svc->config.state_dir;
-    const volatile sig_atomic_t *stop = keeper_stopping(svc->keeper);
+    const stop_flag *stop = keeper_stopping(svc->keeper);
     struct engine *e = svc->engine;
     struct buf to = {0};
     bool good;

@@ -16,7 +16,7 @@
 #define SENTENCE_MAX 4096
 
 static const char *tool_name = "pvboot-ec2";
-static volatile sig_atomic_t stop;
+static stop_flag stop;
 
 static struct {
     bool shown;

@@ -45,7 +45,7 @@ static void fail(struct pool *p, const char *why)
 /* The number of the next task; false when there is none. */
 static bool next_task(struct pool *p, uint32_t *nr)
 {
-    const volatile sig_atomic_t *stop = p->plan->client->peer.stop;
+    const stop_flag *stop = p->plan->client->peer.stop;
     bool more;
 
     pthread_mutex_lock(&p->lock);

@@ -132,7 +132,7 @@ static bool tell_console(struct engine *e, const char *id, struct json *j, struc
 
 static bool act(struct engine *e, char **word, int nr, struct json *j, struct buf *why)
 {
-    static const volatile sig_atomic_t never = 0;
+    static const stop_flag never = 0;
     const struct engine_ops *ops = e->ops;
     struct engine_disk disk;
 

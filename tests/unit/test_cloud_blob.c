@@ -15,7 +15,7 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
-static const volatile sig_atomic_t go_on, stop_now = 1;
+static const stop_flag go_on, stop_now = 1;
 static char dir[64];
 static struct buf why;
 
@@ -182,7 +182,7 @@ static void a_stopped_copy_leaves_nothing(void)
 
 struct writer {
     int fd;
-    volatile sig_atomic_t stop;
+    stop_flag stop;
 };
 
 static void *write_on(void *arg)
