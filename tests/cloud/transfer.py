@@ -429,7 +429,7 @@ def leaves_no_core(w):
 
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     other = start(["sleep", "60"])
-    other.send_signal(signal.SIGQUIT)
+    other.send_signal(signal.SIGABRT)
     if not dumps(other):
         raise Skip("nothing leaves a core on this machine")
     let = threading.Event()
@@ -439,7 +439,7 @@ def leaves_no_core(w):
         while not f.puts:
             check(p.poll(), None)
             time.sleep(0.01)
-        p.send_signal(signal.SIGQUIT)
+        p.send_signal(signal.SIGABRT)
         check(dumps(p), False)
         let.set()
 
