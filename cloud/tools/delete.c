@@ -78,8 +78,9 @@ static enum remote_taken one_option(void *ctx, int opt, char *value)
     }
 }
 
-static bool parse(struct removal *d, int argc, char **argv)
+static bool parse(void *ctx, int argc, char **argv)
 {
+    struct removal *d = ctx;
     const struct remote_syntax syntax = {
         .shorts = "b:m:p:a:s:t:y", .longs = options, .one = one_option, .ctx = d};
 
@@ -252,8 +253,9 @@ static bool clear_bucket(const struct removal *d, struct store *b)
     return false;
 }
 
-static bool delete_bundle(struct removal *d)
+static bool delete_bundle(void *ctx)
 {
+    struct removal *d = ctx;
     static struct manifest m;
     struct store b = {
         .client = &d->remote.client, .name = d->bucket, .http = remote_open(&d->remote)};
@@ -268,16 +270,16 @@ static bool delete_bundle(struct removal *d)
 
 int tool_delete_bundle(int argc, char **argv)
 {
+    static const struct remote_tool tool = {.service = REMOTE_S3,
+                                            .help = help_text,
+                                            .example = example,
+                                            .parse = parse,
+                                            .work = delete_bundle};
     static struct removal d;
-    int status = TOOL_USAGE;
+    int status;
 
     remote_init(&d.remote);
-    if (parse(&d, argc, argv)) {
-        if (d.remote.help)
-            status = remote_help(help_text, NULL, example, REMOTE_S3);
-        else if (remote_ready(&d.remote, REMOTE_S3))
-            status = delete_bundle(&d) ? TOOL_DONE : TOOL_FAILED;
-    }
+    status = remote_main(&d.remote, &tool, &d, argc, argv);
     remote_free(&d.remote);
     return status;
 }

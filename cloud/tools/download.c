@@ -79,8 +79,9 @@ static enum remote_taken one_option(void *ctx, int opt, char *value)
     }
 }
 
-static bool parse(struct download *d, int argc, char **argv)
+static bool parse(void *ctx, int argc, char **argv)
 {
+    struct download *d = ctx;
     const struct remote_syntax syntax = {
         .shorts = "b:m:p:a:s:t:d:k:", .longs = options, .one = one_option, .ctx = d};
 
@@ -278,8 +279,9 @@ static bool fetch_parts(struct download *d)
     return good;
 }
 
-static bool download(struct download *d)
+static bool download(void *ctx)
 {
+    struct download *d = ctx;
     struct store b = {
         .client = &d->remote.client, .name = d->bucket, .http = remote_open(&d->remote)};
     bool good = b.http != NULL;
@@ -300,16 +302,16 @@ static bool download(struct download *d)
 
 int tool_download_bundle(int argc, char **argv)
 {
+    static const struct remote_tool tool = {.service = REMOTE_S3,
+                                            .help = help_text,
+                                            .example = example,
+                                            .parse = parse,
+                                            .work = download};
     static struct download d;
-    int status = TOOL_USAGE;
+    int status;
 
     remote_init(&d.remote);
-    if (parse(&d, argc, argv)) {
-        if (d.remote.help)
-            status = remote_help(help_text, NULL, example, REMOTE_S3);
-        else if (remote_ready(&d.remote, REMOTE_S3))
-            status = download(&d) ? TOOL_DONE : TOOL_FAILED;
-    }
+    status = remote_main(&d.remote, &tool, &d, argc, argv);
     remote_free(&d.remote);
     return status;
 }

@@ -72,8 +72,9 @@ static enum remote_taken one_option(void *ctx, int opt, char *value)
     }
 }
 
-static bool parse(struct registration *r, int argc, char **argv)
+static bool parse(void *ctx, int argc, char **argv)
 {
+    struct registration *r = ctx;
     const struct remote_syntax syntax = {.shorts = "n:d:a:s:" API_SHORT_OPTIONS,
                                          .longs = options,
                                          .one = one_option,
@@ -165,8 +166,9 @@ static void show_json(const struct registration *r)
     json_end_object(&j);
 }
 
-static bool register_image(struct registration *r)
+static bool register_image(void *ctx)
 {
+    struct registration *r = ctx;
     const struct xml_node *answer;
     bool good;
 
@@ -192,16 +194,17 @@ static bool register_image(struct registration *r)
 
 int tool_register(int argc, char **argv)
 {
+    static const struct remote_tool tool = {.service = REMOTE_EC2,
+                                            .help = help_text,
+                                            .more_help = api_help_text,
+                                            .example = example,
+                                            .parse = parse,
+                                            .work = register_image};
     static struct registration r;
-    int status = TOOL_USAGE;
+    int status;
 
     api_init(&r.api, "RegisterImage");
-    if (parse(&r, argc, argv)) {
-        if (r.api.remote.help)
-            status = remote_help(help_text, api_help_text, example, REMOTE_EC2);
-        else if (remote_ready(&r.api.remote, REMOTE_EC2))
-            status = register_image(&r) ? TOOL_DONE : TOOL_FAILED;
-    }
+    status = remote_main(&r.api.remote, &tool, &r, argc, argv);
     api_free(&r.api);
     return status;
 }

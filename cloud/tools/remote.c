@@ -139,19 +139,19 @@ enum remote_taken remote_api_option(struct remote *r, int opt, char *value)
     return shared_option(r, shared, value, 0, NULL) ? TAKEN : REFUSED;
 }
 
-int remote_help(const char *text, const char *more, const char *example,
-                enum remote_service service)
+static int help(const struct remote_tool *t)
 {
-    fputs(text, stdout);
-    fputs(more != NULL ? more : "", stdout);
+    bool s3 = t->service == REMOTE_S3;
+
+    fputs(t->help, stdout);
+    fputs(t->more_help != NULL ? t->more_help : "", stdout);
     printf("  %s--url URL           the service; or $%s, $AWS_ENDPOINT_URL, " REMOTE_CONF "\n"
            "      --region REGION     or $EC2_REGION, $AWS_DEFAULT_REGION; us-east-1\n"
            "      --cacert FILE       whom to trust, PEM; or $AWS_CA_BUNDLE\n"
            "      --retry[=N]         how often a failed request is tried again; %u\n"
            "      --help              this text\n"
            "\nexample:\n  %s\n",
-           service == REMOTE_S3 ? "    " : "-U, ", service == REMOTE_S3 ? "S3_URL" : "EC2_URL",
-           CLIENT_RETRIES, example);
+           s3 ? "    " : "-U, ", s3 ? "S3_URL" : "EC2_URL", CLIENT_RETRIES, t->example);
     return tool_flush() ? TOOL_DONE : TOOL_FAILED;
 }
 
@@ -300,7 +300,8 @@ static void find_values(struct remote *r, enum remote_service service, const str
     peer->service = service == REMOTE_S3 ? "s3" : "ec2";
 }
 
-bool remote_ready(struct remote *r, enum remote_service service)
+/* Find what no option said, and check it. */
+static bool ready(struct remote *r, enum remote_service service)
 {
     struct http_peer *peer = &r->client.peer;
     struct conf conf = {0};
@@ -402,4 +403,15 @@ const char *remote_key(struct remote *r, const char *before, const char *name)
     else
         snprintf(key, cap, "%s%s", before, name);
     return key;
+}
+
+int remote_main(struct remote *r, const struct remote_tool *t, void *ctx, int argc, char **argv)
+{
+    if (!t->parse(ctx, argc, argv))
+        return TOOL_USAGE;
+    if (r->help)
+        return help(t);
+    if (!ready(r, t->service))
+        return TOOL_USAGE;
+    return t->work(ctx) ? TOOL_DONE : TOOL_FAILED;
 }

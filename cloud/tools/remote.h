@@ -67,15 +67,20 @@ enum remote_taken remote_s3_option(struct remote *r, int opt, char *value);
 /* -O, -W, -T and -U of the tools of the Query API. */
 enum remote_taken remote_api_option(struct remote *r, int opt, char *value);
 
-/* A tool's help, `more` (or NULL), the shared options, and an example; the exit status. */
-int remote_help(const char *text, const char *more, const char *example,
-                enum remote_service service);
+/* A tool as a whole. */
+struct remote_tool {
+    enum remote_service service;
+    const char *help, *more_help; /* what --help says before the shared options; NULL: no more */
+    const char *example;
+    bool (*parse)(void *ctx, int argc, char **argv); /* remote_parse, and what it has to check */
+    bool (*work)(void *ctx);
+};
+
+/* From the arguments to the exit status. The caller has called remote_init, and frees. */
+int remote_main(struct remote *r, const struct remote_tool *t, void *ctx, int argc, char **argv);
 
 /* False: the sentence was written. */
 bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, char **argv);
-
-/* Find what no option said, and check it. After tool_job, whose stop flag is used. */
-bool remote_ready(struct remote *r, enum remote_service service);
 
 /* A connection; the sentence was written where it is NULL. */
 struct http *remote_open(const struct remote *r);

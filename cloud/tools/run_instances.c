@@ -180,8 +180,9 @@ static bool add_token(struct start *s)
     return true;
 }
 
-static bool parse(struct start *s, int argc, char **argv)
+static bool parse(void *ctx, int argc, char **argv)
 {
+    struct start *s = ctx;
     const struct remote_syntax syntax = {.shorts = "n:t:d:f:k:g:z:" API_SHORT_OPTIONS,
                                          .longs = options,
                                          .one = one_option,
@@ -352,8 +353,9 @@ static bool all_run(const struct xml_node *reservation)
     return good;
 }
 
-static bool start_instances(struct start *s)
+static bool start_instances(void *ctx)
 {
+    struct start *s = ctx;
     const struct xml_node *reservation =
         api_open(&s->api) ? api_call(&s->api, "no instance was started", false) : NULL;
     bool good = true;
@@ -380,16 +382,17 @@ static bool start_instances(struct start *s)
 
 int tool_run_instances(int argc, char **argv)
 {
+    static const struct remote_tool tool = {.service = REMOTE_EC2,
+                                            .help = help_text,
+                                            .more_help = api_help_text,
+                                            .example = example,
+                                            .parse = parse,
+                                            .work = start_instances};
     static struct start s;
-    int status = TOOL_USAGE;
+    int status;
 
     api_init(&s.api, "RunInstances");
-    if (parse(&s, argc, argv)) {
-        if (s.api.remote.help)
-            status = remote_help(help_text, api_help_text, example, REMOTE_EC2);
-        else if (remote_ready(&s.api.remote, REMOTE_EC2))
-            status = start_instances(&s) ? TOOL_DONE : TOOL_FAILED;
-    }
+    status = remote_main(&s.api.remote, &tool, &s, argc, argv);
     api_free(&s.api);
     return status;
 }

@@ -112,8 +112,9 @@ static enum remote_taken one_option(void *ctx, int opt, char *value)
     }
 }
 
-static bool parse(struct upload *u, int argc, char **argv)
+static bool parse(void *ctx, int argc, char **argv)
 {
+    struct upload *u = ctx;
     const struct remote_syntax syntax = {
         .shorts = "b:m:a:s:t:d:", .longs = options, .one = one_option, .ctx = u};
 
@@ -372,8 +373,9 @@ static bool send_manifest(struct upload *u, struct store *b)
     return tool_flush() && good;
 }
 
-static bool upload(struct upload *u)
+static bool upload(void *ctx)
 {
+    struct upload *u = ctx;
     uint64_t all_bytes;
     bool good;
 
@@ -392,18 +394,17 @@ static bool upload(struct upload *u)
 
 int tool_upload_bundle(int argc, char **argv)
 {
+    static const struct remote_tool tool = {.service = REMOTE_S3,
+                                            .help = help_text,
+                                            .example = example,
+                                            .parse = parse,
+                                            .work = upload};
     static struct upload u;
-    int status = TOOL_USAGE;
+    int status;
 
     u.folder_fd = -1;
     remote_init(&u.remote);
-    if (parse(&u, argc, argv)) {
-        if (u.remote.help)
-            status = remote_help(help_text, NULL, example, REMOTE_S3);
-        else
-            status = remote_ready(&u.remote, REMOTE_S3) ? upload(&u) ? TOOL_DONE : TOOL_FAILED
-                                                        : TOOL_USAGE;
-    }
+    status = remote_main(&u.remote, &tool, &u, argc, argv);
     if (u.folder_fd >= 0)
         close(u.folder_fd);
     remote_free(&u.remote);
