@@ -45,14 +45,7 @@ static struct err add_disk(void *ctx, struct disk *d)
     text_str(&t, "(hd");
     text_u64(&t, vols_nr_disks(vols));
     text_str(&t, ") = ");
-    text_str(&t, d->name);
-    text_str(&t, ", ");
-    text_size(&t, d->size_bytes);
-    text_str(&t, ", ");
-    text_u64(&t, d->size_bytes / d->sector_bytes);
-    text_str(&t, " sectors of ");
-    text_u64(&t, d->sector_bytes);
-    text_str(&t, d->read_only ? " bytes, read-only" : " bytes");
+    disk_describe(d, &t);
     log_line(&console_log, line);
     return vols_add_disk(vols, d);
 }

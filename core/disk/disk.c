@@ -185,3 +185,15 @@ struct err disk_read(struct disk *d, uint64_t off_bytes, void *buf, uint64_t len
         return disk_cache_read(d, off_bytes, buf, len_bytes);
     return read_bounced(d, off_bytes, buf, len_bytes);
 }
+
+void disk_describe(const struct disk *d, struct text *t)
+{
+    text_name(t, d->name, strlen(d->name));
+    text_str(t, ", ");
+    text_size(t, d->size_bytes);
+    text_str(t, ", ");
+    text_u64(t, d->size_bytes / d->sector_bytes);
+    text_str(t, " sectors of ");
+    text_u64(t, d->sector_bytes);
+    text_str(t, d->read_only ? " bytes, read-only" : " bytes");
+}

@@ -17,6 +17,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/base/text.h"
 
 #define DISK_NAME_MAX 144 /* "(lvm/VG-LV)" fits */
 
@@ -109,6 +110,9 @@ struct err disk_place(struct disk *d, uint64_t off_bytes, struct disk **device,
  * write to the device, which only drops what the device's own cache holds.
  */
 void disk_forget(struct disk *d, uint64_t off_bytes);
+
+/* "xvda, 8 GiB, 16777216 sectors of 512 bytes, read-only" */
+void disk_describe(const struct disk *d, struct text *t);
 
 /* Make `part` a window of [off, off + len) over `parent`, which must outlive it. */
 struct err disk_window(struct disk *part, struct disk *parent, uint64_t off_bytes,

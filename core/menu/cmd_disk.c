@@ -124,14 +124,7 @@ static void say_disk(struct shell *sh, struct vol_id id, const struct disk *d)
     vol_format(sh->vols, (struct vol_id){id.disk, VOL_WHOLE}, device, sizeof(device));
     text_str(&t, device);
     text_str(&t, " = ");
-    text_name(&t, d->name, strlen(d->name));
-    text_str(&t, ", ");
-    text_size(&t, d->size_bytes);
-    text_str(&t, ", ");
-    text_u64(&t, d->size_bytes / d->sector_bytes);
-    text_str(&t, " sectors of ");
-    text_u64(&t, d->sector_bytes);
-    text_str(&t, " bytes");
+    disk_describe(d, &t);
     log_line(sh->say, buf);
 }
 
