@@ -153,14 +153,11 @@ static void describe(struct fs *fs, const struct ext *x, const struct ext_disk_s
 static void say_errors(const struct fs *fs, const struct ext_disk_super *sb)
 {
     char line[128];
-    struct text t = text_on(line, sizeof(line));
+    struct text t = fs_line(fs, line, sizeof(line));
 
     /* A dirty one is mounted again. */
     if (!(le16(sb->state) & EXT_STATE_ERRORS) || fs->journal_dirty)
         return;
-    text_str(&t, fs->disk->name);
-    text_str(&t, ": ");
-    text_str(&t, fs->describe);
     text_str(&t, " is marked as having errors; run e2fsck on it");
     log_line(fs->log, line);
 }

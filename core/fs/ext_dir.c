@@ -343,24 +343,20 @@ static void say_index_damaged(struct fs *fs, const struct node *dir, struct err 
 {
     struct ext *x = ext_of(fs);
     char line[320], why[200];
-    struct text t = text_on(line, sizeof(line));
+    struct text t = fs_line(fs, line, sizeof(line));
 
     if (x->index_damaged == dir->ino || x->nr_index_lines == INDEX_LINES_MAX)
         return;
     x->index_damaged = dir->ino;
     x->nr_index_lines++;
     (void)err_format(e, NULL, why, sizeof(why));
-    text_str(&t, fs->disk->name);
-    text_str(&t, ": ");
-    text_str(&t, fs->describe);
     text_str(&t, ": the index of the directory (inode ");
     text_u64(&t, dir->ino);
     text_str(&t, ") is not used, all its blocks are searched: ");
     text_str(&t, why);
     log_line(fs->log, line);
     if (x->nr_index_lines == INDEX_LINES_MAX) {
-        t = text_on(line, sizeof(line));
-        text_str(&t, fs->disk->name);
+        t = fs_line(fs, line, sizeof(line));
         text_str(&t, ": further damaged indexes of directories are not reported");
         log_line(fs->log, line);
     }

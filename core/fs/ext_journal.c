@@ -20,26 +20,12 @@
 
 #define VIEW_CACHE_BLOCKS 64 /* it stays with the overlay */
 
-/* A line on the console: "xvda: ext4: ...". */
-static struct text begin_line(const struct fs *fs, char *line, size_t cap)
-{
-    struct text t = text_on(line, cap);
-    size_t len = 0; /* without ", journal dirty" */
-
-    while (fs->describe[len] != '\0' && fs->describe[len] != ',')
-        len++;
-    text_str(&t, fs->disk->name);
-    text_str(&t, ": ");
-    text_mem(&t, fs->describe, len);
-    text_str(&t, ": ");
-    return t;
-}
-
 static void say(const struct fs *fs, const char *what)
 {
     char line[200];
-    struct text t = begin_line(fs, line, sizeof(line));
+    struct text t = fs_line(fs, line, sizeof(line));
 
+    text_str(&t, ": ");
     text_str(&t, what);
     log_line(fs->log, line);
 }
@@ -240,10 +226,10 @@ static void count(struct text *t, uint64_t nr, const char *one)
 static void say_done(const struct journal *j)
 {
     char line[256];
-    struct text t = begin_line(j->fs, line, sizeof(line));
+    struct text t = fs_line(j->fs, line, sizeof(line));
     uint32_t nr = j->end_sequence - j->sequence;
 
-    text_str(&t, "journal replayed: ");
+    text_str(&t, ": journal replayed: ");
     text_u64(&t, nr);
     text_str(&t, nr == 1 ? " transaction" : " transactions");
     if (nr > 0) {

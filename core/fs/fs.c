@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "core/base/text.h"
 #include "core/fs/readers.h"
 
 #define METADATA_CACHE_BLOCKS 64
@@ -18,6 +17,19 @@ static const struct fs_ops *const readers[] = {&ext_fs_ops, &xfs_fs_ops, &reiser
 const char *fs_reader_name(uint32_t n)
 {
     return n < ARRAY_LEN(readers) ? readers[n]->name : NULL;
+}
+
+struct text fs_line(const struct fs *fs, char *line, size_t cap)
+{
+    struct text t = text_on(line, cap);
+    size_t len = 0; /* without ", journal dirty" */
+
+    while (fs->describe[len] != '\0' && fs->describe[len] != ',')
+        len++;
+    text_str(&t, fs->disk->name);
+    text_str(&t, ": ");
+    text_mem(&t, fs->describe, len);
+    return t;
 }
 
 static struct err mount_with(struct fs *fs, const struct fs_ops *ops, struct disk *disk)
@@ -44,11 +56,8 @@ static struct err take_journal_in(struct fs *fs)
         fs->journal_replayed = true;
         return mount_with(fs, fs->ops, overlay);
     }
-    struct text t = text_on(line, sizeof(line));
+    struct text t = fs_line(fs, line, sizeof(line));
 
-    text_str(&t, fs->disk->name);
-    text_str(&t, ": ");
-    text_str(&t, fs->describe);
     text_str(&t, ": journal not replayed: files changed shortly before the crash may be seen as "
                  "they were");
     log_line(fs->log, line);

@@ -15,6 +15,7 @@
 #include "core/base/arena.h"
 #include "core/base/err.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/disk/disk.h"
 
 #define FS_NAME_MAX       255
@@ -123,6 +124,9 @@ struct fs {
  * it; a reader's ERR_FS_DAMAGED or ERR_REFUSED ends the search. The arena must outlive the fs.
  */
 struct err fs_mount(struct fs *fs, struct disk *disk, struct arena *a, const struct log *log);
+
+/* What a line on the console begins with that is about a file system: "xvda: ext4". */
+struct text fs_line(const struct fs *fs, char *line, size_t cap);
 
 /* The names of the readers that are built in, in turn; NULL past the last one. */
 const char *fs_reader_name(uint32_t n);

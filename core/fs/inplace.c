@@ -72,13 +72,10 @@ static struct err transfer(const struct place *p, enum disk_op op, uint8_t *sect
 static void say_journal(const struct file *f, size_t len)
 {
     char line[200];
-    struct text t = text_on(line, sizeof(line));
+    struct text t = fs_line(f->fs, line, sizeof(line));
 
     if (!f->fs->journal_replayed)
         return;
-    text_str(&t, f->fs->disk->name);
-    text_str(&t, ": ");
-    text_str(&t, f->fs->describe);
     text_str(&t, ": ");
     text_u64(&t, len);
     text_str(&t, len == 1 ? " byte is" : " bytes are");

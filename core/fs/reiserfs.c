@@ -119,14 +119,8 @@ static void describe(struct fs *fs, const struct reiser *r, const struct reiser_
 void reiser_say(const struct fs *fs, const char *what)
 {
     char line[256];
-    struct text t = text_on(line, sizeof(line));
-    size_t len = 0; /* without ", journal dirty" */
+    struct text t = fs_line(fs, line, sizeof(line));
 
-    while (fs->describe[len] != '\0' && fs->describe[len] != ',')
-        len++;
-    text_str(&t, fs->disk->name);
-    text_str(&t, ": ");
-    text_mem(&t, fs->describe, len);
     text_str(&t, what);
     log_line(fs->log, line);
 }

@@ -66,7 +66,7 @@ def saved_default_beside_a_journal(t):
     t.equal(g.reason, "crash", "the guest's end")
     g = t.boot(disks=None)
     says(t, g, "ext4: journal replayed: ", "menu: the saved default is entry 1",
-         "ext4, journal replayed: 2 bytes are written to a block that the journal does not hold",
+         "ext4: 2 bytes are written to a block that the journal does not hold",
          "saved default: entry 2, was 1, in (hd0)/boot/grub/default")
     r = booted(t, g, LZ4, entry="second")
     t.equal(r["written"], ["xvda"], "the second kernel wrote to its root")

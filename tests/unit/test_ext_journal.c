@@ -551,7 +551,7 @@ static void superblock_in_the_journal(void)
     CHECK_STR(b.fs.label, "new");
     CHECK_STR(b.fs.describe, "ext4, journal replayed");
     CHECK_STR(b.said, "mem: ext4: journal replayed: 1 transaction from 77, 1 block\n"
-                      "mem: ext4, journal replayed is marked as having errors; run e2fsck on it\n");
+                      "mem: ext4 is marked as having errors; run e2fsck on it\n");
     end();
 }
 

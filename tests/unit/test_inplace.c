@@ -341,7 +341,7 @@ static void beside_a_journal(void)
         } else {
             CHECK_OK(file_overwrite(&b.file, 0, "1\n", 2));
             CHECK(write_disk_changed_only(&b.disk, at, "1\n", 2));
-            CHECK_STR(b.said, "disk: ext4, journal replayed: 2 bytes are written to a block that "
+            CHECK_STR(b.said, "disk: ext4: 2 bytes are written to a block that "
                               "the journal does not hold; the journal stays as it is\n");
             holds("1\n#\n");
             /* e2fsck replays it, as Linux would. */
