@@ -10,7 +10,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
-from box import MIB, Box, check, check_said, kernel, program_arguments  # noqa: E402, F401
+from box import (MIB, Box, check, check_said, kernel, program_arguments,  # noqa: E402, F401
+                 run_cases)
 
 EC2, = program_arguments(sys.modules["__main__"].__doc__, 1)
 PART = 10485760
@@ -134,18 +135,13 @@ def foreign(box, name, image=None, sparse=False, empty_part=False, signature="UN
     return path
 
 
-def run_tests(tests):
-    failed = 0
-    for test in tests:
-        box = Box()
-        try:
-            box.keys = Keys(box.path)
-            test(box)
-            print("ok", test.__name__)
-        except (AssertionError, RuntimeError, OSError, AttributeError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, str(e)[:600]))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
+class KeyBox(Box):
+    """A box with the keys of a user and of a service."""
+
+    def __init__(self):
+        super().__init__()
+        self.keys = Keys(self.path)
+
+
+def run_tests(cases):
+    return run_cases(cases, lambda _case: KeyBox(), sys.argv[2:])

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What runs the cases of tests/cloud: cases that each get a folder, and ones that cannot run here."""
+"""What runs the cases of tests/cloud that get a program and a folder each."""
+import contextlib
 import os
 import shutil
 import sys
-import traceback
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import suite  # noqa: E402
 from arguments import program_arguments  # noqa: E402
-
-
-class Skip(Exception):
-    """This case cannot run here; the text says why."""
+from suite import Skip  # noqa: E402, F401
 
 
 def run_cases(cases, usage):
@@ -18,27 +16,12 @@ def run_cases(cases, usage):
     folder of its own in WORK, which is made anew. The exit status."""
     program = program_arguments(usage, 1, 1)[0]
     work, names = os.path.abspath(sys.argv[2]), sys.argv[3:]
-    passed = failed = skipped = 0
-    unknown = set(names) - {case.__name__ for case in cases}
-    if unknown:
-        sys.exit(f"no such case: {' '.join(sorted(unknown))}")
-    for case in cases:
-        name = case.__name__
-        if names and name not in names:
-            continue
-        folder = f"{work}/{name}"
+
+    @contextlib.contextmanager
+    def make(case):
+        folder = f"{work}/{case.__name__}"
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        try:
-            case(program, folder)
-            passed += 1
-            print(f"ok    {name}", flush=True)
-        except Skip as e:
-            skipped += 1
-            print(f"skip  {name}: {e}", flush=True)
-        except Exception:  # pylint: disable=broad-except
-            failed += 1
-            traceback.print_exc(file=sys.stdout)
-            print(f"FAIL  {name}", flush=True)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+        yield program, folder
+
+    return suite.run_cases(cases, make, names, lambda case, made: case(*made))

@@ -63,6 +63,12 @@ class Work:
         shutil.copytree(Work.made, self.path, dirs_exist_ok=True)
         self.manifest = self.path / "bundle/disk.manifest.xml"
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
     @staticmethod
     def make(at):
         for who in ("user", "ec2", "other"):

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tools_api  # noqa: E402
 from clients import client  # noqa: E402
-from harness import Skip  # noqa: E402
+from harness import Skip, suite  # noqa: E402
 from service import Service, write_config  # noqa: E402
 from tools_common import (ACCESS, EC2, KEYS, PVBOOTD, SECRET, TOP, Work, check,  # noqa: E402
                           environment, fake, good, keys_in, pvbootd, refused, tool)
@@ -545,31 +545,9 @@ CASES = [round_trip, other_server, over_tls, resumes, resumes_at_pvbootd, downlo
          terminals, same_memory, *tools_api.CASES]
 
 
-def main():
-    passed = failed = skipped = 0
-    for case in CASES:
-        if sys.argv[3:] and case.__name__ not in sys.argv[3:]:
-            continue
-        w = Work()
-        try:
-            case(w)
-            passed += 1
-            print("ok", case.__name__, flush=True)
-        except Skip as e:
-            skipped += 1
-            print("skip  %s: %s" % (case.__name__, e), flush=True)
-        except Exception as e:  # pylint: disable=broad-except
-            failed += 1
-            place = e.__traceback__
-            while place.tb_next and place.tb_next.tb_frame.f_code.co_filename == __file__:
-                place = place.tb_next
-            print("not ok %s: line %d: %s: %s" % (case.__name__, place.tb_lineno, type(e).__name__,
-                                                 str(e)[:900]), flush=True)
-        finally:
-            shutil.rmtree(w.path, ignore_errors=True)
-    shutil.rmtree(Work.made, ignore_errors=True)
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 1 if failed else 0
-
-
-sys.exit(main())
+try:
+    STATUS = suite.run_cases(CASES, lambda _case: Work(), sys.argv[3:])
+finally:
+    if Work.made is not None:
+        shutil.rmtree(Work.made, ignore_errors=True)
+sys.exit(STATUS)

@@ -5,6 +5,7 @@
     tests/cloud/volume.py build/pvboot-ec2 build/pvboot        (as root)
 """
 
+import contextlib
 import http.server
 import itertools
 import json
@@ -25,7 +26,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
-from box import MIB, Box, check, check_said, kernel, program_arguments  # noqa: E402
+from box import (MIB, Box, Skip, check, check_said, kernel, program_arguments,  # noqa: E402
+                 run_cases)
 
 EC2, PVBOOT = program_arguments(__doc__, 2)
 MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/sda1\n"
@@ -109,7 +111,8 @@ def tree(top):
 class Here:
     """Keys, a system, and what is mounted in it."""
 
-    def __init__(self, box):
+    def __init__(self):
+        box = Box()
         self.box, self.mounts = box, []
         for who in ("user", "ec2"):
             run("openssl", "req", "-x509", "-newkey", "rsa:1024", "-nodes", "-days", "2", "-subj",
@@ -151,9 +154,14 @@ class Here:
         self.mount("-o", "loop,ro,noload,offset=%d" % off, image, at)
         return at
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for at in reversed(self.mounts):
             subprocess.run(["umount", str(at)], check=True)
+        os.chdir("/")
+        self.box.dir.cleanup()
 
 
 def keeps_everything(h):
@@ -552,33 +560,19 @@ def why_not():
     return None
 
 
-def main():
-    failed = 0
-    tests = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
-             leaves_secrets_out, leaves_out_what_is_named, puts_a_menu_in, takes_over_what_the_instance_has,
-             leaves_nothing_when_stopped, says_when_the_disk_is_full, copies_what_changes, bundles_the_system_that_runs]
-    os.environ["PATH"] += ":/usr/sbin:/sbin"
-    reason = why_not()
-    if reason:
-        for test in tests:
-            print("skip  %s: %s" % (test.__name__, reason))
-        print("0 passed, 0 failed, %d skipped" % len(tests))
-        return 0
-    for test in tests:
-        box = Box()
-        h = Here(box)
-        try:
-            test(h)
-            print("ok", test.__name__)
-        except (AssertionError, RuntimeError, OSError, KeyError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, str(e)[:1500]))
-        finally:
-            h.close()
-            os.chdir("/")
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
+CASES = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
+         leaves_secrets_out, leaves_out_what_is_named, puts_a_menu_in, takes_over_what_the_instance_has,
+         leaves_nothing_when_stopped, says_when_the_disk_is_full, copies_what_changes, bundles_the_system_that_runs]
 
 
-sys.exit(main())
+@contextlib.contextmanager
+def here(_case):
+    if REASON:
+        raise Skip(REASON)
+    with Here() as h:
+        yield h
+
+
+os.environ["PATH"] += ":/usr/sbin:/sbin"
+REASON = why_not()
+sys.exit(run_cases(CASES, here, sys.argv[3:]))

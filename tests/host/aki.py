@@ -13,7 +13,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import Box, check, check_said, kernel, pvboot_argument  # noqa: E402
+from box import check, check_said, kernel, pvboot_argument, run_boxes  # noqa: E402
 
 PVBOOT = pvboot_argument(__doc__)
 MENU = "timeout 0\ntitle One\nkernel /boot/k root=/dev/xvda1\n"
@@ -117,23 +117,4 @@ def refuses_wrong_words(box):
     refused(["list", "more"], 1, '"more" is no option')
     check(aki("--help")[0], 0)
 
-
-def main():
-    failed = 0
-    tests = [lists_and_filters, takes_ones_own, selects_by_root_device, looks_into_images,
-             names_the_right_one, says_why_nothing_boots, refuses_wrong_words]
-    for test in tests:
-        box = Box()
-        try:
-            test(box)
-            print("ok", test.__name__)
-        except (AssertionError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (test.__name__, type(e).__name__, e))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (len(tests) - failed, failed))
-    return 1 if failed else 0
-
-
-sys.exit(main())
+run_boxes(globals())

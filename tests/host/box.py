@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from arguments import program_arguments  # noqa: E402
+from suite import Skip, cases_of, run_cases  # noqa: E402, F401
 
 MIB = 1 << 20
 
@@ -92,6 +93,12 @@ class Box:
         self.dir = tempfile.TemporaryDirectory(prefix="pvboot-host-")
         self.path = Path(self.dir.name)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.dir.cleanup()
+
     def tool(self, *args):
         env = dict(os.environ, PATH=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         r = subprocess.run([str(a) for a in args], env=env, stdout=subprocess.PIPE,
@@ -129,3 +136,8 @@ def check(got, want):
 def check_said(texts, want):
     if not any(want in t for t in texts):
         raise AssertionError("%r is not in %r" % (want, texts))
+
+
+def run_boxes(module):
+    """The cases of a module (its globals()) with a box each, or those that follow the program."""
+    sys.exit(run_cases(cases_of(module), lambda _case: Box(), sys.argv[2:]))

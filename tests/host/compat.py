@@ -13,7 +13,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import Box, check, check_said, cpio, kernel, pvboot_argument  # noqa: E402
+from box import check, check_said, cpio, kernel, pvboot_argument, run_boxes  # noqa: E402
 
 PVBOOT = pvboot_argument(__doc__)
 RELEASE = "6.1.0-56-amd64"
@@ -185,25 +185,4 @@ def both_widths_are_judged(box):
         if not boots:
             check_said([got["error"]], "a %d-bit kernel" % k)
 
-
-def main():
-    passed = failed = 0
-    cases = [f for f in list(globals().values())
-             if callable(f) and getattr(f, "__code__", None) and
-             f.__code__.co_varnames[:1] == ("box",) and f.__code__.co_argcount == 1]
-    for case in cases:
-        box = Box()
-        try:
-            case(box)
-            passed += 1
-            print("ok", case.__name__)
-        except (AssertionError, RuntimeError, LookupError, TypeError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (case.__name__, type(e).__name__, e))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (passed, failed))
-    return 0 if failed == 0 and passed > 0 else 1
-
-
-sys.exit(main())
+run_boxes(globals())

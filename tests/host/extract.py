@@ -26,15 +26,12 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import MIB, Box, bzimage, check, check_said, cpio, kernel, pvboot_argument  # noqa: E402
+from box import (MIB, Skip, bzimage, check, check_said, cpio, kernel,  # noqa: E402
+                 pvboot_argument, run_boxes)
 
 PVBOOT = pvboot_argument(__doc__)
 IS_ROOT = os.getuid() == 0
 NOBODY = 65534
-
-
-class Skip(Exception):
-    pass
 
 
 def run(*args, program=None, **options):
@@ -104,7 +101,7 @@ def the_guest_s_width_counts(box):
         check((options, status, read(box.path / "out")["kernel"]), (options, 0, want))
     # xl does not say it, so the kernel's own width is right.
     for options, want in (([], "narrow"), (["--arch=x86_64"], "wide"), (["--arch=i386"], "narrow")):
-        status, out, _ = run("-n", *options, image, program=our_bootloader(box))
+        status, out, _ = run("-n", *options, image, program=_our_bootloader(box))
         check((options, status, "/boot/n>" in out), (options, 0, want == "narrow"))
 
 
@@ -234,7 +231,7 @@ def a_full_disk_leaves_nothing(box):
         box.tool("umount", tmpfs)
 
 
-def big_disk(box):
+def _big_disk(box):
     """An initrd of 600 MiB that takes no room in the image, but time to write."""
     root = box.path / "big.img.root/boot"
     root.mkdir(parents=True)
@@ -272,7 +269,7 @@ def has_written(folder):
 
 
 def interrupted_it_leaves_nothing(box):
-    image, out = big_disk(box), box.path / "out"
+    image, out = _big_disk(box), box.path / "out"
     for number, whom, status, want in (
             (signal.SIGTERM, "parent", -signal.SIGTERM, b""), (signal.SIGINT, "parent", -2, b""),
             (signal.SIGKILL, "child", 2, b"was killed"), (signal.SIGSEGV, "child", 2, b"crashed ("),
@@ -304,7 +301,7 @@ def fields(pid):
 def every_command_reads_behind_the_fence(box):
     names = {"boot/" + "n" * 200 + str(i): b"" for i in range(600)}
     menu = "title a\nkernel /boot/k\ninitrd /boot/big\n" + "title b\nkernel /boot/k\n" * 2000
-    big = big_disk(box)
+    big = _big_disk(box)
     image = disk(box, menu, big=os.urandom(MIB), **{n[5:]: b"" for n in names})
     os.chmod(box.path, 0o755)
     # Where the sources lie another user may not get.
@@ -435,7 +432,7 @@ def libxl(box, program, image, *args, cmdline=None):
     return os.waitstatus_to_exitcode(status), libxl_result(answer), said.decode("latin-1"), folder
 
 
-def our_bootloader(box):
+def _our_bootloader(box):
     link = box.path / "pvboot-extract"
     if not link.exists():
         link.symlink_to(PVBOOT)
@@ -445,7 +442,7 @@ def our_bootloader(box):
 def libxl_gets_its_files(box):
     image = disk(box, "default 1\nfallback 0\ntitle a\nkernel /boot/k.gz root=/dev/a x='y'\n"
                       "initrd /boot/i /boot/j\ntitle b\nkernel /boot/gone\n")
-    status, got, said, folder = libxl(box, our_bootloader(box), image, cmdline="4 extra")
+    status, got, said, folder = libxl(box, _our_bootloader(box), image, cmdline="4 extra")
     check((status, sorted(got), got["args"]), (0, ["args", "kernel", "ramdisk"],
                                                "root=/dev/a x='y' 4 extra"))
     check("falling back to entry 0" in said, True)
@@ -456,13 +453,13 @@ def libxl_gets_its_files(box):
         check(f.stat().st_mode & 0o777, 0o600)
         f.unlink()
     args = ["--kernel=/boot/k", "--ramdisk=/boot/j"] + (["--runas=1234", "--quiet"] if IS_ROOT else [])
-    status, got, _, folder = libxl(box, our_bootloader(box), image, *args, cmdline="named")
+    status, got, _, folder = libxl(box, _our_bootloader(box), image, *args, cmdline="named")
     check((status, got["args"], Path(got["kernel"]).read_bytes()), (0, "named", kernel()))
     check(Path(got["ramdisk"]).read_bytes(), b"another one")
     for f in folder.iterdir():
         f.unlink()
     # Nothing boots: a status that libxl takes for a failure, no answer, no files.
-    status, got, said, folder = libxl(box, our_bootloader(box), image, "--entry", "1")
+    status, got, said, folder = libxl(box, _our_bootloader(box), image, "--entry", "1")
     check((status, got, list(folder.iterdir())), (1, {}, []))
     check("Error 15: File not found: (hd0)/boot/gone" in said, True)
 
@@ -483,7 +480,7 @@ def pygrub_gives_the_same(box):
                 continue # pygrub takes the place that it is in for any root
             for formats in ("simple0", "simple", "sxp"):
                 results = []
-                for program, quiet in ((str(pygrub[-1]), ["-q"]), (our_bootloader(box), [])):
+                for program, quiet in ((str(pygrub[-1]), ["-q"]), (_our_bootloader(box), [])):
                     folder = box.path / "both"
                     folder.mkdir(exist_ok=True)
                     status, out, err = run(*quiet, "--output-format", formats, "--args=more 1",
@@ -506,7 +503,7 @@ def pygrub_gives_the_same(box):
 def no_text_breaks_out_of_its_place(box):
     args = "x='y' (kernel /etc/shadow) \"\\ )(\x01\x1b'"
     image = disk(box, "title a\nkernel /boot/k %s\n" % args)
-    link = our_bootloader(box)
+    link = _our_bootloader(box)
     status, out, _ = run("-n", image, program=link)
     check((status, out), (0, "linux (kernel '<kernel:(hd0)/boot/k>')(args 'x=\\'y\\' (kernel "
                              "/etc/shadow) \"\\\\ )(\\x01\\x1b\\'')"))
@@ -519,29 +516,4 @@ def no_text_breaks_out_of_its_place(box):
     status, out, err = run("-n", "--args=" + "a" * 1020, image, program=link)
     check((status, out, "Xen passes at most 1023" in err), (1, "", True))
 
-
-def main():
-    passed = failed = skipped = 0
-    cases = [f for name, f in globals().items()
-             if callable(f) and getattr(f, "__code__", None) and f.__doc__ is None and
-             f.__code__.co_varnames[:1] == ("box",) and f.__code__.co_argcount == 1 and
-             not name.startswith("our_")]
-    for case in cases:
-        box = Box()
-        try:
-            case(box)
-            passed += 1
-            print("ok", case.__name__)
-        except Skip as e:
-            skipped += 1
-            print("ok %s # SKIP %s" % (case.__name__, e))
-        except (AssertionError, RuntimeError, LookupError, TypeError, ValueError, OSError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (case.__name__, type(e).__name__, e))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return 0 if failed == 0 and passed > 0 else 1
-
-
-sys.exit(main())
+run_boxes(globals())

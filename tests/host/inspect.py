@@ -19,8 +19,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from box import (MIB, Box, bzimage, check, check_said, cpio, kernel,  # noqa: E402
-                 pvboot_argument, with_sections)
+from box import (MIB, bzimage, check, check_said, cpio, kernel,  # noqa: E402
+                 pvboot_argument, run_boxes, with_sections)
 
 PVBOOT = pvboot_argument(__doc__)
 MENU = "timeout 0\nfallback 1\n"
@@ -458,24 +458,4 @@ def a_failed_write_is_an_error(box):
         check((args, r.returncode), (args, 2))
         check_said([r.stderr.decode()], "pvboot: writing to standard output failed: ")
 
-
-def main():
-    passed = failed = 0
-    cases = [f for name, f in globals().items()
-             if callable(f) and getattr(f, "__code__", None) and f.__code__.co_varnames[:1] == ("box",)]
-    for case in cases:
-        box = Box()
-        try:
-            case(box)
-            passed += 1
-            print("ok", case.__name__)
-        except (AssertionError, RuntimeError, KeyError, IndexError, TypeError, ValueError) as e:
-            failed += 1
-            print("not ok %s: %s: %s" % (case.__name__, type(e).__name__, e))
-        finally:
-            box.dir.cleanup()
-    print("%d passed, %d failed" % (passed, failed))
-    return 0 if failed == 0 and passed > 0 else 1
-
-
-sys.exit(main())
+run_boxes(globals())
