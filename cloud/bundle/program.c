@@ -154,8 +154,14 @@ bool program_run_within(const char *const *argv, unsigned limit_s, const stop_fl
     int out_pipe[2], err_pipe[2], status = 0;
     pid_t pid;
 
-    if (pipe2(out_pipe, O_CLOEXEC) != 0 || pipe2(err_pipe, O_CLOEXEC) != 0) {
+    if (pipe2(out_pipe, O_CLOEXEC) != 0) {
         snprintf(why, why_cap, "no pipe for %s: %s", argv[0], strerror(errno));
+        return false;
+    }
+    if (pipe2(err_pipe, O_CLOEXEC) != 0) {
+        snprintf(why, why_cap, "no pipe for %s: %s", argv[0], strerror(errno));
+        close(out_pipe[0]);
+        close(out_pipe[1]);
         return false;
     }
     bool good = start(argv, out_pipe[1], err_pipe[1], &pid);
