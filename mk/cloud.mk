@@ -21,7 +21,7 @@ CLOUD_SERVICE += instance.c instance_xml.c instance_guest.c instance_seed.c inst
                  ec2_run.c ec2_run_take.c ec2_run_disks.c
 
 CLOUD_ENGINE  := engine.c common.c disk.c \
-                 embedded.c launch.c control.c guest.c runner.c requests.c \
+                 embedded.c silence.c launch.c control.c guest.c runner.c requests.c \
                  xl.c xl_tool.c xl_config.c xl_console.c \
                  libvirt.c libvirt_conn.c libvirt_xml.c libvirt_disk.c libvirt_console.c
 

@@ -9,6 +9,7 @@
 #include "cloud/engine/engine_priv.h"
 #include "cloud/engine/launch.h"
 #include "cloud/engine/runner.h"
+#include "cloud/engine/silence.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 
 #include "host/xenhost/xenhost.h"
 
+#define STATUS_MS    1000
 #define ANSWER_MS    20000 /* for what a runner answers at once: it may be waiting for QEMU's end */
 #define DISK_MS      90000 /* attach, detach */
 #define END_MS       30000 /* for a runner and its QEMU to end */
@@ -33,13 +35,14 @@ struct embedded {
     char *dir; /* STATE/engine */
     char *program;
     char *xen32;
+    struct silence silent, stuck; /* what runs a guest did not answer, or did not end */
 };
 
 static const char *const leftovers[] = {"guest", "started", "control", "result"};
 
-static const struct embedded *of(const struct engine *e)
+static struct embedded *of(struct engine *e)
 {
-    return (const struct embedded *)e;
+    return (struct embedded *)e;
 }
 
 static void nap(void)
@@ -48,7 +51,7 @@ static void nap(void)
 }
 
 /* The guest's folder; -1: there is none, `errno`. */
-static int open_folder(const struct engine *e, const char *id)
+static int open_folder(struct engine *e, const char *id)
 {
     char path[PATH_MAX];
 
@@ -113,9 +116,9 @@ static void ended_status(int dir, struct engine_status *out)
     buf_free(&text);
 }
 
-/* True: `out` is known. Between the end of a runner and that of its QEMU the guest still counts as
+/* Between the end of a runner and that of its QEMU the guest still counts as
  * running, since its disks are not free yet. */
-static bool look(int dir, struct engine_status *out)
+static void look(struct embedded *e, const char *id, int dir, struct engine_status *out)
 {
     struct buf said = {0};
 
@@ -126,7 +129,13 @@ static bool look(int dir, struct engine_status *out)
             ended_status(dir, out);
             break;
         }
-        how = control_ask(dir, "status", ANSWER_MS, NULL, &said);
+        out->state = ENGINE_SILENT;
+        if (silence_lasts(&e->silent, id))
+            break;
+        how = control_ask(dir, "status", STATUS_MS, NULL, &said);
+        silence_note(&e->silent, id, how != CONTROL_SILENT);
+        if (how == CONTROL_SILENT)
+            break;
         out->state = how == CONTROL_NOT_YET || (how == CONTROL_OK && said.text[0] == 's')
                          ? ENGINE_STARTING
                          : ENGINE_RUNNING;
@@ -135,20 +144,18 @@ static bool look(int dir, struct engine_status *out)
         nap();
     }
     buf_free(&said);
-    return true;
 }
 
 static bool status(struct engine *e, const char *id, struct engine_status *out)
 {
     int dir = open_folder(e, id);
-    bool good;
 
     *out = (struct engine_status){.state = ENGINE_ABSENT};
     if (dir < 0)
         return errno == ENOENT;
-    good = look(dir, out);
+    look(of(e), id, dir, out);
     close(dir);
-    return good;
+    return true;
 }
 
 static bool check_guest(const struct embedded *e, const struct engine_guest *g, struct buf *why)
@@ -264,11 +271,16 @@ static int end_and_lock(int dir)
 
 static bool destroy(struct engine *e, const char *id, struct buf *why)
 {
-    int dir = open_folder(e, id), lock;
+    int dir = open_folder(e, id), lock = -1;
 
     if (dir < 0 && errno == ENOENT)
         return true;
-    lock = dir >= 0 ? end_and_lock(dir) : -1;
+    if (silence_lasts(&of(e)->stuck, id))
+        errno = EAGAIN;
+    else if (dir >= 0) {
+        lock = end_and_lock(dir);
+        silence_note(&of(e)->stuck, id, lock >= 0 || errno != EAGAIN);
+    }
     if (lock < 0) {
         buf_printf(why, "The instance cannot be ended: %s.",
                    errno == EAGAIN ? "what runs it does not end" : strerror(errno));
@@ -290,7 +302,7 @@ static bool forget(struct engine *e, const char *id, struct buf *why)
     struct engine_status now;
     int dir;
 
-    if (!status(e, id, &now) || now.state == ENGINE_STARTING || now.state == ENGINE_RUNNING) {
+    if (!status(e, id, &now) || (now.state != ENGINE_ABSENT && now.state != ENGINE_ENDED)) {
         buf_puts(why, "The instance still runs.");
         return false;
     }
@@ -323,19 +335,21 @@ static bool console(struct engine *e, const char *id, struct buf *out, struct bu
     return good;
 }
 
-static bool attach(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why)
+static bool attach(struct engine *e, const char *id, const struct engine_disk *d,
+                   const stop_flag *stop, struct buf *why)
 {
     struct buf request = {0};
     bool good;
 
     buf_puts(&request, "attach ");
     guest_disk_write(d, &request);
-    good = ask(e, id, &request, DISK_MS, NULL, why);
+    good = ask(e, id, &request, DISK_MS, stop, why);
     buf_free(&request);
     return good;
 }
 
-static bool detach(struct engine *e, const char *id, const char *vdev, struct buf *why)
+static bool detach(struct engine *e, const char *id, const char *vdev, const stop_flag *stop,
+                   struct buf *why)
 {
     struct buf request = {0};
     struct engine_status now;
@@ -344,7 +358,7 @@ static bool detach(struct engine *e, const char *id, const char *vdev, struct bu
     if (status(e, id, &now) && (now.state == ENGINE_ABSENT || now.state == ENGINE_ENDED))
         return true;
     buf_printf(&request, "detach %s", vdev);
-    good = ask(e, id, &request, DISK_MS, NULL, why);
+    good = ask(e, id, &request, DISK_MS, stop, why);
     buf_free(&request);
     return good;
 }
@@ -368,6 +382,8 @@ static void close_embedded(struct engine *engine)
 {
     struct embedded *e = (struct embedded *)engine;
 
+    silence_destroy(&e->silent);
+    silence_destroy(&e->stuck);
     free(e->dir);
     free(e->program);
     free(e->xen32);
@@ -407,6 +423,8 @@ struct engine *embedded_open(const struct engine_setup *setup, struct buf *why)
     }
     e = xalloc(sizeof(*e));
     e->engine.ops = &ops;
+    silence_init(&e->silent);
+    silence_init(&e->stuck);
     buf_printf(&dir, "%s/engine", setup->state_dir);
     e->dir = dir.text;
     e->program = xstrdup(setup->program);

@@ -60,7 +60,8 @@ enum engine_state {
     ENGINE_ABSENT,   /* nothing is known of this guest: never started, or the machine restarted */
     ENGINE_STARTING, /* start was called, the guest does not run yet */
     ENGINE_RUNNING,
-    ENGINE_ENDED, /* it ended or never came up: `reason` says why */
+    ENGINE_SILENT, /* it lives; what runs it does not tell more, and should be asked later */
+    ENGINE_ENDED,  /* it ended or never came up: `reason` says why */
 };
 
 enum engine_reason {
@@ -93,12 +94,15 @@ struct engine_ops {
      * when it never wrote anything. */
     bool (*console)(struct engine *e, const char *id, struct buf *out, struct buf *why);
     /*
-     * Disks that come and go while it runs; both take a few seconds at most. An attach that failed
-     * may be followed by a detach. A detach that failed (the guest does not let go) has left the
-     * guest its disk, and is asked again.
+     * Disks that come and go while it runs; it may take a minute or two. An attach that failed may
+     * be followed by a detach. A detach that failed (the guest does not let go) has left the guest
+     * its disk, and is asked again. When `stop` becomes other than 0, nobody knows what became of
+     * it.
      */
-    bool (*attach)(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
-    bool (*detach)(struct engine *e, const char *id, const char *vdev, struct buf *why);
+    bool (*attach)(struct engine *e, const char *id, const struct engine_disk *d,
+                   const stop_flag *stop, struct buf *why);
+    bool (*detach)(struct engine *e, const char *id, const char *vdev, const stop_flag *stop,
+                   struct buf *why);
     /*
      * A copy of a disk in use as it was at one moment: what the guest had written then, as after a
      * power cut. Only what lies in the disk's own file is copied, into the new qcow2 file `to`,

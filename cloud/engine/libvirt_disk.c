@@ -62,7 +62,8 @@ static unsigned free_target(const struct virt_disk *disks, int nr)
     return 25;
 }
 
-bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why)
+bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d,
+                 const stop_flag *stop, struct buf *why)
 {
     struct virt *v = (struct virt *)e;
     virDomainPtr dom = engine_vdev_good(d->vdev, why) ? virt_running(v, id, why) : NULL;
@@ -72,6 +73,7 @@ bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d, 
     bool good = false;
     int nr;
 
+    (void)stop; /* it does not wait */
     if (!dom)
         return false;
     nr = disks_of(dom, &disks, why);
@@ -117,7 +119,8 @@ static bool detach_one(const struct virt *v, virDomainPtr dom, const struct virt
 }
 
 /* libvirt only asks the guest, which lets go of the disk when it likes. */
-static bool wait_detached(struct virt *v, virDomainPtr dom, const char *vdev, struct buf *why)
+static bool wait_detached(struct virt *v, virDomainPtr dom, const char *vdev, const stop_flag *stop,
+                          struct buf *why)
 {
     uint64_t end = xh_now_ns() + DETACH_SECONDS * UINT64_C(1000000000);
 
@@ -133,7 +136,7 @@ static bool wait_detached(struct virt *v, virDomainPtr dom, const char *vdev, st
         free(disks);
         if (gone || nr < 0)
             return gone;
-        if (xh_now_ns() > end) {
+        if (xh_now_ns() > end || *stop) {
             buf_printf(why, "the instance does not let go of %s: unmount it there", vdev);
             return false;
         }
@@ -148,7 +151,8 @@ static void end_old_copy(virDomainPtr dom, const struct virt_disk *d)
         virDomainBlockJobAbort(dom, d->target, 0);
 }
 
-bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf *why)
+bool virt_detach(struct engine *e, const char *id, const char *vdev, const stop_flag *stop,
+                 struct buf *why)
 {
     struct virt *v = (struct virt *)e;
     struct virt_disk *disks = NULL;
@@ -165,7 +169,8 @@ bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf 
     d = nr > 0 ? by_vdev(v, disks, nr, vdev) : NULL;
     if (d && v->copies == 0)
         end_old_copy(dom, d);
-    good = nr >= 0 && (!d || (detach_one(v, dom, d, why) && wait_detached(v, dom, vdev, why)));
+    good =
+        nr >= 0 && (!d || (detach_one(v, dom, d, why) && wait_detached(v, dom, vdev, stop, why)));
     free(disks);
     virDomainFree(dom);
     return good;

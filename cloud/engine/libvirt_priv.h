@@ -78,8 +78,10 @@ int virt_read_disks(const char *domain_xml, struct virt_disk *disks);
 void virt_text(struct buf *xml, const char *text);
 
 /* libvirt_disk.c */
-bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d, struct buf *why);
-bool virt_detach(struct engine *e, const char *id, const char *vdev, struct buf *why);
+bool virt_attach(struct engine *e, const char *id, const struct engine_disk *d,
+                 const stop_flag *stop, struct buf *why);
+bool virt_detach(struct engine *e, const char *id, const char *vdev, const stop_flag *stop,
+                 struct buf *why);
 bool virt_copy(struct engine *e, const char *id, const char *vdev, const char *to,
                const stop_flag *stop, struct buf *why);
 /* libvirt_console.c */

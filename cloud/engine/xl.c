@@ -345,7 +345,7 @@ static bool find_running(const char *id, const char *vdev, struct xl_domain *d,
 }
 
 static bool attach(struct engine *e, const char *id, const struct engine_disk *disk,
-                   struct buf *why)
+                   const stop_flag *stop, struct buf *why)
 {
     char path[XL_PATH_BYTES];
     struct buf text = {0};
@@ -353,6 +353,7 @@ static bool attach(struct engine *e, const char *id, const struct engine_disk *d
     bool qcow2, good;
 
     (void)e;
+    (void)stop; /* xl has limits of its own, and is not ended in between */
     if (!find_running(id, disk->vdev, &d, path, &qcow2, why))
         return false;
     if (path[0]) {
@@ -368,13 +369,15 @@ static bool attach(struct engine *e, const char *id, const struct engine_disk *d
     return good;
 }
 
-static bool detach(struct engine *e, const char *id, const char *vdev, struct buf *why)
+static bool detach(struct engine *e, const char *id, const char *vdev, const stop_flag *stop,
+                   struct buf *why)
 {
     char path[XL_PATH_BYTES];
     struct xl_domain d;
     bool qcow2;
 
     (void)e;
+    (void)stop; /* xl has limits of its own, and is not ended in between */
     if (!id_good(id, why) || !engine_vdev_good(vdev, why) || !xl_look(id, &d, why))
         return false;
     if (d.life != XL_RUNS && d.life != XL_PAUSED)

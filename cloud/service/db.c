@@ -2,6 +2,7 @@
 /* Connections, transactions and statements; see db.h. */
 #include "cloud/service/db_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,6 +27,9 @@ struct db {
 
 /* Of this thread: the connection forgets its error with the next call, as with a rollback. */
 static _Thread_local bool disk_full;
+
+/* Whose transaction this thread has begun: nobody ends that of another thread. */
+static _Thread_local const struct db *writing;
 
 static sqlite3 *connect_to(const char *path, bool write, struct buf *why)
 {
@@ -130,16 +134,21 @@ sqlite3 *db_begin(struct db *db)
 {
     disk_full = false;
     pthread_mutex_lock(&db->write_lock);
-    if (db_run(db->writer, "BEGIN IMMEDIATE", ""))
+    if (db_run(db->writer, "BEGIN IMMEDIATE", "")) {
+        writing = db;
         return db->writer;
+    }
     pthread_mutex_unlock(&db->write_lock);
     return NULL;
 }
 
 bool db_commit(struct db *db)
 {
-    bool good = db_run(db->writer, "COMMIT", "");
+    bool good;
 
+    assert(writing == db);
+    writing = NULL;
+    good = db_run(db->writer, "COMMIT", "");
     if (!good && !sqlite3_get_autocommit(db->writer))
         sqlite3_exec(db->writer, "ROLLBACK", NULL, NULL, NULL);
     if (good)
@@ -155,6 +164,8 @@ uint64_t db_commits(const struct db *db)
 
 void db_rollback(struct db *db)
 {
+    assert(writing == db);
+    writing = NULL;
     if (!sqlite3_get_autocommit(db->writer))
         sqlite3_exec(db->writer, "ROLLBACK", NULL, NULL, NULL);
     pthread_mutex_unlock(&db->write_lock);

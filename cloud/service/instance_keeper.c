@@ -9,6 +9,8 @@
 /* A guest that runs is looked at so often; those on their way at every step. */
 #define POLL_S 1
 
+#define OLD_MAX 100 /* terminated ones that go at a look */
+
 /* An instance of this step, as it was when the step began. */
 struct job {
     char id[EC2_ID_BYTES], state[16], wish[16], shutdown_behavior[16];
@@ -78,6 +80,18 @@ static bool stop_for(struct service *svc, const struct job *j, const char *code,
     return destroy(svc, j->id) && move_to(svc, j, "stopped", code, reason);
 }
 
+/*
+ * How it ended is written down before the engine forgets it: after a crash between the two, an
+ * instance that runs without a guest would be started again.
+ */
+static bool note_end(struct service *svc, const struct job *j, const char *code, const char *reason)
+{
+    return update(svc,
+                  "state = 'stopping', reason_code = ?1, reason = ?2, changed = unixepoch(),"
+                  " wish = 'force', wish_since = unixepoch()",
+                  j, code, reason, NULL);
+}
+
 /* The guest ended, and nobody had asked the service for it. */
 static bool take_end(struct service *svc, const struct job *j, const struct engine_status *s)
 {
@@ -88,20 +102,20 @@ static bool take_end(struct service *svc, const struct job *j, const struct engi
         if (strcmp(j->shutdown_behavior, "terminate") == 0)
             return move_to(svc, j, "shutting-down", "Client.InstanceInitiatedShutdown",
                            "Instance initiated shutdown");
-        return stop_for(svc, j, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown");
+        return note_end(svc, j, "Client.InstanceInitiatedShutdown", "Instance initiated shutdown");
     case ENGINE_CRASHED:
-        return stop_for(svc, j, "Client.InstanceInitiatedShutdown",
+        return note_end(svc, j, "Client.InstanceInitiatedShutdown",
                         "The guest crashed, or its boot loader found no kernel; get-console-output "
                         "shows what it wrote last");
     case ENGINE_DESTROYED:
-        return stop_for(svc, j, "Server.InternalError", "The guest was ended from outside");
+        return note_end(svc, j, "Server.InternalError", "The guest was ended from outside");
     case ENGINE_FAILED:
         break;
     }
     /* The owner is told what happened; why it did is for whoever has the machine. */
     fprintf(stderr, "pvbootd: %s failed: %s%s%s%s\n", j->id, s->why, embedded ? " See engine/" : "",
             embedded ? j->id : "", embedded ? "/log in the state." : "");
-    return stop_for(svc, j, "Server.InternalError", s->why);
+    return note_end(svc, j, "Server.InternalError", s->why);
 }
 
 /* ---- states ----------------------------------------------------------------------------------
@@ -137,6 +151,7 @@ static bool step_pending(struct service *svc, const struct job *j, const struct 
     case ENGINE_RUNNING:
         return move_to(svc, j, "running", "", "");
     case ENGINE_STARTING:
+    case ENGINE_SILENT:
         return false;
     case ENGINE_ENDED:
         if (started)
@@ -214,49 +229,91 @@ static bool step_one(struct service *svc, const struct job *j)
 /* ---- those that were shown long enough -------------------------------------------------------
  */
 
-static bool drop_rows(sqlite3 *c, const char *id)
-{
-    return db_run(c, "DELETE FROM tag WHERE resource = ?", "s", id) &&
-           db_run(c, "DELETE FROM instance WHERE id = ? AND state = 'terminated'", "s", id) &&
-           db_run(c,
-                  "DELETE FROM reservation WHERE NOT EXISTS"
-                  " (SELECT 1 FROM instance i WHERE i.reservation = reservation.id)",
-                  "") &&
-           ec2_drop_tokens(c);
-}
+struct old {
+    char id[EC2_ID_BYTES], reservation[EC2_ID_BYTES];
+};
 
-static bool drop_one(struct service *svc)
+static size_t find_old(struct service *svc, struct old *old)
 {
-    char id[EC2_ID_BYTES] = "";
     sqlite3 *c = db_reader(svc->db);
     sqlite3_stmt *s = db_query(c,
-                               "SELECT i.id FROM instance i WHERE i.state = 'terminated'"
-                               " AND i.changed < unixepoch() - ? AND NOT EXISTS"
-                               " (SELECT 1 FROM volume v WHERE v.instance = i.id) LIMIT 1",
-                               "i", (int64_t)INSTANCE_SHOWN_S);
-    struct buf why = {0};
+                               "SELECT i.id, i.reservation FROM instance i"
+                               " WHERE i.state = 'terminated' AND i.changed < unixepoch() - ?"
+                               " AND NOT EXISTS (SELECT 1 FROM volume v WHERE v.instance = i.id)"
+                               " LIMIT ?",
+                               "ii", (int64_t)INSTANCE_SHOWN_S, (int64_t)OLD_MAX);
+    size_t nr = 0;
 
-    if (s != NULL && sqlite3_step(s) == SQLITE_ROW)
-        snprintf(id, sizeof(id), "%s", db_text(s, 0));
+    while (s != NULL && nr < OLD_MAX && sqlite3_step(s) == SQLITE_ROW) {
+        snprintf(old[nr].id, sizeof(old[nr].id), "%s", db_text(s, 0));
+        snprintf(old[nr].reservation, sizeof(old[nr].reservation), "%s", db_text(s, 1));
+        nr++;
+    }
     db_finish(s);
     db_done(svc->db, c);
-    if (!*id)
-        return false;
+    return nr;
+}
+
+static bool drop_row(sqlite3 *c, const struct old *old)
+{
+    return db_run(c, "DELETE FROM tag WHERE resource = ?", "s", old->id) &&
+           db_run(c, "DELETE FROM instance WHERE id = ? AND state = 'terminated'", "s", old->id) &&
+           db_run(c,
+                  "DELETE FROM reservation WHERE id = ?1 AND NOT EXISTS"
+                  " (SELECT 1 FROM instance WHERE reservation = ?1)",
+                  "s", old->reservation);
+}
+
+static void drop_guest(struct service *svc, const char *id)
+{
+    struct buf why = {0};
+
     if (!svc->engine->ops->forget(svc->engine, id, &why))
         fprintf(stderr, "pvbootd: %s leaves something behind: %s\n", id, why.text ? why.text : "");
     buf_free(&why);
     instance_remove_seed(svc, id);
-    c = db_begin(svc->db);
-    if (c == NULL)
-        return false;
-    if (drop_rows(c, id))
-        return db_commit(svc->db);
-    db_rollback(svc->db);
-    return false;
+}
+
+static bool drop_old(struct service *svc)
+{
+    struct old *old = xalloc(OLD_MAX * sizeof(*old));
+    size_t nr = find_old(svc, old);
+    bool did = false;
+    sqlite3 *c = NULL;
+
+    for (size_t i = 0; i < nr; i++)
+        drop_guest(svc, old[i].id);
+    if (nr > 0)
+        c = db_begin(svc->db);
+    if (c != NULL) {
+        did = true;
+        for (size_t i = 0; did && i < nr; i++)
+            did = drop_row(c, &old[i]);
+        did = did && ec2_drop_tokens(c);
+        if (did)
+            did = db_commit(svc->db);
+        else
+            db_rollback(svc->db);
+    }
+    free(old);
+    return did;
 }
 
 /* ---- the step --------------------------------------------------------------------------------
  */
+
+/* Nobody changed it since the step began: now it is held. */
+static bool job_stands(struct service *svc, const struct job *j)
+{
+    sqlite3 *c = db_reader(svc->db);
+    bool stands = db_number(c, 0,
+                            "SELECT EXISTS(SELECT 1 FROM instance WHERE id = ? AND state = ?"
+                            " AND wish = ? AND wish_since = ?)",
+                            "sssi", j->id, j->state, j->wish, j->wish_since_s) != 0;
+
+    db_done(svc->db, c);
+    return stands;
+}
 
 static void find_jobs(struct service *svc, bool running, struct jobs *out)
 {
@@ -300,11 +357,11 @@ bool instances_step(struct service *svc)
     for (size_t i = 0; i < jobs.nr && !*keeper_stopping(svc->keeper); i++) {
         if (!keeper_hold(svc->keeper, KEEPER_INSTANCES, jobs.job[i].id))
             continue;
-        did |= step_one(svc, &jobs.job[i]);
+        did |= job_stands(svc, &jobs.job[i]) && step_one(svc, &jobs.job[i]);
         keeper_release(svc->keeper, KEEPER_INSTANCES);
     }
     free(jobs.job);
-    did |= running && drop_one(svc);
+    did |= running && drop_old(svc);
     if (did) {
         keeper_wake(svc->keeper, KEEPER_DISKS);  /* those that waited for another state */
         keeper_wake(svc->keeper, KEEPER_COPIES); /* blobs that nobody needs any more */

@@ -187,25 +187,29 @@ static bool run_for(sqlite3 *c, const char *sql, const char *which)
 static bool let_go(struct service *svc)
 {
     sqlite3 *c;
+    bool good;
 
     if (!any(svc, gone) && !any(svc, freed))
         return false;
     c = db_begin(svc->db);
     if (c == NULL)
         return false;
-    if (run_for(c, "DELETE FROM tag WHERE resource IN", gone) &&
-        run_for(c, "DELETE FROM volume WHERE id IN", gone) &&
-        run_for(c,
-                "UPDATE volume SET instance = NULL, device = NULL, attach_state = NULL,"
-                " attached = NULL, state = CASE state WHEN 'in-use' THEN 'available' ELSE state END"
-                " WHERE id IN",
-                freed) &&
-        ec2_drop_tokens(c) && db_commit(svc->db)) {
+    good = run_for(c, "DELETE FROM tag WHERE resource IN", gone) &&
+           run_for(c, "DELETE FROM volume WHERE id IN", gone) &&
+           run_for(c,
+                   "UPDATE volume SET instance = NULL, device = NULL, attach_state = NULL,"
+                   " attached = NULL,"
+                   " state = CASE state WHEN 'in-use' THEN 'available' ELSE state END"
+                   " WHERE id IN",
+                   freed) &&
+           ec2_drop_tokens(c);
+    if (!good)
+        db_rollback(svc->db);
+    else
+        good = db_commit(svc->db);
+    if (good)
         keeper_wake(svc->keeper, KEEPER_COPIES);
-        return true;
-    }
-    db_rollback(svc->db);
-    return false;
+    return good;
 }
 
 /* ---- attaching and detaching ------------------------------------------------------------------
@@ -218,8 +222,9 @@ struct move {
 };
 
 /*
- * Asking a guest that does not let go of a disk takes seconds in which no other disk comes or goes.
- * So those that have refused are asked again one by one, and with this pause.
+ * Asking a guest that does not let go of a disk, or does not take it, takes seconds or minutes in
+ * which no other disk comes or goes. So those that have refused are asked again one by one, and
+ * with this pause.
  */
 #define ASK_AGAIN_S 30
 
@@ -238,7 +243,8 @@ static void choose_refused(struct service *svc, char id[EC2_ID_BYTES])
     asked_s = now_s;
     c = db_reader(svc->db);
     s = db_query(c,
-                 "SELECT id FROM volume WHERE attach_state = 'detaching' AND reason <> ''"
+                 "SELECT id FROM volume WHERE attach_state IN ('attaching', 'detaching')"
+                 " AND reason <> ''"
                  " ORDER BY id <= ?, id LIMIT 1",
                  "s", last);
     if (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
@@ -258,8 +264,7 @@ static size_t find_moves(struct service *svc, const char *refused, struct move *
                                " FROM volume v JOIN instance i ON i.id = v.instance"
                                " WHERE v.attach_state IN ('attaching', 'detaching')"
                                " AND (i.state = 'stopped' OR (i.state = 'running'"
-                               " AND (v.attach_state = 'attaching' OR v.reason = ''"
-                               " OR v.id = ?)))",
+                               " AND (v.reason = '' OR v.id = ?)))",
                                "s", refused);
     size_t nr = 0;
 
@@ -290,7 +295,7 @@ static bool attach(struct service *svc, const struct move *m, struct buf *why)
 
     blob_path(svc->config.state_dir, m->blob.id, &path);
     disk.path = path.text;
-    good = e->ops->attach(e, m->instance, &disk, why);
+    good = e->ops->attach(e, m->instance, &disk, keeper_stopping(svc->keeper), why);
     buf_free(&path);
     return good;
 }
@@ -320,6 +325,7 @@ static bool set_apart(struct service *svc, const struct move *m, const char *rea
  */
 static bool move(struct service *svc, const struct move *m)
 {
+    const stop_flag *stop = keeper_stopping(svc->keeper);
     struct engine *e = svc->engine;
     struct buf why = {0}, held = {0};
     bool did;
@@ -331,14 +337,18 @@ static bool move(struct service *svc, const struct move *m)
     buf_clear(&why);
     if (m->attach && attach(svc, m, &why)) {
         did = set_attached(svc, m);
-    } else if (e->ops->detach(e, m->instance, volume_vdev(m->device), m->attach ? &held : &why)) {
+    } else if (*stop) {
+        did = false; /* the next service asks again */
+    } else if (e->ops->detach(e, m->instance, volume_vdev(m->device), stop,
+                              m->attach ? &held : &why)) {
         did = set_apart(svc, m, why.text);
     } else {
-        write_down(svc, "UPDATE volume SET reason = ? WHERE id = ? AND instance = ?", "sss",
-                   why.text, m->id, m->instance);
         did = false;
+        if (!*stop)
+            write_down(svc, "UPDATE volume SET reason = ? WHERE id = ? AND instance = ?", "sss",
+                       why.text, m->id, m->instance);
     }
-    if (why.len > 0)
+    if (why.len > 0 && !*stop)
         fprintf(stderr, "pvbootd: %s, %s of %s: %s\n", m->id, m->device, m->instance, why.text);
     buf_free(&why);
     buf_free(&held);

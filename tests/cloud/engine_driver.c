@@ -151,9 +151,9 @@ static bool act(struct engine *e, char **word, int nr, struct json *j, struct bu
     if (nr == 2 && strcmp(word[0], "console") == 0)
         return tell_console(e, word[1], j, why);
     if (nr == 3 && strcmp(word[0], "attach") == 0 && parse_disk(word[2], &disk))
-        return ops->attach(e, word[1], &disk, why);
+        return ops->attach(e, word[1], &disk, &never, why);
     if (nr == 3 && strcmp(word[0], "detach") == 0)
-        return ops->detach(e, word[1], word[2], why);
+        return ops->detach(e, word[1], word[2], &never, why);
     if (nr == 4 && strcmp(word[0], "copy") == 0)
         return ops->copy(e, word[1], word[2], word[3], &never, why);
     buf_puts(why, "not a command of engine_driver");

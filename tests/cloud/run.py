@@ -18,6 +18,7 @@ import cases_hostile  # noqa: E402
 import cases_image_crash  # noqa: E402
 import cases_images  # noqa: E402
 import cases_instances  # noqa: E402
+import cases_keeper  # noqa: E402
 import cases_life  # noqa: E402
 import cases_live  # noqa: E402
 import cases_s3  # noqa: E402
@@ -28,7 +29,7 @@ from harness import run_cases  # noqa: E402
 
 MODULES = [cases_server, cases_api, cases_chunked, cases_disks, cases_ec2, cases_hostile,
            cases_image_crash, cases_images,
-           cases_instances, cases_life, cases_live, cases_s3, cases_source, cases_volumes]
+           cases_instances, cases_keeper, cases_life, cases_live, cases_s3, cases_source, cases_volumes]
 CASES = [case for module in MODULES for case in module.CASES]
 
 
