@@ -15,7 +15,7 @@ CLOUD_SERVICE += http_frame.c http_slow.c db_cache.c
 CLOUD_SERVICE += ec2_image_attr.c image.c image_store.c image_helper.c kernel_look.c ec2_mapping.c ec2_register.c ec2_register_bundle.c ec2_create_image.c
 CLOUD_SERVICE += blob_make.c volume.c volume_find.c snapshot.c ec2_volumes.c ec2_volume_list.c \
                  ec2_snapshots.c ec2_snapshot_list.c
-CLOUD_SERVICE += types.c ec2_cache.c
+CLOUD_SERVICE += types.c ec2_cache.c quota.c
 CLOUD_SERVICE += instance.c instance_xml.c instance_guest.c instance_seed.c instance_keeper.c \
                  ec2_types.c ec2_instances.c ec2_instance_state.c ec2_instance_attr.c ec2_console.c \
                  ec2_run.c ec2_run_take.c ec2_run_disks.c

@@ -28,7 +28,7 @@ struct account {
     char *secret;
     char *certificate;    /* whose key signs its bundles; NULL: signatures are not checked */
     struct login s3;      /* at s3_url; both NULL: the service's own one there */
-    uint64_t quota_bytes; /* of its buckets, all together */
+    uint64_t quota_bytes; /* of its buckets, all together; see quota.h */
     unsigned images_max;
     uint64_t quota_volume_bytes; /* of its volumes as their guests see them, all together */
     unsigned quota_snapshots;

@@ -237,6 +237,8 @@ static enum MHD_Result answer(struct request *r, struct MHD_Connection *connecti
     struct MHD_Response *response;
     enum MHD_Result result;
 
+    /* What a client is told of is over: nothing of it stands in the way of what comes next. */
+    s3_drop(r);
     r->answered = true;
     if (r->reply_fd >= 0)
         response =

@@ -8,6 +8,7 @@
 #include "cloud/service/http.h"
 #include "cloud/service/image_helper.h"
 #include "cloud/service/keeper.h"
+#include "cloud/service/quota.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -229,6 +230,7 @@ int main(int argc, char **argv)
     svc->cache = ec2_cache_make();
     metrics_prepare(&svc->metrics);
     svc->replay = replay_new(svc->started);
+    svc->quota = quota_new(&svc->config);
     if (!prepare(svc, path, s3_url, &why))
         status = give_up(&why);
     else if (check)
@@ -236,6 +238,7 @@ int main(int argc, char **argv)
     else
         status = serve(svc, &why);
     replay_free(svc->replay);
+    quota_free(svc->quota);
     identity_free(&svc->identity);
     ec2_cache_free(svc->cache);
     aki_table_free(&svc->akis);

@@ -26,6 +26,7 @@
 struct ec2_cache;
 struct engine;
 struct keeper;
+struct quota;
 
 struct service {
     struct config config;
@@ -38,6 +39,7 @@ struct service {
     struct keeper *keeper;
     struct ec2_cache *cache;
     struct replay *replay;
+    struct quota *quota;
     time_t started;
 };
 
@@ -120,6 +122,6 @@ void ec2_end(struct request *r);
 void s3_begin(struct request *r);
 void s3_body(struct request *r, const void *bytes, size_t len);
 void s3_end(struct request *r);
-void s3_drop(struct request *r); /* the client went away, or the answer came early */
+void s3_drop(struct request *r); /* before the answer goes out, or when the client went away */
 
 #endif

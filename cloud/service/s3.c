@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cloud/service/quota.h"
 #include "core/base/text.h"
 
 /* The first line that fits is it; those with a parameter stand before those without. */
@@ -235,6 +236,8 @@ void s3_drop(struct request *r)
     file_free(r->file);
     r->file = NULL;
     if (r->s3) {
+        if (r->s3->announced_bytes > 0)
+            quota_withdraw(r->svc->quota, r->account, r->s3->announced_bytes);
         s3_body_drop(r->s3);
         free(r->s3->key);
     }
@@ -242,16 +245,42 @@ void s3_drop(struct request *r)
     r->s3 = NULL;
 }
 
-bool s3_check_quota(struct request *r, sqlite3 *c, uint64_t more_bytes)
+static void refuse_quota(struct request *r, const struct quota_use *use, uint64_t more_bytes)
 {
-    int64_t used = db_number(c, 0, "SELECT bytes FROM usage WHERE account=?", "s", r->account->id);
-    uint64_t quota = r->account->quota_bytes;
+    unsigned long long stored = use->stored_bytes, coming = use->announced_bytes + more_bytes;
 
-    if (used >= 0 && (uint64_t)used <= quota && more_bytes <= quota - (uint64_t)used)
-        return true;
     reply_error(r, 403, "QuotaExceeded",
-                "The account stores %lld bytes of %llu; there is no room for %llu more. Delete "
-                "something, or raise its quota.",
-                (long long)used, (unsigned long long)quota, (unsigned long long)more_bytes);
+                "The account would store %llu bytes of %llu, with %llu that are on their way. "
+                "Delete something, or raise its quota.",
+                stored + coming, (unsigned long long)r->account->quota_bytes, coming);
+}
+
+bool s3_announce(struct request *r, uint64_t bytes)
+{
+    struct quota_use use;
+
+    if (!quota_announce(r->svc->quota, r->svc->db, r->account, bytes, &use)) {
+        refuse_quota(r, &use, bytes);
+        return false;
+    }
+    r->s3->announced_bytes = bytes;
+    return true;
+}
+
+bool s3_check_quota(struct request *r, sqlite3 *c)
+{
+    struct quota_use use;
+
+    if (quota_holds(r->svc->quota, c, r->account, r->s3->announced_bytes, &use))
+        return true;
+    refuse_quota(r, &use, 0);
     return false;
+}
+
+bool s3_commit(struct request *r)
+{
+    uint64_t bytes = r->s3->announced_bytes;
+
+    r->s3->announced_bytes = 0;
+    return quota_commit(r->svc->quota, r->svc->db, r->account, bytes);
 }

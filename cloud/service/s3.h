@@ -19,6 +19,7 @@ struct s3_target {
     char bucket[64]; /* "" for the list of all */
     char *key;       /* "" for the bucket itself */
     const struct s3_op *op;
+    uint64_t announced_bytes;                /* of the quota, for the body that comes; or 0 */
     struct chunked *chunked;                 /* the body comes in chunks; or NULL */
     bool summed;                             /* a checksum comes with it: */
     struct checksum checksum;                /* of what came */
@@ -71,8 +72,17 @@ void s3_give_meta(struct request *r, char *meta, bool with_checksum);
 /* The header of the checksum that was checked, in the answer. */
 void s3_give_checksum(struct request *r);
 
-/* Does the account have room for that much more? False: the answer is an error. */
-bool s3_check_quota(struct request *r, sqlite3 *c, uint64_t more_bytes);
+/*
+ * Has the account room for an object or a part of that size, besides all that is on its way? It is
+ * kept for this request until s3_commit or s3_drop. False: the answer is an error.
+ */
+bool s3_announce(struct request *r, uint64_t bytes);
+
+/* ... for what a transaction has put in and will commit? False: the answer is an error. */
+bool s3_check_quota(struct request *r, sqlite3 *c);
+
+/* db_commit of a transaction that stored the body. */
+bool s3_commit(struct request *r);
 
 /* Put the row of an object in place of what has its key; `old` gets the file to remove, or "". */
 bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t size,

@@ -44,7 +44,6 @@ static bool read_length(struct request *r, uint64_t *out)
 {
     const char *name = is_streaming(r) ? "x-amz-decoded-content-length" : "Content-Length";
     const char *text = request_header(r, name);
-    sqlite3 *c;
 
     if (!text || !text_parse_u64(text, strlen(text), out)) {
         reply_error(r, 411, "MissingContentLength", "The %s header is missing, or no number.",
@@ -56,10 +55,7 @@ static bool read_length(struct request *r, uint64_t *out)
                     (unsigned long long)r->svc->config.object_bytes_max);
         return false;
     }
-    c = db_reader(r->svc->db);
-    s3_check_quota(r, c, *out);
-    db_done(r->svc->db, c);
-    return r->status == 0;
+    return s3_announce(r, *out);
 }
 
 static bool find_kind(const char *name, size_t len, enum checksum_kind *out)

@@ -81,7 +81,7 @@ static bool insert_part(struct request *r, sqlite3 *c, int64_t number, char old[
         reply_state_failed(r);
         return false;
     }
-    return s3_check_quota(r, c, 0);
+    return s3_check_quota(r, c);
 }
 
 void s3_put_part(struct request *r)
@@ -106,7 +106,7 @@ void s3_put_part(struct request *r)
         reply_state_failed(r);
     else if (!insert_part(r, c, number, old))
         db_rollback(r->svc->db);
-    else if (!db_commit(r->svc->db))
+    else if (!s3_commit(r))
         reply_state_failed(r);
     if (r->status != 0) {
         stored_remove(r->svc->config.state_dir, r->file->name);

@@ -33,7 +33,7 @@ bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t 
         reply_state_failed(r);
         return false;
     }
-    return s3_check_quota(r, c, 0);
+    return s3_check_quota(r, c);
 }
 
 static void store(struct request *r, const char *type, const char *meta)
@@ -53,7 +53,7 @@ static void store(struct request *r, const char *type, const char *meta)
         reply_state_failed(r);
     else if (!s3_insert_object(r, c, f->name, f->size, f->md5_hex, type, meta, old))
         db_rollback(r->svc->db);
-    else if (!db_commit(r->svc->db))
+    else if (!s3_commit(r))
         reply_state_failed(r);
     if (r->status != 0) {
         stored_remove(dir, f->name);

@@ -21,6 +21,7 @@ import cases_instances  # noqa: E402
 import cases_keeper  # noqa: E402
 import cases_life  # noqa: E402
 import cases_live  # noqa: E402
+import cases_quota  # noqa: E402
 import cases_s3  # noqa: E402
 import cases_server  # noqa: E402
 import cases_source  # noqa: E402
@@ -29,7 +30,8 @@ from harness import run_cases  # noqa: E402
 
 MODULES = [cases_server, cases_api, cases_chunked, cases_disks, cases_ec2, cases_hostile,
            cases_image_crash, cases_images,
-           cases_instances, cases_keeper, cases_life, cases_live, cases_s3, cases_source, cases_volumes]
+           cases_instances, cases_keeper, cases_life, cases_live, cases_quota, cases_s3,
+           cases_source, cases_volumes]
 CASES = [case for module in MODULES for case in module.CASES]
 
 
