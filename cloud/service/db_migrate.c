@@ -2,6 +2,27 @@
 /* The tables, as numbered steps; a step that was released is never changed. */
 #include "cloud/service/db_priv.h"
 
+/* Step 3: what a row costs; parts have no texts of a client. */
+#define RECORD         "1024 + length(CAST(key || type || meta AS BLOB))"
+#define PART_RECORD    "1024"
+#define RECORD_OF(row) "1024 + length(CAST(" row ".key || " row ".type || " row ".meta AS BLOB))"
+
+/* Step 3: the bytes and the record of each row of a table that comes or goes. */
+#define COUNTS(table, bytes_in, record_in, bytes_out, record_out)                                  \
+    "CREATE TRIGGER " table "_in AFTER INSERT ON " table " BEGIN"                                  \
+    " INSERT INTO usage VALUES(new.account, " bytes_in ", " record_in ")"                          \
+    " ON CONFLICT(account) DO UPDATE SET bytes = bytes + excluded.bytes,"                          \
+    " record_bytes = record_bytes + excluded.record_bytes; END;"                                   \
+    "CREATE TRIGGER " table "_out AFTER DELETE ON " table " BEGIN"                                 \
+    " UPDATE usage SET bytes = bytes - (" bytes_out "),"                                           \
+    " record_bytes = record_bytes - (" record_out ") WHERE account = old.account; END;"
+
+/* Step 3: the rows that are there already. */
+#define COUNT_NOW(table, record)                                                                   \
+    "INSERT INTO usage SELECT account, 0, sum(" record ") FROM " table " WHERE true"               \
+    " GROUP BY account ON CONFLICT(account)"                                                       \
+    " DO UPDATE SET record_bytes = record_bytes + excluded.record_bytes;"
+
 static const char *const steps[] = {
     /* 1: buckets. Files are named by their own random names, never by a client's. */
     "CREATE TABLE bucket(name TEXT PRIMARY KEY, account TEXT NOT NULL, created INTEGER NOT NULL)"
@@ -116,7 +137,17 @@ static const char *const steps[] = {
     " UNION SELECT source FROM volume WHERE source IS NOT NULL"
     " UNION SELECT parent FROM blob WHERE parent IS NOT NULL;",
 
-    /* What goes an hour after its end is found, and its reservation goes, without a walk. */
+    /* 3: rows cost, too, not bytes of bodies alone. */
+    /* clang-format off */
+    "DROP TRIGGER object_in; DROP TRIGGER object_out; DROP TRIGGER part_in; DROP TRIGGER part_out;"
+    "ALTER TABLE usage ADD COLUMN record_bytes INTEGER NOT NULL DEFAULT 0;"
+    COUNT_NOW("object", RECORD) COUNT_NOW("part", PART_RECORD) COUNT_NOW("upload", RECORD)
+    COUNTS("object", "new.size", RECORD_OF("new"), "old.size", RECORD_OF("old"))
+    COUNTS("part", "new.size", PART_RECORD, "old.size", PART_RECORD)
+    COUNTS("upload", "0", RECORD_OF("new"), "0", RECORD_OF("old")),
+    /* clang-format on */
+
+    /* 4: what goes an hour after its end is found, and its reservation goes, without a walk. */
     "CREATE INDEX instance_ended ON instance(changed) WHERE state = 'terminated';"
     "CREATE INDEX instance_reservation ON instance(reservation);",
 };

@@ -119,6 +119,8 @@ void metrics_write_state(sqlite3 *c, struct buf *out)
         {"buckets", "Buckets.", NULL, "SELECT '', count(*) FROM bucket"},
         {"stored_bytes", "Bytes of objects and parts, by account.", "account",
          "SELECT account, bytes FROM usage ORDER BY account"},
+        {"record_bytes", "What the rows of objects, parts and open uploads cost, by account.",
+         "account", "SELECT account, record_bytes FROM usage ORDER BY account"},
         {"state_bytes", "Size of the state's database.", NULL,
          "SELECT '', page_count * page_size FROM pragma_page_count(), pragma_page_size()"},
         {"instances", "Instances, by their state.", "state",

@@ -50,8 +50,8 @@ static bool try_add(struct quota *q, sqlite3 *c, const struct account *a, uint64
     bool good;
 
     pthread_mutex_lock(&q->lock);
-    use->stored_bytes =
-        (uint64_t)db_number(c, 0, "SELECT bytes FROM usage WHERE account=?", "s", a->id);
+    use->stored_bytes = (uint64_t)db_number(
+        c, 0, "SELECT bytes + record_bytes FROM usage WHERE account=?", "s", a->id);
     use->announced_bytes = *announced_bytes - own_bytes;
     good = use->stored_bytes <= a->quota_bytes;
     room_bytes = good ? a->quota_bytes - use->stored_bytes : 0;

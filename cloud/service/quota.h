@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an account's buckets may hold: bytes that are stored, and bodies that were announced and are
- * on their way into files, judged together. Stored bytes are the table `usage`.
+ * on their way into files, judged together. Stored bytes are the table `usage`, in which each
+ * object, part and open upload costs a record besides its body: rows without bytes fill a disk,
+ * too.
  *
  * A body is counted once at each moment that anybody is refused, either as announced or as stored;
  * see quota_commit. Safe from any thread. Two sections of the configuration with one account's
@@ -15,6 +17,9 @@
 
 #include "cloud/service/config.h"
 #include "cloud/service/db.h"
+
+/* The least that a record counts, as the triggers of db_migrate.c have it. */
+#define QUOTA_RECORD_BYTES 1024
 
 struct quota;
 

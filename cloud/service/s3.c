@@ -255,8 +255,9 @@ static void refuse_quota(struct request *r, const struct quota_use *use, uint64_
                 stored + coming, (unsigned long long)r->account->quota_bytes, coming);
 }
 
-bool s3_announce(struct request *r, uint64_t bytes)
+bool s3_announce(struct request *r, uint64_t body_bytes)
 {
+    uint64_t bytes = body_bytes + QUOTA_RECORD_BYTES;
     struct quota_use use;
 
     if (!quota_announce(r->svc->quota, r->svc->db, r->account, bytes, &use)) {

@@ -76,7 +76,7 @@ void s3_give_checksum(struct request *r);
  * Has the account room for an object or a part of that size, besides all that is on its way? It is
  * kept for this request until s3_commit or s3_drop. False: the answer is an error.
  */
-bool s3_announce(struct request *r, uint64_t bytes);
+bool s3_announce(struct request *r, uint64_t body_bytes);
 
 /* ... for what a transaction has put in and will commit? False: the answer is an error. */
 bool s3_check_quota(struct request *r, sqlite3 *c);

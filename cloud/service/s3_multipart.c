@@ -48,6 +48,8 @@ void s3_create_upload(struct request *r)
                        (int64_t)time(NULL))) {
         reply_state_failed(r);
         db_rollback(r->svc->db);
+    } else if (!s3_check_quota(r, c)) {
+        db_rollback(r->svc->db);
     } else if (!db_commit(r->svc->db)) {
         reply_state_failed(r);
     } else {

@@ -283,7 +283,9 @@ def fill_disk(program, work):
         assert failed == 3
         # The other API says the same, and answers what it can.
         ec2 = client(s, "ec2")
-        tags = {"Resources": [vol], "Tags": [{"Key": "large", "Value": "x" * 200}]}
+        # They need more pages than the journal of the state got for the objects that failed.
+        tags = {"Resources": [vol], "Tags": [{"Key": f"large{i}", "Value": "x" * 250}
+                                             for i in range(50)]}
         assert "disk" in fails("InsufficientCapacity", ec2.create_tags, **tags)
         assert ec2.describe_volumes()["Volumes"][0].get("Tags", []) == []
         assert c.get_object(Bucket="full", Key="kept")["Body"].read() == b"kept"

@@ -1,6 +1,7 @@
-"""What an account's buckets may hold, stored and on its way."""
+"""What an account's buckets may hold: stored, on its way, and in rows that have no bytes."""
 import contextlib
 import os
+import sqlite3
 import threading
 
 import boto3
@@ -128,4 +129,52 @@ def quota_once(program, work):
         fails("QuotaExceeded", c.put_object, Bucket="once", Key="l", Body=bytes(workers * (size + 1200) + 1))
 
 
-CASES = [quota_announced, quota_refused, quota_once]
+def until_full(c, make):
+    """How many there were when there was no room for one more."""
+    for nr in range(200):
+        try:
+            make(nr)
+        except c.exceptions.ClientError as e:
+            assert e.response["Error"]["Code"] == "QuotaExceeded", e
+            return nr
+    raise AssertionError("there is no end")
+
+
+def quota_rows(program, work):
+    """What has no bytes costs something, too, and gives it back."""
+    with running(program, work, quota="100K") as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="rows")
+        rows = {"Bucket": "rows"}
+        ids = []
+        assert 80 < until_full(c, lambda nr: ids.append(
+            c.create_multipart_upload(Key="k", **rows)["UploadId"])) < 100
+        fails("QuotaExceeded", c.put_object, Key="k", Body=b"", **rows)
+        fails("QuotaExceeded", c.upload_part, Key="k", UploadId=ids[0], PartNumber=1, Body=b"", **rows)
+        c.abort_multipart_upload(Key="k", UploadId=ids.pop(), **rows)
+        c.abort_multipart_upload(Key="k", UploadId=ids.pop(), **rows)
+        etag = c.upload_part(Key="k", UploadId=ids[0], PartNumber=1, Body=b"", **rows)["ETag"]
+        c.complete_multipart_upload(Key="k", UploadId=ids.pop(0), MultipartUpload={
+            "Parts": [{"PartNumber": 1, "ETag": etag}]}, **rows)
+        for i in ids:
+            c.abort_multipart_upload(Key="k", UploadId=i, **rows)
+        assert 20 < until_full(c, lambda nr: c.put_object(
+            Key=f"long{nr}", Body=b"", Metadata={"a": "x" * 1900}, **rows)) < 35
+        keys = [o["Key"] for o in c.list_objects_v2(**rows)["Contents"]]
+        fails("QuotaExceeded", c.put_object, Key=keys[0], Body=b"", **rows)  # for a moment there are both
+        c.delete_object(Key=keys.pop(), **rows)
+        c.put_object(Key=keys[0], Body=b"", **rows)
+        c.delete_objects(Delete={"Objects": [{"Key": k} for k in keys]}, **rows)
+        with contextlib.closing(sqlite3.connect(f"file:{work}/state/state.db?mode=ro",
+                                                uri=True)) as db:
+            assert db.execute("SELECT * FROM usage").fetchall() == [(ONE, 0, 0)]
+        up = c.create_multipart_upload(Key="k", **rows)["UploadId"]
+        assert 80 < until_full(c, lambda nr: c.upload_part(
+            Key="k", UploadId=up, PartNumber=nr + 1, Body=b"", **rows)) < 100
+        # A row takes room from what is on its way no less than a body.
+        c.abort_multipart_upload(Key="k", UploadId=up, **rows)
+        with on_its_way(s, "/rows/large", 90_000):
+            assert until_full(c, lambda nr: c.create_multipart_upload(Key="k", **rows)) < 15
+
+
+CASES = [quota_announced, quota_refused, quota_once, quota_rows]

@@ -13,7 +13,7 @@ import threading
 import urllib.parse
 import urllib.request
 
-from clients import ONE, client, fails, running
+from clients import ONE, TWO, client, fails, running
 from disks import settle, volume
 from harness import Skip
 from service import ACCOUNTS, REGION, ROOT, write, write_config
@@ -139,6 +139,7 @@ def server_pages(program, work):
                      'requests_total{api="ec2",action="",status="4xx"} 1',
                      f'stored_bytes{{account="{ONE}"}} 5', "buckets 1", "auth_failures_total 0"):
             assert f"pvbootd_{line}\n" in text, (line, text)
+        assert re.search(rf'pvbootd_record_bytes{{account="{ONE}"}} 1[01]\d\d\n', text), text
         assert "MadeUp" not in text
         for line in text.splitlines():
             assert line.startswith("# ") or \
@@ -266,17 +267,46 @@ def server_one_state(program, work):
     assert done.returncode == 1 and "version 999" in done.stderr, done.stderr
 
 
+def stored(work, sql):
+    with contextlib.closing(sqlite3.connect(f"file:{work}/state/state.db?mode=ro", uri=True)) as db:
+        return db.execute(sql).fetchall()
+
+
 def server_older_state(program, work):
-    """A state from before there were instances gets their tables, and keeps what it has."""
+    """A state from before there were instances gets their tables, and keeps and counts what it has."""
     with running(program, work) as s:
-        client(s, "s3").create_bucket(Bucket="old")
+        c = client(s, "s3")
+        c.create_bucket(Bucket="old")
+        c.put_object(Bucket="old", Key="k", Body=b"12345", Metadata={"a": "b"})
+        part = {"Bucket": "old", "Key": "\u20ac",
+                "UploadId": c.create_multipart_upload(Bucket="old", Key="\u20ac")["UploadId"]}
+        c.upload_part(Body=b"1234567", PartNumber=1, **part)
+        client(s, "s3", TWO).create_bucket(Bucket="two")
+        client(s, "s3", TWO).create_multipart_upload(Bucket="two", Key="k")
+    usage = stored(work, "SELECT * FROM usage ORDER BY account")
+    assert usage[0][1] == 12 and 3 * 1024 < usage[0][2] < 4 * 1024, usage
+    assert usage[1][1] == 0 and 1024 < usage[1][2] < 2048, usage
     with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", isolation_level=None)) as db:
         db.execute("DROP VIEW blob_needed")
         for table, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
             if table not in ("bucket", "object", "upload", "part", "usage"):
                 db.execute(f"DROP TABLE {table}")
+        for name, in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("ALTER TABLE usage DROP COLUMN record_bytes")
+        db.execute("DELETE FROM usage WHERE bytes = 0")
+        for table in ("object", "part"):
+            db.execute(f"CREATE TRIGGER {table}_in AFTER INSERT ON {table} BEGIN"
+                       " INSERT INTO usage VALUES(new.account, new.size)"
+                       " ON CONFLICT(account) DO UPDATE SET bytes = bytes + excluded.bytes; END")
+            db.execute(f"CREATE TRIGGER {table}_out AFTER DELETE ON {table} BEGIN"
+                       " UPDATE usage SET bytes = bytes - old.size WHERE account = old.account; END")
         db.execute("PRAGMA user_version=1")
     with running(program, work) as s:
+        assert stored(work, "SELECT * FROM usage ORDER BY account") == usage
+        client(s, "s3").abort_multipart_upload(**part)
+        client(s, "s3").delete_object(Bucket="old", Key="k")
+        assert stored(work, "SELECT * FROM usage ORDER BY account") == [(ONE, 0, 0), usage[1]]
         assert client(s, "s3").list_buckets()["Buckets"][0]["Name"] == "old"
         assert client(s, "ec2").describe_instances()["Reservations"] == []
         settle(client(s, "ec2"), volume(client(s, "ec2"), Size=1))
