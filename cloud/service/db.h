@@ -18,7 +18,10 @@
 
 struct db;
 
-/* Opens state.db in `dir`, bringing its tables up to date. NULL: `why` holds one sentence. */
+/*
+ * Locks `dir` for this service alone, until db_close, and opens state.db in it, bringing its tables
+ * up to date. NULL: `why` holds one sentence.
+ */
 struct db *db_open(const char *dir, struct buf *why);
 void db_close(struct db *db);
 

@@ -121,12 +121,15 @@ static bool open_state(struct service *svc, struct buf *why)
         buf_printf(why, "%s: %s", dir, strerror(errno));
         return false;
     }
-    if (!files_prepare(dir, why) || !blobs_prepare(dir, why) ||
-        !identity_open(&svc->config, &svc->identity, why))
+    if (!files_prepare(dir, why) || !blobs_prepare(dir, why))
         return false;
-    svc->db = db_open(dir, why);
+    svc->db = db_open(dir, why); /* which locks the state: the key is made by one service alone */
     if (!svc->db)
         return false;
+    if (!identity_open(&svc->config, &svc->identity, why)) {
+        db_close(svc->db);
+        return false;
+    }
     files_sweep(dir, svc->db);
     blobs_sweep(dir, svc->db);
     return true;

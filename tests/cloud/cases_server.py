@@ -1,5 +1,6 @@
 """The server itself: configuration, its own pages, log, limits."""
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -272,6 +273,19 @@ def stored(work, sql):
         return db.execute(sql).fetchall()
 
 
+def server_locks_first(program, work):
+    """On a fresh state that another service has locked, no key is made."""
+    path = write_config(work)
+    os.mkdir(f"{work}/state")
+    with open(f"{work}/state/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run([program, "--config", path], capture_output=True, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1 and "another pvbootd uses this state" in done.stderr, done.stderr
+    made = [name for name in os.listdir(f"{work}/state") if ".pem" in name]
+    assert not made, made
+
+
 def server_older_state(program, work):
     """A state from before there were instances gets their tables, and keeps and counts what it has."""
     with running(program, work) as s:
@@ -393,5 +407,5 @@ def server_argv(program, work):
     assert status == 1 and "the-secret-in" not in said, said
 
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
-         server_tls, server_one_state, server_older_state, server_clients, server_documents,
+         server_tls, server_one_state, server_locks_first, server_older_state, server_clients, server_documents,
          server_argv]
