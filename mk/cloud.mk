@@ -69,6 +69,15 @@ $(UNIT_BLOB): $(patsubst %.c,$(BUILD)/unit64/obj/%.o,tests/unit/test_cloud_blob.
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(CLOUD_LIBS)
 UNIT_CLOUD_BIN += $(UNIT_BLOB)
 
+# Connections that are slow, with a clock and connections of the test's own.
+UNIT_SLOW := $(BUILD)/unit64/tests/unit/test_cloud_slow
+$(UNIT_SLOW): $(patsubst %.c,$(BUILD)/unit64/obj/%.o,tests/unit/test_cloud_slow.c cloud/service/http_slow.c) \
+              $(UNIT_CLOUD_OBJ)
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(UNPACK_LIBS) $(CLOUD_LIBS)
+UNIT_CLOUD_BIN += $(UNIT_SLOW)
+
 .PHONY: unit-cloud
 ## make unit-cloud   unit tests of the image workflow
 unit-cloud: $(UNIT_CLOUD_BIN)

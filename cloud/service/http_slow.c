@@ -53,7 +53,7 @@ static void *watch(void *arg)
             shutdown(w->fd, SHUT_RDWR);
             w->deadline_s = NEVER;
         }
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec++;
         pthread_cond_timedwait(&s->stopped, &s->lock, &until);
     }
@@ -64,10 +64,14 @@ static void *watch(void *arg)
 struct slow *slow_start(unsigned limit_s)
 {
     struct slow *s = xalloc(sizeof(*s));
+    pthread_condattr_t monotonic;
 
     s->limit_s = limit_s;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->stopped, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->stopped, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     if (pthread_create(&s->thread, NULL, watch, s) == 0)
         return s;
     free(s);
