@@ -227,7 +227,7 @@ static bool list_page(struct store *b, const char *prefix, struct buf *token, ui
     return true;
 }
 
-bool store_list(struct store *b, const char *prefix,
+bool store_list(struct store *b, const char *prefix, uint32_t keys_max,
                 void (*key)(void *ctx, const char *key, const char *etag, uint64_t size_bytes),
                 void *ctx)
 {
@@ -240,11 +240,11 @@ bool store_list(struct store *b, const char *prefix,
         uint32_t before = nr;
 
         good = list_page(b, prefix, &token, &nr, key, ctx);
-        if (good && token.len > 0 && (nr == before || nr > STORE_LIST_MAX)) {
+        if (good && token.len > 0 && (nr == before || nr > keys_max)) {
             good = false;
             snprintf(b->result.why, sizeof(b->result.why),
                      "the bucket %s was not listed: more than %u keys begin with \"%s\"", b->name,
-                     STORE_LIST_MAX, prefix);
+                     keys_max, prefix);
         }
     } while (good && token.len > 0);
     buf_free(&token);

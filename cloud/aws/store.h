@@ -12,7 +12,7 @@
 #include "cloud/aws/client.h"
 #include "cloud/aws/digest.h"
 
-#define STORE_LIST_MAX 100000u /* keys of one listing */
+#define STORE_LIST_MAX 100000u /* keys of one listing, for the tools */
 
 /* A connection that uses a bucket; one thread's. */
 struct store {
@@ -43,8 +43,11 @@ bool store_get_text(struct store *b, const char *key);
 /* One that is not there is removed, too: S3 does not tell. */
 bool store_delete(struct store *b, const char *key);
 
-/* All keys that begin with `prefix`, in order. etag: as the server wrote it, without quotes. */
-bool store_list(struct store *b, const char *prefix,
+/*
+ * All keys that begin with `prefix`, in order. etag: as the server wrote it, without quotes. More
+ * than keys_max are an error, which comes after the keys of the page that exceeds it.
+ */
+bool store_list(struct store *b, const char *prefix, uint32_t keys_max,
                 void (*key)(void *ctx, const char *key, const char *etag, uint64_t size_bytes),
                 void *ctx);
 

@@ -13,6 +13,9 @@
 
 #define RETRIES 2u
 
+/* Clients choose the names: a listing of what else begins as they do ends so soon. */
+#define LIST_OTHERS_MAX 1000u
+
 struct far {
     struct client client;
     struct store store;
@@ -149,7 +152,9 @@ enum bucket_result bucket_remote_sizes(struct service *svc, const struct account
     if (!far_open(&f, &svc->config, account, bucket, why))
         return BUCKET_FAILED;
     common_prefix(folder, names, nr, &key);
-    if (nr > 1 && store_list(&f.store, key.text, list_one, &l) && l.nr > 0)
+    if (nr > 1)
+        (void)store_list(&f.store, key.text, (uint32_t)nr + LIST_OTHERS_MAX, list_one, &l);
+    if (l.nr > 0)
         qsort(l.row, l.nr, sizeof(*l.row), by_key);
     for (size_t i = 0; result == BUCKET_GOOD && i < nr; i++) {
         buf_clear(&key);

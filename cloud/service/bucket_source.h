@@ -21,8 +21,9 @@ enum bucket_result {
 
 /*
  * How large are the objects of one folder ("bucket/" or "bucket/a/b/") that have these names? The
- * first that is not there ends it, and `why` names it. Of another S3 it is asked by a listing, or
- * one by one where that S3 does not list.
+ * first that is not there ends it, and `why` names it. Of another S3 it is asked by a listing, and
+ * one by one for what is not in it: where that S3 does not list, or has many other objects whose
+ * keys begin as all of these do.
  */
 enum bucket_result bucket_sizes(struct service *svc, const struct account *account,
                                 const char *folder, const char *const *names, size_t nr,

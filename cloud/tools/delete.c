@@ -144,7 +144,7 @@ static bool find_left_parts(struct removal *d, struct store *b)
 
     if (prefix == NULL)
         return false;
-    if (!store_list(b, prefix, on_key, d)) {
+    if (!store_list(b, prefix, STORE_LIST_MAX, on_key, d)) {
         tool_say("%s", b->result.why);
         return false;
     }

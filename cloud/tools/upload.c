@@ -256,7 +256,7 @@ static bool look_into_bucket(struct upload *u, struct store *b)
         u->by_name[i] = i;
     sorting = u->m.parts;
     qsort(u->by_name, u->m.nr_parts, sizeof(*u->by_name), by_name);
-    if (store_list(b, prefix, on_key, u))
+    if (store_list(b, prefix, STORE_LIST_MAX, on_key, u))
         return true;
     if (strcmp(b->result.code, "NoSuchBucket") == 0 && store_create(b)) {
         tool_say("made the bucket %s", u->bucket);

@@ -142,16 +142,22 @@ def register_from(program, work, login, far):
         fails("Unavailable", b.register, root, "not now")
 
 
-def images_of_many_parts_elsewhere(program, work):
-    """Another S3 is asked for the sizes of all parts at once; one by one where it does not list."""
+def fake_config(work, far, extra=""):
+    """A configuration whose accounts have a login at the fake S3."""
     config = write_config(work)
     login = "".join(f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/secret-{account}\n"
                     f"s3-access-key = k\ns3-secret-file = {work}/secret-{account}\n"
                     for account, (key, _) in ACCOUNTS.items())
+    write(config, Path(config).read_text().split("[account ")[0] + extra +
+          f"s3-url = {far.url}\n" + login)
+    return config
+
+
+def images_of_many_parts_elsewhere(program, work):
+    """Another S3 is asked for the sizes of all parts at once; one by one where it does not list."""
     far = FakeS3()
     try:
-        write(config, Path(config).read_text().split("[account ")[0] + f"s3-url = {far.url}\n" + login)
-        with running_as(program, config) as near:
+        with running_as(program, fake_config(work, far)) as near:
             b = Bundler(program, near, work)
             folder = b.bundle(file_system(f"{work}/root.img"))
             text, names = in_parts(folder, 40)
@@ -174,6 +180,30 @@ def images_of_many_parts_elsewhere(program, work):
             assert image["State"] == "available", image
             assert [a for a in far.asked if a.startswith("HEAD")] == \
                 [f"HEAD /bundles/a/{name}" for name in names], far.asked
+    finally:
+        far.stop()
+
+
+def names_that_list_much_elsewhere(program, work):
+    """Parts whose names have nothing in common do not make the service list a whole bucket."""
+    far = FakeS3()
+    far.page = 1000
+    try:
+        with running_as(program, fake_config(work, far)) as near:
+            b = Bundler(program, near, work)
+            folder = b.bundle(file_system(f"{work}/root.img"))
+            text, names = in_parts(folder, 40)
+            far.buckets.add("/bundles")
+            for i, name in enumerate(names):
+                text = text.replace(f">{name}<", f">{10 + i}.part<")
+                far.objects[f"/bundles/{10 + i}.part"] = b""
+            far.objects["/bundles/10.part"] = Path(folder, names[0]).read_bytes()
+            far.objects["/bundles/many.manifest.xml"] = text.encode()
+            far.objects.update({f"/bundles/!{i}": b"" for i in range(5000)})
+            b.settled(b.register("bundles/many.manifest.xml", "hidden"))
+            assert far.asked.count("GET /bundles") == 2, far.asked.count("GET /bundles")
+            assert [a for a in far.asked if a.startswith("HEAD")] == \
+                [f"HEAD /bundles/{10 + i}.part" for i in range(40)], far.asked
     finally:
         far.stop()
 
@@ -226,4 +256,5 @@ def instances_become_images(program, work):
 
 CASES = [registration_survives_kills, one_name_at_once, deregistered_while_pending,
          no_room_for_images, images_from_elsewhere,
-         images_of_many_parts_elsewhere, instances_become_images]
+         images_of_many_parts_elsewhere, names_that_list_much_elsewhere,
+         instances_become_images]

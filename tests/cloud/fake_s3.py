@@ -16,6 +16,7 @@ class FakeS3:
         self.objects, self.buckets = {}, set()
         self.puts, self.stored, self.headers = [], [], []
         self.misbehave = misbehave
+        self.page = PAGE
         self.ignores_prefix = self.lists_nothing = False
         self.deleted, self.asked = [], []  # asked: "METHOD /path" of what reads
         self.lock = threading.Lock()
@@ -84,13 +85,13 @@ class FakeS3:
                 start = bucket + "/" + ("" if fake.ignores_prefix else query.get("prefix", ""))
                 keys = sorted(k for k in fake.objects if k.startswith(start))
                 keys = [k for k in keys if k > query.get("continuation-token", "")]
-                page = keys[:PAGE]
+                page = keys[:fake.page]
                 text = "<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>"
                 for k in page:
                     text += "<Contents><Key>%s</Key><ETag>&quot;%s&quot;</ETag><Size>%d</Size></Contents>" % (
                         k[len(bucket) + 1:], hashlib.md5(fake.objects[k]).hexdigest(),
                         len(fake.objects[k]))
-                if len(keys) > PAGE:
+                if len(keys) > fake.page:
                     text += "<IsTruncated>true</IsTruncated><NextContinuationToken>%s" \
                             "</NextContinuationToken>" % page[-1]
                 self.reply(200, (text + "</ListBucketResult>").encode())
