@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_TIMEOUT_S 20L
@@ -31,6 +32,14 @@ struct going {
     uint64_t sent_bytes, got_bytes;
     const char *trouble; /* of ours, not of the connection; a static sentence */
 };
+
+int64_t http_clock_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static void global_init(void)
 {
@@ -200,6 +209,16 @@ static size_t on_header(char *bytes, size_t size, size_t nr, void *ctx)
     return len;
 }
 
+static bool stopped(const struct http_peer *peer)
+{
+    return peer->stop != NULL && *peer->stop != 0;
+}
+
+static bool too_late(const struct http_peer *peer)
+{
+    return peer->until_ms != 0 && http_clock_ms() >= peer->until_ms;
+}
+
 static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
                        curl_off_t up)
 {
@@ -211,7 +230,7 @@ static int on_progress(void *ctx, curl_off_t down_all, curl_off_t down, curl_off
     (void)up_all;
     if (rq->progress != NULL)
         rq->progress(rq->progress_ctx, rq->to_fd >= 0 ? g->got_bytes : (uint64_t)up);
-    return g->h->peer->stop != NULL && *g->h->peer->stop != 0;
+    return stopped(g->h->peer);
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
@@ -271,6 +290,11 @@ static void set_peer(CURL *c, const struct http_peer *peer, const char *url)
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_TIMEOUT_S);
     curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
+    if (peer->until_ms != 0) {
+        int64_t left_ms = peer->until_ms - http_clock_ms();
+
+        curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, left_ms > 0 ? (long)left_ms : 1L);
+    }
     if (peer->ca_file != NULL)
         curl_easy_setopt(c, CURLOPT_CAINFO, peer->ca_file);
     buf_free(&scope);
@@ -304,6 +328,7 @@ static enum http_failure failure_of(CURLcode code, const struct going *g)
     case CURLE_COULDNT_CONNECT:
         return HTTP_UNREACHED;
     case CURLE_OPERATION_TIMEDOUT:
+        return g->trouble != NULL ? HTTP_WRONG : HTTP_BROKEN;
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
@@ -323,6 +348,8 @@ static void tell(struct going *g, CURLcode code)
     struct http_answer *out = g->out;
     const char *said = g->h->error[0] != '\0' ? g->h->error : curl_easy_strerror(code);
 
+    if (code == CURLE_OPERATION_TIMEDOUT && too_late(g->h->peer))
+        g->trouble = "it took too long";
     out->failure = failure_of(code, g);
     if (out->failure == HTTP_ANSWERED) {
         curl_off_t length = -1;
@@ -368,7 +395,10 @@ void http_do(struct http *h, const struct http_request *rq, struct http_answer *
     set_callbacks(h->curl, &g);
     set_method(h->curl, rq);
     curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers);
-    tell(&g, curl_easy_perform(h->curl));
+    if (stopped(h->peer))
+        tell(&g, CURLE_ABORTED_BY_CALLBACK);
+    else
+        tell(&g, too_late(h->peer) ? CURLE_OPERATION_TIMEDOUT : curl_easy_perform(h->curl));
     curl_slist_free_all(headers);
     buf_free(&url);
 }

@@ -26,7 +26,8 @@ struct http_peer {
     const char *access_key, *secret;
     const char *token;     /* of temporary credentials, or NULL */
     const char *ca_file;   /* whom to trust instead of the system's list, or NULL */
-    const stop_flag *stop; /* not 0: end what runs; may be NULL */
+    const stop_flag *stop; /* not 0: end what runs, and begin nothing; may be NULL */
+    int64_t until_ms;      /* by http_clock_ms: what is not over then fails; 0: never */
 };
 
 struct http_request {
@@ -67,6 +68,9 @@ struct http_answer {
 };
 
 struct http;
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t http_clock_ms(void);
 
 /* NULL: out of memory, or `why` the peer's address cannot be used. */
 struct http *http_open(const struct http_peer *peer, char *why, size_t why_cap);

@@ -10,8 +10,9 @@
 
 #include "cloud/aws/store.h"
 #include "cloud/service/files.h"
+#include "cloud/service/keeper.h"
 
-#define RETRIES 2u
+#define RETRIES 2u /* of the keeper */
 
 /* Clients choose the names: a listing of what else begins as they do ends so soon. */
 #define LIST_OTHERS_MAX 1000u
@@ -22,18 +23,22 @@ struct far {
 };
 
 /* False: `why` says it. */
-static bool far_open(struct far *f, const struct config *c, const struct account *account,
-                     const char *bucket, struct buf *why)
+static bool far_open(struct far *f, const struct bucket_use *use, const char *bucket,
+                     struct buf *why)
 {
-    const struct login *login = account->s3.secret ? &account->s3 : &c->s3;
+    const struct config *c = &use->svc->config;
+    const struct login *login = use->account->s3.secret ? &use->account->s3 : &c->s3;
+    const struct keeper *keeper = use->svc->keeper; /* none: who reads is no service */
     char reason[1024];
 
     *f = (struct far){.client = {.peer = {.url = c->s3_url,
                                           .region = c->s3_region ? c->s3_region : c->region,
                                           .service = "s3",
                                           .access_key = login->access_key,
-                                          .secret = login->secret},
-                                 .retries = RETRIES},
+                                          .secret = login->secret,
+                                          .stop = keeper ? keeper_stopping(keeper) : NULL,
+                                          .until_ms = use->until_ms},
+                                 .retries = use->until_ms == 0 ? RETRIES : 0},
                       .store = {.name = bucket}};
     f->store.client = &f->client;
     f->store.http = http_open(&f->client.peer, reason, sizeof(reason));
@@ -63,7 +68,8 @@ static enum bucket_result judge(const struct far *f, const char *key, uint64_t b
         return BUCKET_TOO_LARGE;
     }
     if (r->answer.failure != HTTP_ANSWERED) {
-        buf_printf(why, "%.300s/%s/%.300s cannot be read: %s.", url, bucket, key, r->answer.why);
+        buf_printf(why, "%.300s/%s/%.300s cannot be read: %s.", url, bucket, key,
+                   r->answer.failure == HTTP_STOPPED ? "the service is stopped" : r->answer.why);
         return BUCKET_FAILED;
     }
     if (status == 200)
@@ -139,17 +145,16 @@ static enum bucket_result look_up(struct far *f, const struct listing *l, const 
     return judge(f, key, 0, why);
 }
 
-enum bucket_result bucket_remote_sizes(struct service *svc, const struct account *account,
-                                       const char *bucket, const char *folder,
-                                       const char *const *names, size_t nr, uint64_t *sizes_bytes,
-                                       struct buf *why)
+enum bucket_result bucket_remote_sizes(const struct bucket_use *use, const char *bucket,
+                                       const char *folder, const char *const *names, size_t nr,
+                                       uint64_t *sizes_bytes, struct buf *why)
 {
     enum bucket_result result = BUCKET_GOOD;
     struct listing l = {.nr = 0};
     struct buf key = {0};
     struct far f;
 
-    if (!far_open(&f, &svc->config, account, bucket, why))
+    if (!far_open(&f, use, bucket, why))
         return BUCKET_FAILED;
     common_prefix(folder, names, nr, &key);
     if (nr > 1)
@@ -171,11 +176,11 @@ enum bucket_result bucket_remote_sizes(struct service *svc, const struct account
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
-enum bucket_result bucket_remote_open(struct service *svc, const struct account *account,
-                                      const char *bucket, const char *key, uint64_t bytes_max,
-                                      int *fd, uint64_t *size_bytes, struct buf *why)
+enum bucket_result bucket_remote_open(const struct bucket_use *use, const char *bucket,
+                                      const char *key, uint64_t bytes_max, int *fd,
+                                      uint64_t *size_bytes, struct buf *why)
 {
-    int file = files_nameless(svc->config.state_dir);
+    int file = files_nameless(use->svc->config.state_dir);
     enum bucket_result result;
     struct stat st;
     struct far f;
@@ -184,7 +189,7 @@ enum bucket_result bucket_remote_open(struct service *svc, const struct account 
         buf_printf(why, "The service cannot make files in its state: %s.", strerror(errno));
         return BUCKET_FAILED;
     }
-    if (!far_open(&f, &svc->config, account, bucket, why)) {
+    if (!far_open(&f, use, bucket, why)) {
         close(file);
         return BUCKET_FAILED;
     }

@@ -3,14 +3,39 @@
 #include "cloud/service/bucket_source.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cloud/aws/http.h"
 #include "cloud/service/bucket_remote.h"
 #include "cloud/service/files.h"
 
 /* An object that is replaced between the look-up and the open has another file then. */
 #define OPEN_TRIES 3
+
+bool bucket_request_begin(struct service *svc, const struct account *account,
+                          struct bucket_use *out)
+{
+    unsigned threads = svc->config.threads, nr_max = threads > 1 ? threads - 1 : 1;
+    unsigned nr = svc->far_requests;
+
+    *out = (struct bucket_use){.svc = svc, .account = account};
+    if (!svc->config.s3_url)
+        return true;
+    do {
+        if (nr >= nr_max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&svc->far_requests, &nr, nr + 1));
+    out->until_ms = http_clock_ms() + BUCKET_REQUEST_S * 1000;
+    return true;
+}
+
+void bucket_request_end(struct bucket_use *use)
+{
+    if (use->until_ms != 0)
+        use->svc->far_requests--;
+}
 
 struct location {
     char bucket[64];
@@ -56,25 +81,24 @@ static enum bucket_result explain(sqlite3 *c, const struct account *account,
     return result;
 }
 
-static enum bucket_result find(struct service *svc, const struct account *account,
-                               const struct location *at, char file[FILE_NAME_BYTES],
-                               uint64_t *size_bytes, struct buf *why)
+static enum bucket_result find(const struct bucket_use *use, const struct location *at,
+                               char file[FILE_NAME_BYTES], uint64_t *size_bytes, struct buf *why)
 {
-    sqlite3 *c = db_reader(svc->db);
+    sqlite3 *c = db_reader(use->svc->db);
     sqlite3_stmt *s = db_query(c,
                                "SELECT file, size FROM object WHERE bucket=? AND key=?"
                                " AND account=?",
-                               "sss", at->bucket, at->key, account->id);
+                               "sss", at->bucket, at->key, use->account->id);
     enum bucket_result result = BUCKET_GOOD;
 
     if (s && sqlite3_step(s) == SQLITE_ROW) {
         file_name_copy(file, db_text(s, 0));
         *size_bytes = (uint64_t)sqlite3_column_int64(s, 1);
     } else {
-        result = explain(c, account, at, why);
+        result = explain(c, use->account, at, why);
     }
     db_finish(s);
-    db_done(svc->db, c);
+    db_done(use->svc->db, c);
     return result;
 }
 
@@ -84,9 +108,9 @@ static void join(const char *folder, const char *name, struct buf *out)
     buf_printf(out, "%s%s", folder, name);
 }
 
-enum bucket_result bucket_sizes(struct service *svc, const struct account *account,
-                                const char *folder, const char *const *names, size_t nr,
-                                uint64_t *sizes_bytes, struct buf *why)
+enum bucket_result bucket_sizes(const struct bucket_use *use, const char *folder,
+                                const char *const *names, size_t nr, uint64_t *sizes_bytes,
+                                struct buf *why)
 {
     enum bucket_result result = BUCKET_GOOD;
     struct buf text = {0};
@@ -98,13 +122,12 @@ enum bucket_result bucket_sizes(struct service *svc, const struct account *accou
         join(folder, names[i], &text);
         if (!split(text.text, &at, why)) {
             result = BUCKET_MISSING;
-        } else if (svc->config.s3_url) {
+        } else if (use->svc->config.s3_url) {
             text.text[text.len - strlen(names[i])] = 0; /* at.key is the folder's now */
-            result =
-                bucket_remote_sizes(svc, account, at.bucket, at.key, names, nr, sizes_bytes, why);
+            result = bucket_remote_sizes(use, at.bucket, at.key, names, nr, sizes_bytes, why);
             break;
         } else {
-            result = find(svc, account, &at, file, &sizes_bytes[i], why);
+            result = find(use, &at, file, &sizes_bytes[i], why);
         }
     }
     buf_free(&text);
@@ -121,25 +144,24 @@ static enum bucket_result check_size(const char *location, uint64_t size_bytes, 
     return BUCKET_TOO_LARGE;
 }
 
-enum bucket_result bucket_open(struct service *svc, const struct account *account,
-                               const char *location, uint64_t bytes_max, int *fd,
-                               uint64_t *size_bytes, struct buf *why)
+enum bucket_result bucket_open(const struct bucket_use *use, const char *location,
+                               uint64_t bytes_max, int *fd, uint64_t *size_bytes, struct buf *why)
 {
     char file[FILE_NAME_BYTES];
     struct location at;
 
     if (!split(location, &at, why))
         return BUCKET_MISSING;
-    if (svc->config.s3_url)
-        return bucket_remote_open(svc, account, at.bucket, at.key, bytes_max, fd, size_bytes, why);
+    if (use->svc->config.s3_url)
+        return bucket_remote_open(use, at.bucket, at.key, bytes_max, fd, size_bytes, why);
     for (unsigned i = 0; i < OPEN_TRIES; i++) {
-        enum bucket_result result = find(svc, account, &at, file, size_bytes, why);
+        enum bucket_result result = find(use, &at, file, size_bytes, why);
 
         if (result == BUCKET_GOOD)
             result = check_size(location, *size_bytes, bytes_max, why);
         if (result != BUCKET_GOOD)
             return result;
-        *fd = stored_open(svc->config.state_dir, file);
+        *fd = stored_open(use->svc->config.state_dir, file);
         if (*fd >= 0)
             return BUCKET_GOOD;
     }
@@ -164,14 +186,12 @@ static bool read_all(int fd, uint64_t size_bytes, struct buf *out)
     return out->len == size_bytes;
 }
 
-enum bucket_result bucket_get(struct service *svc, const struct account *account,
-                              const char *location, uint64_t bytes_max, struct buf *out,
-                              struct buf *why)
+enum bucket_result bucket_get(const struct bucket_use *use, const char *location,
+                              uint64_t bytes_max, struct buf *out, struct buf *why)
 {
     uint64_t size_bytes;
     int fd;
-    enum bucket_result result =
-        bucket_open(svc, account, location, bytes_max, &fd, &size_bytes, why);
+    enum bucket_result result = bucket_open(use, location, bytes_max, &fd, &size_bytes, why);
 
     if (result != BUCKET_GOOD)
         return result;

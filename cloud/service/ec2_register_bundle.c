@@ -29,15 +29,15 @@ static bool bucket_failed(struct ec2_call *call, const struct registration *r,
     return false;
 }
 
-static bool get_manifest(struct ec2_call *call, struct registration *r)
+static bool get_manifest(struct ec2_call *call, const struct bucket_use *use,
+                         struct registration *r)
 {
     struct buf why = {0};
     enum bucket_result result;
     char said[1024];
     bool good;
 
-    result =
-        bucket_get(call->r->svc, call->r->account, r->location, MANIFEST_MAX, &r->manifest, &why);
+    result = bucket_get(use, r->location, MANIFEST_MAX, &r->manifest, &why);
     good = result == BUCKET_GOOD || bucket_failed(call, r, result, why.text);
     buf_free(&why);
     if (!good)
@@ -87,7 +87,8 @@ static bool check_key(struct ec2_call *call, const struct registration *r)
 }
 
 /* The sizes of the parts, which lie beside the manifest. */
-static bool get_sizes(struct ec2_call *call, const struct registration *r, uint64_t *sizes_bytes)
+static bool get_sizes(struct ec2_call *call, const struct bucket_use *use,
+                      const struct registration *r, uint64_t *sizes_bytes)
 {
     const char **names = xalloc(r->read.nr_parts * sizeof(*names));
     struct buf folder = {0}, why = {0};
@@ -97,8 +98,7 @@ static bool get_sizes(struct ec2_call *call, const struct registration *r, uint6
     for (uint32_t i = 0; i < r->read.nr_parts; i++)
         names[i] = r->read.parts[i].filename;
     buf_add(&folder, r->location, (size_t)(strrchr(r->location, '/') - r->location) + 1);
-    result = bucket_sizes(call->r->svc, call->r->account, folder.text, names, r->read.nr_parts,
-                          sizes_bytes, &why);
+    result = bucket_sizes(use, folder.text, names, r->read.nr_parts, sizes_bytes, &why);
     good = result == BUCKET_GOOD || bucket_failed(call, r, result, why.text);
     buf_free(&folder);
     buf_free(&why);
@@ -107,10 +107,11 @@ static bool get_sizes(struct ec2_call *call, const struct registration *r, uint6
 }
 
 /* All there, with the sizes that the manifest says? What is in them is looked at later. */
-static bool check_parts(struct ec2_call *call, const struct registration *r)
+static bool check_parts(struct ec2_call *call, const struct bucket_use *use,
+                        const struct registration *r)
 {
     uint64_t *sizes_bytes = xalloc(r->read.nr_parts * sizeof(*sizes_bytes)), bytes = 0;
-    bool good = get_sizes(call, r, sizes_bytes);
+    bool good = get_sizes(call, use, r, sizes_bytes);
     char text[200];
 
     for (uint32_t i = 0; good && i < r->read.nr_parts; i++) {
@@ -182,9 +183,9 @@ static bool check_size(struct ec2_call *call, const struct registration *r)
            bad_manifest(call, r, "its parts are larger than any image needs.");
 }
 
-bool register_bundle(struct ec2_call *call, struct registration *r)
+static bool read_bundle(struct ec2_call *call, const struct bucket_use *use, struct registration *r)
 {
-    if (!get_manifest(call, r) || !check_user(call, r) || !check_signature(call, r) ||
+    if (!get_manifest(call, use, r) || !check_user(call, r) || !check_signature(call, r) ||
         !check_size(call, r) || !check_key(call, r))
         return false;
     if (r->arch_given && r->narrow != r->read.narrow)
@@ -202,5 +203,21 @@ bool register_bundle(struct ec2_call *call, struct registration *r)
         return false;
     }
     return (r->type != MANIFEST_MACHINE || add_mappings(call, r)) &&
-           register_check_kernel(call, r) && check_parts(call, r);
+           register_check_kernel(call, r) && check_parts(call, use, r);
+}
+
+bool register_bundle(struct ec2_call *call, struct registration *r)
+{
+    struct bucket_use use;
+    bool good;
+
+    if (!bucket_request_begin(call->r->svc, call->r->account, &use)) {
+        reply_error(call->r, 503, "RequestLimitExceeded",
+                    "As many registrations as may wait for %s do so already; try again later.",
+                    call->r->svc->config.s3_url);
+        return false;
+    }
+    good = read_bundle(call, &use, r);
+    bucket_request_end(&use);
+    return good;
 }

@@ -91,6 +91,7 @@ static int open_part(void *ctx, uint32_t i, bool *again, char *why, size_t why_c
 {
     struct job *j = ctx;
     const char *slash = strrchr(j->location.text, '/');
+    const struct bucket_use use = {.svc = j->svc, .account = j->owner};
     struct buf location = {0}, said = {0};
     uint64_t size_bytes;
     int fd = -1;
@@ -100,7 +101,7 @@ static int open_part(void *ctx, uint32_t i, bool *again, char *why, size_t why_c
     buf_add(&location, j->location.text, slash ? (size_t)(slash - j->location.text) + 1 : 0);
     buf_puts(&location, j->read.parts[i].filename);
     enum bucket_result result =
-        bucket_open(j->svc, j->owner, location.text, BUNDLE_PART_FILE_MAX, &fd, &size_bytes, &said);
+        bucket_open(&use, location.text, BUNDLE_PART_FILE_MAX, &fd, &size_bytes, &said);
 
     *again = result == BUCKET_FAILED;
     if (result != BUCKET_GOOD) {

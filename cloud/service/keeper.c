@@ -132,12 +132,17 @@ void keeper_release(struct keeper *k, enum keeper_room room)
     pthread_mutex_unlock(&k->lock);
 }
 
-void keeper_stop(struct keeper *k)
+void keeper_tell_stop(struct keeper *k)
 {
     pthread_mutex_lock(&k->lock);
     k->stopping = 1;
     pthread_cond_broadcast(&k->news);
     pthread_mutex_unlock(&k->lock);
+}
+
+void keeper_stop(struct keeper *k)
+{
+    keeper_tell_stop(k);
     for (int i = 0; i < NR_KEEPER_ROOMS; i++)
         if (k->rooms[i].runs)
             pthread_join(k->rooms[i].thread, NULL);

@@ -33,7 +33,13 @@ struct keeper *keeper_start(struct service *svc);
 /* There is something new to do. Without it a room looks every second. */
 void keeper_wake(struct keeper *k, enum keeper_room room);
 
-/* Waits for the step of the moment; a copy gives up. */
+/*
+ * The service is about to end: long work gives up, and so do requests that wait for another S3.
+ * keeper_stop says it, too, but requests need the keeper and have to end before it.
+ */
+void keeper_tell_stop(struct keeper *k);
+
+/* Waits for the step of the moment. */
 void keeper_stop(struct keeper *k);
 
 /*

@@ -173,6 +173,7 @@ static int serve(struct service *svc, struct buf *why)
             svc->config.state_dir);
     tell_missing_images(&svc->config);
     sigwait(&set, &which);
+    keeper_tell_stop(svc->keeper);
     http_stop(http);
     keeper_stop(svc->keeper);
     svc->engine->ops->close(svc->engine);

@@ -40,6 +40,7 @@ struct service {
     struct ec2_cache *cache;
     struct replay *replay;
     struct quota *quota;
+    _Atomic unsigned far_requests; /* that read of another S3 now */
     time_t started;
 };
 

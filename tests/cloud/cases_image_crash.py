@@ -3,6 +3,7 @@ import random
 import subprocess
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import botocore.exceptions
@@ -208,6 +209,82 @@ def names_that_list_much_elsewhere(program, work):
         far.stop()
 
 
+class Registrations:
+    """Requests that wait for a far S3, one after the other at it; what became of each."""
+
+    def __init__(self, far, near):
+        self.far, self.near, self.ended, self.threads = far, near, [], []
+
+    def begin(self, number):
+        for i in range(number):
+            before, c = len(self.far.asked), client(self.near, "ec2")
+            self.threads.append(threading.Thread(target=self.register, args=(c, f"waits {i}")))
+            self.threads[-1].start()
+            wait_for(lambda: len(self.far.asked) > before, tries=600)
+
+    def register(self, c, name):
+        try:
+            c.register_image(ImageLocation="bundles/x.manifest.xml", Name=name)
+        except botocore.exceptions.ClientError as e:
+            self.ended.append((e.response["Error"]["Code"], e.response["Error"]["Message"]))
+
+    def end(self):
+        """(code, message) of all of them."""
+        for thread in self.threads:
+            thread.join()
+        ended, self.ended, self.threads = self.ended, [], []
+        return ended
+
+
+def silence_elsewhere(program, work):
+    """An S3 that says nothing takes neither all threads, nor much time, nor the service's end."""
+    far = FakeS3()
+    far.silent = lambda asked: True
+    try:
+        with running_as(program, fake_config(work, far, "threads = 4\n")) as near:
+            waiting, others = Registrations(far, near), [client(near, "ec2") for _ in range(3)]
+            waiting.begin(3)
+            for c in others:
+                message = fails("RequestLimitExceeded", c.register_image, Name="one more",
+                                ImageLocation="bundles/x.manifest.xml")
+                assert far.url in message, message
+            with urllib.request.urlopen(near.url + "/healthz", timeout=60) as got:
+                assert got.read() == b"ok\n"
+            ended = waiting.end()
+            assert len(ended) == 3, ended
+            for code, message in ended:
+                assert code == "Unavailable" and "it took too long. Try again" in message, ended
+            assert len(far.asked) == 3, far.asked  # each but once
+            waiting.begin(3)
+        ended = waiting.end()
+        assert len(ended) == 3, ended
+        for code, message in ended:
+            assert code == "Unavailable" and "the service is stopped" in message, ended
+    finally:
+        far.stop()
+
+
+def silence_of_a_part(program, work):
+    """A copy that waits for an S3 that says nothing ends with the service, and begins again."""
+    far = FakeS3()
+    far.silent = lambda asked: asked.startswith("GET") and ".part." in asked
+    try:
+        config = fake_config(work, far)
+        with running_as(program, config) as near:
+            b = Bundler(program, near, work)
+            far.buckets.add("/bundles")
+            for path in b.bundle(file_system(f"{work}/root.img")).iterdir():
+                far.objects[f"/bundles/{path.name}"] = path.read_bytes()
+            image = b.register("bundles/root.img.manifest.xml", "waits")
+            wait_for(lambda: any(far.silent(asked) for asked in far.asked), tries=600)
+        far.silent = lambda asked: False
+        with running_as(program, config) as near:
+            found = Bundler(program, near, work).settled(image)
+            assert found["State"] == "available", found
+    finally:
+        far.stop()
+
+
 def instances_become_images(program, work):
     """CreateImage: snapshots of a stopped instance's volumes, and an image of them."""
     name = "i-0123456789abcde01"
@@ -257,4 +334,4 @@ def instances_become_images(program, work):
 CASES = [registration_survives_kills, one_name_at_once, deregistered_while_pending,
          no_room_for_images, images_from_elsewhere,
          images_of_many_parts_elsewhere, names_that_list_much_elsewhere,
-         instances_become_images]
+         silence_elsewhere, silence_of_a_part, instances_become_images]

@@ -19,6 +19,8 @@ class FakeS3:
         self.page = PAGE
         self.ignores_prefix = self.lists_nothing = False
         self.deleted, self.asked = [], []  # asked: "METHOD /path" of what reads
+        self.silent = lambda asked: False  # which of those get no answer until the end
+        self.end = threading.Event()
         self.lock = threading.Lock()
         fake = self
 
@@ -59,8 +61,17 @@ class FakeS3:
                 fake.stored.append(self.path)
                 self.reply(200, ETag='"%s"' % hashlib.md5(body).hexdigest())
 
+            def says_nothing(self, asked):
+                fake.asked.append(asked)
+                if not fake.silent(asked):
+                    return False
+                fake.end.wait()
+                self.close_connection = True
+                return True
+
             def do_HEAD(self):
-                fake.asked.append("HEAD " + self.path)
+                if self.says_nothing("HEAD " + self.path):
+                    return
                 found = fake.objects.get(self.path)
                 self.send_response(404 if found is None else 200)
                 self.send_header("Content-Length", str(len(found or b"")))
@@ -68,7 +79,8 @@ class FakeS3:
 
             def do_GET(self):
                 path, _, query = self.path.partition("?")
-                fake.asked.append("GET " + path)
+                if self.says_nothing("GET " + path):
+                    return
                 if "/" + path.split("/")[1] not in fake.buckets:
                     self.error(404, "NoSuchBucket")
                 elif path.count("/") == 1:
@@ -112,5 +124,6 @@ class FakeS3:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
+        self.end.set()
         self.server.shutdown()
         self.server.server_close()

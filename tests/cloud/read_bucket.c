@@ -43,6 +43,7 @@ static int read_object(struct service *svc, const struct account *account, const
 {
     const char *slash = strrchr(location, '/'), *name = slash ? slash + 1 : location;
     uint64_t listed_bytes = 0, open_bytes = 0;
+    const struct bucket_use use = {.svc = svc, .account = account};
     struct buf folder = {0};
     struct buf whole = {0};
     enum bucket_result result;
@@ -50,12 +51,12 @@ static int read_object(struct service *svc, const struct account *account, const
 
     buf_clear(&folder);
     buf_add(&folder, location, (size_t)(name - location));
-    result = bucket_sizes(svc, account, folder.text, &name, 1, &listed_bytes, why);
+    result = bucket_sizes(&use, folder.text, &name, 1, &listed_bytes, why);
     buf_free(&folder);
     if (result == BUCKET_GOOD)
-        result = bucket_open(svc, account, location, bytes_max, &fd, &open_bytes, why);
+        result = bucket_open(&use, location, bytes_max, &fd, &open_bytes, why);
     if (result == BUCKET_GOOD)
-        result = bucket_get(svc, account, location, bytes_max, &whole, why);
+        result = bucket_get(&use, location, bytes_max, &whole, why);
     if (result == BUCKET_GOOD &&
         (listed_bytes != whole.len || open_bytes != whole.len || !same_bytes(fd, &whole))) {
         buf_puts(why, "the ways of reading do not agree");

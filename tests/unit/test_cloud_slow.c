@@ -43,7 +43,7 @@ static void closes_the_slow_whatever_the_wall_clock_does(void)
     struct pollfd client = {.events = POLLIN};
     struct MHD_Connection *connection;
     void *context = NULL;
-    int pair[2];
+    int pair[2] = {-1, -1};
     char byte;
 
     CHECK(s != NULL && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
