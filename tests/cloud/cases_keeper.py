@@ -137,8 +137,8 @@ def keeper_waits_with_disks(program, work):
         assert look(c, volumes[0])["Attachments"][0]["State"] == "attaching"
         # Nobody waits for a guest when the service ends.
         stubborn.answer = lambda r: b"ok running" if r == "status" else None
-        c.detach_volume(VolumeId=volumes[0])
         asked = stubborn.times("detach")
+        c.detach_volume(VolumeId=volumes[0])
         wait_for(lambda: stubborn.times("detach") > asked, tries=1200)
         assert s.stop() == 0
         stubborn.end()
