@@ -42,21 +42,79 @@ static void request_id(char out[37])
     snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* The first that is known of a request: its line as it came. */
+static void note_remote(struct request *r, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (info && info->client_addr)
+        getnameinfo(info->client_addr,
+                    info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                             : sizeof(struct sockaddr_in),
+                    r->remote, sizeof(r->remote), NULL, 0, NI_NUMERICHOST);
+}
+
+static void end_request(struct request *r, bool sent)
+{
+    struct timespec now;
+    uint64_t microseconds;
+
+    s3_drop(r);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    microseconds = (uint64_t)((now.tv_sec - r->begun.tv_sec) * 1000000 +
+                              (now.tv_nsec - r->begun.tv_nsec) / 1000);
+    log_request(r, microseconds, sent);
+    metrics_request(&r->svc->metrics, r->api, r->action_known ? r->action : "", r->status,
+                    microseconds, r->body_bytes, r->reply_fd >= 0 ? r->reply_len : r->reply.len);
+    if (r->method) /* it was begun */
+        r->svc->metrics.in_flight--;
+    uri_pairs_free(&r->parameters);
+    for (size_t i = 0; i < r->nr_reply_headers; i++) {
+        free(r->reply_header[i][0]);
+        free(r->reply_header[i][1]);
+    }
+    buf_free(&r->body);
+    shared_drop(r->reply_shared);
+    buf_free(&r->reply);
+    free(r->path);
+    free(r->query);
+    free(r);
+}
+
+/* The library ended the connection and not its request; what it lent to it is gone. */
+static void end_lost(void **kept)
+{
+    struct request *r = kept ? *kept : NULL;
+
+    if (!r)
+        return;
+    if (r->method)
+        r->method = "";
+    end_request(r, false);
+    *kept = NULL;
+}
+
+/*
+ * The first that is known of a request: its line as it came. Where the library runs out of memory
+ * for its headers it may end the connection and not the request, so the connection keeps it, too.
+ */
 static void *on_line(void *arg, const char *uri, struct MHD_Connection *connection)
 {
     struct request *r = xalloc(sizeof(*r));
     size_t path_len = strcspn(uri, "?");
+    void **kept = slow_kept(connection);
 
-    (void)connection;
+    end_lost(kept);
+    if (kept)
+        *kept = r;
     r->svc = ((struct http *)arg)->svc;
-    r->svc->metrics.in_flight++;
     clock_gettime(CLOCK_MONOTONIC, &r->begun);
     request_id(r->id);
     r->path = xstrdup(uri);
     r->path[path_len] = 0;
     r->query = xstrdup(uri[path_len] ? uri + path_len + 1 : "");
     r->reply_fd = -1;
+    note_remote(r, connection);
     return r;
 }
 
@@ -77,18 +135,6 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     }
     r->headers[r->nr_headers++] = (struct sign_header){name, value ? value : ""};
     return MHD_YES;
-}
-
-static void note_remote(struct request *r, struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (info && info->client_addr)
-        getnameinfo(info->client_addr,
-                    info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                             : sizeof(struct sockaddr_in),
-                    r->remote, sizeof(r->remote), NULL, 0, NI_NUMERICHOST);
 }
 
 /*
@@ -138,7 +184,7 @@ static void begin(struct request *r, struct MHD_Connection *connection, const ch
     const char *mistake;
 
     r->method = method;
-    note_remote(r, connection);
+    r->svc->metrics.in_flight++;
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, r);
     mistake = http_frame_mistake(r, version);
     if (mistake)
@@ -302,33 +348,23 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
 static void on_end(void *arg, struct MHD_Connection *connection, void **state,
                    enum MHD_RequestTerminationCode code)
 {
-    struct request *r = *state;
-    struct timespec now;
-    uint64_t microseconds;
+    void **kept = slow_kept(connection);
 
     slow_wait(((struct http *)arg)->slow, connection);
-    if (!r)
+    if (!*state)
         return;
-    s3_drop(r);
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    microseconds = (uint64_t)((now.tv_sec - r->begun.tv_sec) * 1000000 +
-                              (now.tv_nsec - r->begun.tv_nsec) / 1000);
-    log_request(r, microseconds, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    metrics_request(&r->svc->metrics, r->api, r->action_known ? r->action : "", r->status,
-                    microseconds, r->body_bytes, r->reply_fd >= 0 ? r->reply_len : r->reply.len);
-    r->svc->metrics.in_flight--;
-    uri_pairs_free(&r->parameters);
-    for (size_t i = 0; i < r->nr_reply_headers; i++) {
-        free(r->reply_header[i][0]);
-        free(r->reply_header[i][1]);
-    }
-    buf_free(&r->body);
-    shared_drop(r->reply_shared);
-    buf_free(&r->reply);
-    free(r->path);
-    free(r->query);
-    free(r);
+    end_request(*state, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *state = NULL;
+    if (kept)
+        *kept = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED)
+        end_lost(slow_kept(connection));
+    slow_connection(((struct http *)arg)->slow, connection, context, code);
 }
 
 static void on_log(void *arg, const char *fmt, va_list ap)
@@ -395,9 +431,9 @@ static struct MHD_Daemon *start(struct http *h, const struct addrinfo *at)
     return MHD_start_daemon(
         flags, (uint16_t)c->port, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_log,
         NULL, MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_URI_LOG_CALLBACK, on_line, h,
-        MHD_OPTION_NOTIFY_COMPLETED, on_end, h, MHD_OPTION_NOTIFY_CONNECTION, slow_connection,
-        h->slow, MHD_OPTION_THREAD_POOL_SIZE, c->threads, MHD_OPTION_CONNECTION_LIMIT,
-        c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->connections_per_address_max,
+        MHD_OPTION_NOTIFY_COMPLETED, on_end, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+        MHD_OPTION_THREAD_POOL_SIZE, c->threads, MHD_OPTION_CONNECTION_LIMIT, c->connections_max,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->connections_per_address_max,
         MHD_OPTION_CONNECTION_TIMEOUT, c->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HEADER_BYTES_MAX, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }

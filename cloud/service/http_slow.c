@@ -18,6 +18,7 @@ struct watched {
     int fd;
     int64_t deadline_s;
     uint64_t bytes; /* of a body, since the deadline was set */
+    void *kept;     /* the server's */
 };
 
 struct slow {
@@ -124,6 +125,13 @@ static struct watched *watched_of(struct MHD_Connection *connection)
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info ? info->socket_context : NULL;
+}
+
+void **slow_kept(struct MHD_Connection *connection)
+{
+    struct watched *w = watched_of(connection);
+
+    return w ? &w->kept : NULL;
 }
 
 static void set_deadline(struct slow *s, struct MHD_Connection *connection, int64_t deadline_s)

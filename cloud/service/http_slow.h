@@ -22,6 +22,9 @@ void slow_stop(struct slow *s); /* after the last connection has ended */
 void slow_connection(void *arg, struct MHD_Connection *connection, void **context,
                      enum MHD_ConnectionNotificationCode code);
 
+/* A place that goes with the connection, for its server: NULL until it puts something there. */
+void **slow_kept(struct MHD_Connection *connection);
+
 /* The client has to send: headers, or a body. */
 void slow_wait(struct slow *s, struct MHD_Connection *connection);
 

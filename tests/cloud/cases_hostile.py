@@ -186,6 +186,38 @@ def patience(seconds):
     yield go_on
 
 
+def in_flight(s):
+    text = urllib.request.urlopen(s.url + "/metrics").read().decode()
+    return int(re.search(r"^pvbootd_requests_in_flight (\d+)$", text, re.M)[1])
+
+
+def hostile_many_parameters(program, work):
+    """A request line, or headers, of more pieces than the library has room for: nothing is kept,
+    and the log has its line."""
+    line = b" HTTP/1.1\r\nHost: x\r\n"
+    query = b"GET /many?" + b"a=b&" * 8000 + line + b"\r\n"
+    requests = (query, b"GET /many?" + b"a&" * 2500 + line + b"\r\n",
+                b"GET /many?" + b"a=b&" * 700 + line + b"a:b\r\n" * 700 + b"\r\n",
+                b"GET /many" + line + b"a:b\r\n" * 3000 + b"\r\n",
+                b"GET /many" + line + b"Cookie: " + b"a=b;" * 1500 + b"\r\n\r\n",
+                SECOND + SECOND + query)
+    with running(program, work) as s:
+        with connect(s) as idle:  # with a request that is not whole, and not worked on
+            idle.sendall(b"GET /many HTTP/1.1\r\nHost: x\r\n")
+            for data in requests:
+                with connect(s) as sock, contextlib.suppress(ConnectionError):
+                    sock.sendall(data)
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(65536):
+                        pass
+            with patience(20) as go_on:
+                while go_on() and in_flight(s) != 1:
+                    pass
+    lines = [text for text in s.log if " path=/many " in text]
+    assert len(lines) == len(requests) + 1, s.log
+    assert all(" remote=127.0.0.1 " in text for text in lines), lines
+
+
 def hostile_slow(program, work):
     """A byte now and then keeps no connection; a slow but steady one is served."""
     with running(program, work, extra="idle-timeout = 2") as s:
@@ -335,5 +367,5 @@ def hostile_crowd(program, work):
         assert client(s, "s3").list_objects_v2(Bucket="crowd")["KeyCount"] == 128
 
 
-CASES = [hostile_framing, hostile_paths, hostile_sizes, hostile_slow, hostile_keep_alive,
-         hostile_full_disk, hostile_crowd]
+CASES = [hostile_framing, hostile_paths, hostile_sizes, hostile_slow, hostile_many_parameters,
+         hostile_keep_alive, hostile_full_disk, hostile_crowd]
