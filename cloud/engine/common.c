@@ -54,14 +54,19 @@ bool engine_guest_good(const struct engine_guest *g, struct buf *why)
     return true;
 }
 
+/* A hypervisor that is another user goes through it, whatever umask the service has. */
+static bool make_passage(const char *dir)
+{
+    return mkdir(dir, 0711) == 0 ? chmod(dir, 0711) == 0 : errno == EEXIST;
+}
+
 bool engine_make_dir(const char *dir, struct buf *why)
 {
     struct buf up = {0};
     bool good;
 
     buf_add(&up, dir, (size_t)(strrchr(dir, '/') - dir));
-    good = (mkdir(up.text, 0711) == 0 || errno == EEXIST) &&
-           (mkdir(dir, 0711) == 0 || errno == EEXIST);
+    good = make_passage(up.text) && make_passage(dir);
     if (!good)
         buf_printf(why, "nothing can be written for the instance: %s", strerror(errno));
     buf_free(&up);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NR_READERS 8
@@ -75,6 +76,22 @@ static bool take_lock(struct db *db, const char *dir, struct buf *why)
     return why->len == 0;
 }
 
+/* Of a service that was started with another umask; new ones get the mode of the database. */
+static bool close_to_others(const char *path, struct buf *why)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    struct buf file = {0};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]) && why->len == 0; i++) {
+        buf_clear(&file);
+        buf_printf(&file, "%s%s", path, suffixes[i]);
+        if (chmod(file.text, 0600) != 0 && errno != ENOENT)
+            buf_printf(why, "%s: %s", file.text, strerror(errno));
+    }
+    buf_free(&file);
+    return why->len == 0;
+}
+
 struct db *db_open(const char *dir, struct buf *why)
 {
     struct db *db = xalloc(sizeof(*db));
@@ -85,8 +102,8 @@ struct db *db_open(const char *dir, struct buf *why)
     pthread_mutex_init(&db->read_lock, NULL);
     pthread_cond_init(&db->read_free, NULL);
     buf_printf(&path, "%s/state.db", dir);
-    good = take_lock(db, dir, why) && (db->writer = connect_to(path.text, true, why)) &&
-           db_migrate(db->writer, why);
+    good = take_lock(db, dir, why) && close_to_others(path.text, why) &&
+           (db->writer = connect_to(path.text, true, why)) && db_migrate(db->writer, why);
     for (unsigned i = 0; good && i < NR_READERS; i++) {
         db->readers[i] = connect_to(path.text, false, why);
         good = db->readers[i] != NULL;

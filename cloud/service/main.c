@@ -208,6 +208,7 @@ int main(int argc, char **argv)
     bool check = false;
     int option, status = 0;
 
+    umask(077); /* whatever starts us, and whoever may look into the state's folder */
     if (argc == 2 && strcmp(argv[1], "--image-helper") == 0)
         return image_helper();
     if (argc == 3 && strcmp(argv[1], "--run-guest") == 0)

@@ -326,6 +326,28 @@ def server_older_state(program, work):
         settle(client(s, "ec2"), volume(client(s, "ec2"), Size=1))
 
 
+def server_modes(program, work):
+    """Whatever umask it is started with, and whatever mode its folder has, the state is its own."""
+    state = f"{work}/state"
+    os.mkdir(state)
+    os.chmod(state, 0o755)
+    before = os.umask(0o022)
+    try:
+        for bucket in ("first", "again"):  # the second time with a database that is there already
+            with running(program, work) as s:
+                client(s, "s3").create_bucket(Bucket=bucket)
+                client(s, "s3").put_object(Bucket=bucket, Key="k", Body=b"x")
+                settle(client(s, "ec2"), volume(client(s, "ec2"), Size=1))
+                files = [os.path.join(d, name) for d, folders, names in os.walk(state)
+                         for name in folders + names]
+                assert {f"{state}/state.db{end}" for end in ("", "-wal", "-shm")} <= set(files)
+                for path in files:
+                    assert os.stat(path).st_mode & 0o077 == 0, path
+            os.chmod(f"{state}/state.db", 0o644)
+    finally:
+        os.umask(before)
+
+
 def server_clients(program, work):
     """64 clients at once: each gets its own answer."""
     with running(program, work) as s:
@@ -407,5 +429,5 @@ def server_argv(program, work):
     assert status == 1 and "the-secret-in" not in said, said
 
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
-         server_tls, server_one_state, server_locks_first, server_older_state, server_clients, server_documents,
-         server_argv]
+         server_tls, server_one_state, server_locks_first, server_older_state, server_modes,
+         server_clients, server_documents, server_argv]

@@ -61,6 +61,19 @@ def disks_are_copied(driver, work):
         assert "does not run" in d.refused("copy", ID, "sda1", f"{work}/copy3")
 
 
+def folders_let_others_pass(driver, work):
+    """QEMU of another user goes through the folders to the consoles, whatever the umask"""
+    before = os.umask(0o077)
+    try:
+        with Driver(driver, "libvirt", work, TEST) as d:
+            d.start(kernel="/boot/k")
+            for folder in (f"{work}/engine", f"{work}/engine/libvirt"):
+                assert os.stat(folder).st_mode & 0o777 == 0o711, folder
+            d.ask("destroy", ID)
+    finally:
+        os.umask(before)
+
+
 def odd_input_is_refused(driver, work):
     """Ids, devices and command lines that no description can hold"""
     disks = images(work)
@@ -100,4 +113,5 @@ def connections_fail(driver, work):
     assert "libvirt-uri" in p.stderr.decode()
 
 
-CASES = [guests_live_and_end, disks_are_copied, odd_input_is_refused, many_guests, connections_fail]
+CASES = [guests_live_and_end, disks_are_copied, folders_let_others_pass, odd_input_is_refused,
+         many_guests, connections_fail]
