@@ -15,6 +15,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "core/base/text.h"
+
 #define HEADER_BYTES_MAX (64 << 10) /* of a connection: request line and headers */
 
 /* A body that nobody wants is read and dropped up to here, so that the client hears the answer. */
@@ -178,10 +180,26 @@ static enum api which_api(const struct request *r)
     return API_S3;
 }
 
+/* A document that names 10,000 parts with their checksums fits, however small forms may be. */
+static uint64_t body_bytes_max(const struct request *r)
+{
+    uint64_t max = r->svc->config.form_bytes_max;
+
+    return r->api == API_S3 && max < DOCUMENT_BYTES_MAX ? DOCUMENT_BYTES_MAX : max;
+}
+
+static void body_too_large(struct request *r)
+{
+    /* Not EC2's RequestLimitExceeded: clients wait after it and send the same again. */
+    reply_error(r, 413, r->api == API_EC2 ? "RequestEntityTooLarge" : "EntityTooLarge",
+                "The request is larger than %llu bytes.", (unsigned long long)body_bytes_max(r));
+}
+
 static void begin(struct request *r, struct MHD_Connection *connection, const char *method,
                   const char *version)
 {
-    const char *mistake;
+    const char *mistake, *length;
+    uint64_t announced;
 
     r->method = method;
     r->svc->metrics.in_flight++;
@@ -205,14 +223,10 @@ static void begin(struct request *r, struct MHD_Connection *connection, const ch
         ec2_begin(r);
     else
         s3_begin(r);
-}
-
-/* A document that names 10,000 parts with their checksums fits, however small forms may be. */
-static uint64_t body_bytes_max(const struct request *r)
-{
-    uint64_t max = r->svc->config.form_bytes_max;
-
-    return r->api == API_S3 && max < DOCUMENT_BYTES_MAX ? DOCUMENT_BYTES_MAX : max;
+    length = request_header(r, "Content-Length");
+    if (!r->file && length && text_parse_u64(length, strlen(length), &announced) &&
+        announced > body_bytes_max(r))
+        body_too_large(r);
 }
 
 static void body(struct request *r, const char *bytes, size_t len)
@@ -223,9 +237,7 @@ static void body(struct request *r, const char *bytes, size_t len)
     if (r->file) {
         s3_body(r, bytes, len);
     } else if (len > body_bytes_max(r) - r->body.len) {
-        reply_error(r, 413, r->api == API_EC2 ? "RequestLimitExceeded" : "EntityTooLarge",
-                    "The request is larger than %llu bytes.",
-                    (unsigned long long)body_bytes_max(r));
+        body_too_large(r);
     } else {
         buf_add(&r->body, bytes, len);
     }

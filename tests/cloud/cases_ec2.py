@@ -123,7 +123,7 @@ def ec2_refusals(program, work):
         assert query(s, list(good.items()) + [("DryRun", "true"), ("DryRun", "true")])[1] == \
             "InvalidParameterCombination"
         status, code, _ = query(s, dict(good, **{"RegionName.1": "x" * (2 << 20)}))
-        assert (status, code) == (413, "RequestLimitExceeded"), (status, code)
+        assert (status, code) == (413, "RequestEntityTooLarge"), (status, code)
 
 
 def ec2_signatures(program, work):

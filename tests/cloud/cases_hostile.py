@@ -134,6 +134,20 @@ def hostile_sizes(program, work):
                 b"Expect: 100-continue\r\nContent-Length: 99999999999\r\n\r\n")
             got = sock.recv(65536)
             assert got.startswith(b"HTTP/1.1 400") and b"EntityTooLarge" in got, got
+        for announced in (b"Expect: 100-continue\r\nContent-Length: 4097",  # it asks first
+                          b"Content-Length: 20000000"):  # or announces what nobody would read
+            with connect(s) as sock:
+                sock.sendall(post(announced))
+                got = b""
+                while piece := sock.recv(65536):
+                    got += piece
+                assert got.startswith(b"HTTP/1.1 413"), got
+                assert b"<Code>RequestEntityTooLarge</Code>" in got, got
+        with connect(s) as sock:
+            sock.sendall(post(b"Expect: 100-continue\r\nContent-Length: 4096"))
+            assert sock.recv(65536).startswith(b"HTTP/1.1 100 ")
+            sock.sendall(b"x" * 4096)
+            assert sock.recv(65536).startswith(b"HTTP/1.1 4")
         with connect(s) as sock:
             sock.sendall(b"PUT /sizes/k2 HTTP/1.1\r\n" + "".join(
                 f"{k}: {v}\r\n" for k, v in headers.items()).encode() +
