@@ -45,10 +45,14 @@ void log_request(const struct request *r, uint64_t microseconds, bool sent)
     static const char *const apis[] = {"", "ec2", "s3"};
     bool json = r->svc->config.log_json;
     struct buf line = {0};
-    char now[32];
+    struct timespec now;
+    char second[32]; /* 2026-01-31T23:59:59.000Z, whose milliseconds follow */
 
-    iso_time(time(NULL), now);
-    buf_printf(&line, json ? "{\"time\":\"%s\"" : "%s", now);
+    clock_gettime(CLOCK_REALTIME, &now);
+    iso_time(now.tv_sec, second);
+    second[strcspn(second, ".")] = 0;
+    buf_printf(&line, json ? "{\"time\":\"%s.%03uZ\"" : "%s.%03uZ", second,
+               (unsigned)(now.tv_nsec / 1000000));
     add_text(&line, json, "id", r->id);
     add_text(&line, json, "remote", r->remote);
     add_text(&line, json, "account", r->account ? r->account->id : "");

@@ -1,5 +1,6 @@
 """The server itself: configuration, its own pages, log, limits."""
 import contextlib
+import datetime
 import fcntl
 import http.client
 import json
@@ -147,6 +148,12 @@ def server_pages(program, work):
                 re.fullmatch(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+]+', line), line
 
 
+def now_ms():
+    """As the log writes it."""
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return now.isoformat(timespec="milliseconds") + "Z"
+
+
 def server_log(program, work):
     """One line a request, with its id; no query, and no secret in it."""
     for kind in ("text", "json"):
@@ -157,10 +164,17 @@ def server_log(program, work):
             c.create_bucket(Bucket="logs")
             url = client(s, "s3", signature_version="s3v4").generate_presigned_url(
                 "list_objects_v2", Params={"Bucket": "logs"})
+            before = now_ms()
             with urllib.request.urlopen(url) as got:
                 answer = got.headers["x-amz-request-id"]
-        assert len(s.log) == 2, s.log
+            for _ in range(20):
+                urllib.request.urlopen(s.url + "/healthz").close()
+        after = now_ms()
+        assert len(s.log) == 22, s.log
         assert answer in s.log[1] and "ListObjects" in s.log[1], s.log
+        times = [re.match(r'(?:\{"time":")?(\S{23}Z)[" ]', line)[1] for line in s.log]
+        assert all(before <= time <= after for time in times[1:]), (before, times, after)
+        assert len({time[-4:-1] for time in times}) > 1, times  # 22 in one millisecond: no machine
         whole = "".join(s.log + s.errors)
         for _, secret in ACCOUNTS.values():
             assert secret not in whole
