@@ -116,6 +116,10 @@ static void *on_line(void *arg, const char *uri, struct MHD_Connection *connecti
     r->path[path_len] = 0;
     r->query = xstrdup(uri[path_len] ? uri + path_len + 1 : "");
     r->reply_fd = -1;
+    /* We read the query ourselves. The library, whose buffer this is, would make a record of each
+     * parameter, and hang up without an answer when these fill its memory: it sees an empty one. */
+    if (uri[path_len])
+        ((char *)uri)[path_len + 1] = 0;
     note_remote(r, connection);
     return r;
 }
