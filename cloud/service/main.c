@@ -9,6 +9,7 @@
 #include "cloud/service/image_helper.h"
 #include "cloud/service/keeper.h"
 #include "cloud/service/quota.h"
+#include "cloud/service/state.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -121,7 +122,7 @@ static bool open_state(struct service *svc, struct buf *why)
         buf_printf(why, "%s: %s", dir, strerror(errno));
         return false;
     }
-    if (!files_prepare(dir, why) || !blobs_prepare(dir, why))
+    if (!state_whole(dir, why) || !files_prepare(dir, why) || !blobs_prepare(dir, why))
         return false;
     svc->db = db_open(dir, why); /* which locks the state: the key is made by one service alone */
     if (!svc->db)
@@ -184,7 +185,7 @@ static int serve(struct service *svc, struct buf *why)
 /* The configuration is read already; the rest of --check-config. */
 static int check_machine(struct service *svc, const char *path, struct buf *why)
 {
-    if (!http_check(&svc->config, why) ||
+    if (!http_check(&svc->config, why) || !state_whole(svc->config.state_dir, why) ||
         (svc->config.ec2_key && !identity_open(&svc->config, &svc->identity, why)) ||
         !open_engine(svc, why))
         return give_up(why);

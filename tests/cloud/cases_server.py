@@ -362,6 +362,52 @@ def server_modes(program, work):
         os.umask(before)
 
 
+def server_lost_database(program, work):
+    """Disks and objects whose state.db is missing or empty: no start, no good, nothing removed; with
+    the copy, or with nothing to lose, there is one."""
+    state, config = f"{work}/state", f"{work}/pvbootd.conf"
+
+    def kept():
+        return sorted(os.path.join(d, f) for d, _, fs in os.walk(state) for f in fs)
+
+    def refused(what):
+        before = kept()
+        for words in ([], ["--check-config"]):
+            done = subprocess.run([program, "--config", config] + words, capture_output=True,
+                                  text=True, timeout=60, check=False)
+            assert done.returncode == 1 and done.stderr.count("\n") == 1, done
+            for part in (f"{state}/state.db is missing or empty", f"{state}/{what}",
+                         "put the copy of state.db back", "another folder"):
+                assert part in done.stderr, (part, done.stderr)
+        assert kept() == before, (before, kept())
+
+    with running(program, work) as s:
+        client(s, "s3").create_bucket(Bucket="kept")
+    os.rename(f"{state}/state.db", f"{work}/copy")
+    with running(program, work) as s:  # there was nothing beside it
+        client(s, "s3").create_bucket(Bucket="kept")
+        client(s, "s3").put_object(Bucket="kept", Key="k", Body=b"12345")
+    os.rename(f"{state}/state.db", f"{work}/copy")
+    refused("files/")
+    write(f"{state}/state.db", "")
+    refused("files/")
+    os.rename(f"{work}/copy", f"{state}/state.db")
+    with running(program, work) as s:
+        got = client(s, "s3").get_object(Bucket="kept", Key="k")
+        assert got["Body"].read() == b"12345"
+        client(s, "s3").delete_object(Bucket="kept", Key="k")
+        settle(client(s, "ec2"), volume(client(s, "ec2"), Size=1))
+    os.rename(f"{state}/state.db", f"{work}/copy")
+    refused("blobs/")
+    for name in os.listdir(f"{state}/blobs"):
+        os.remove(f"{state}/blobs/{name}")
+    os.makedirs(f"{state}/engine/i-0123456789abcdef0")
+    refused("engine/i-0123456789abcdef0")
+    os.rmdir(f"{state}/engine/i-0123456789abcdef0")
+    with running(program, work) as s:
+        assert client(s, "s3").list_buckets()["Buckets"] == []
+
+
 def server_clients(program, work):
     """64 clients at once: each gets its own answer."""
     with running(program, work) as s:
@@ -444,4 +490,4 @@ def server_argv(program, work):
 
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
          server_tls, server_one_state, server_locks_first, server_older_state, server_modes,
-         server_clients, server_documents, server_argv]
+         server_clients, server_documents, server_argv, server_lost_database]
