@@ -417,10 +417,6 @@ struct engine *embedded_open(const struct engine_setup *setup, struct buf *why)
         buf_puts(why, "instances of the embedded engine have no network, so bridge cannot be set");
         return NULL;
     }
-    if (setup->xen32 && access(setup->xen32, R_OK) != 0) {
-        buf_printf(why, "xen32: %s: %s", setup->xen32, strerror(errno));
-        return NULL;
-    }
     e = xalloc(sizeof(*e));
     e->engine.ops = &ops;
     silence_init(&e->silent);

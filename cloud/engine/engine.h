@@ -126,7 +126,7 @@ struct engine_setup {
     const char *libvirt_uri; /* or NULL */
     const char *bridge;      /* of the guests' network interface; NULL: they have none */
     const char *program;     /* pvbootd, for processes of its own */
-    const char *xen32;       /* embedded: a Xen for 32-bit guests, or NULL */
+    const char *xen32;       /* embedded: a Xen for 32-bit guests, which can be read, or NULL */
 };
 
 /* Looks at the machine and changes nothing on it. NULL: `why` says what is missing. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration file; see config.h. */
-#include "cloud/service/config.h"
+/* The configuration file; see config.h. What its settings say together: config_check.c. */
+#include "cloud/service/config_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +24,10 @@
 #define ACCOUNT_SNAPSHOTS_MAX 1000000
 #define ACCOUNT_INSTANCES     20
 #define ACCOUNT_INSTANCES_MAX 100000
+#define NAMES_MAX             64
+#define NAME_BYTES            32
 
-enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, WORD_START_OR_STOP, LISTEN, SECRET_FILE };
+enum kind { TEXT, NUMBER, SIZE, WORD_TEXT_OR_JSON, WORD_START_OR_STOP, LISTEN, SECRET_FILE, HOST };
 
 static const struct setting {
     const char *name;
@@ -36,7 +38,7 @@ static const struct setting {
     {"listen", LISTEN, 0, 0, 0},
     {"state", TEXT, offsetof(struct config, state_dir), 0, 0},
     {"region", TEXT, offsetof(struct config, region), 0, 0},
-    {"endpoint", TEXT, offsetof(struct config, endpoint), 0, 0},
+    {"endpoint", HOST, offsetof(struct config, endpoint), 0, 0},
     {"akis", TEXT, offsetof(struct config, akis), 0, 0},
     {"pvboot-images", TEXT, offsetof(struct config, pvboot_images), 0, 0},
     {"types", TEXT, offsetof(struct config, types), 0, 0},
@@ -70,6 +72,15 @@ static const struct setting {
 };
 
 #define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* The settings of the section that is being read: a second one is one too many. */
+struct section {
+    size_t nr;
+    struct {
+        char name[NAME_BYTES];
+        unsigned line;
+    } seen[NAMES_MAX];
+};
 
 /* A whole number with K, M, G or T (powers of 1024) behind it. */
 static bool parse_size(const char *text, uint64_t *out)
@@ -112,15 +123,22 @@ static bool set_listen(struct config *c, const char *value, struct buf *why)
     return true;
 }
 
-/* A secret lies in a file of its own, or in the configuration itself; neither may be public. */
-static bool check_private(int fd, const char *path, struct buf *why)
+/* cloud.example.org, 192.0.2.1:8773, [2001:db8::1]:8773 */
+static bool host_good(const char *text)
 {
-    struct stat st;
+    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    size_t len = strspn(text, name);
+    uint64_t port;
 
-    if (fstat(fd, &st) == 0 && (st.st_mode & S_IRWXO) == 0)
-        return true;
-    buf_printf(why, "%s holds a secret and can be read by everybody; chmod o= it", path);
-    return false;
+    if (text[0] == '[') {
+        len = 1 + strspn(text + 1, "0123456789abcdefABCDEF:.");
+        len = len > 1 && text[len] == ']' ? len + 1 : 0;
+    }
+    if (len == 0)
+        return false;
+    text += len;
+    return !*text || (*text == ':' && text_parse_u64(text + 1, strlen(text + 1), &port) &&
+                      port > 0 && port <= 65535);
 }
 
 /* How long a secret elsewhere is, is not ours to judge. */
@@ -135,7 +153,7 @@ static bool read_secret_file(char **to, const char *path, size_t len_min, struct
         buf_printf(why, "%s: %s", path, strerror(errno));
         return false;
     }
-    good = check_private(fd, path, why);
+    good = config_check_private(fd, path, why);
     len = good ? read(fd, secret, sizeof(secret) - 1) : 0;
     close(fd);
     if (!good)
@@ -171,6 +189,13 @@ static bool set(struct config *c, const struct setting *s, const char *value, st
     case WORD_START_OR_STOP:
         return set_word((bool *)field, s->name, value, "start", "stop", why);
     case TEXT:
+        set_text((char **)field, value);
+        return true;
+    case HOST:
+        if (!host_good(value)) {
+            buf_printf(why, "%s is HOST or HOST:PORT, not \"%s\"", s->name, value);
+            return false;
+        }
         set_text((char **)field, value);
         return true;
     case LISTEN:
@@ -299,12 +324,30 @@ static bool begin_account(struct config *c, const char *line, unsigned line_nr, 
     return true;
 }
 
-static bool take_line(struct config *c, char *line, unsigned line_nr, struct buf *why)
+static bool is_first(struct section *now, const char *name, unsigned line_nr, struct buf *why)
+{
+    for (size_t i = 0; i < now->nr; i++) {
+        if (strcmp(now->seen[i].name, name) == 0) {
+            buf_printf(why, "%s is given twice, first in line %u", name, now->seen[i].line);
+            return false;
+        }
+    }
+    if (now->nr < NAMES_MAX && strlen(name) < NAME_BYTES) {
+        snprintf(now->seen[now->nr].name, NAME_BYTES, "%s", name);
+        now->seen[now->nr++].line = line_nr;
+    }
+    return true;
+}
+
+static bool take_line(struct config *c, struct section *now, char *line, unsigned line_nr,
+                      struct buf *why)
 {
     char *equals = strchr(line, '='), *name_end, *value;
 
-    if (line[0] == '[')
+    if (line[0] == '[') {
+        now->nr = 0;
         return begin_account(c, line, line_nr, why);
+    }
     if (!equals || equals == line) {
         buf_puts(why, "a line is \"name = value\"");
         return false;
@@ -317,6 +360,8 @@ static bool take_line(struct config *c, char *line, unsigned line_nr, struct buf
         buf_printf(why, "%s has no value", line);
         return false;
     }
+    if (!is_first(now, line, line_nr, why))
+        return false;
     if (c->nr_accounts > 0)
         return set_account(&c->accounts[c->nr_accounts - 1], line, value, why);
     for (size_t i = 0; i < NR_SETTINGS; i++)
@@ -324,101 +369,6 @@ static bool take_line(struct config *c, char *line, unsigned line_nr, struct buf
             return set(c, &settings[i], value, why);
     buf_printf(why, "there is no setting \"%s\"", line);
     return false;
-}
-
-static bool check_accounts(const struct config *c, const char *path, struct buf *why)
-{
-    if (c->nr_accounts == 0) {
-        buf_printf(why, "%s: no [account ...]: nobody could use the service", path);
-        return false;
-    }
-    for (size_t i = 0; i < c->nr_accounts; i++) {
-        const struct account *a = &c->accounts[i];
-
-        if (!a->access_key || !a->secret) {
-            buf_printf(why, "%s:%u: account %s needs an access-key and a secret-file", path,
-                       a->line, a->id);
-            return false;
-        }
-        for (size_t k = 0; k < i; k++) {
-            if (strcmp(c->accounts[k].access_key, a->access_key) == 0) {
-                buf_printf(why, "%s:%u: the access key of account %s belongs to another one, too",
-                           path, a->line, a->id);
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool check_login(const struct login *l, const char *path, const char *whose, struct buf *why)
-{
-    if (!l->access_key == !l->secret)
-        return true;
-    buf_printf(why, "%s: s3-access-key and s3-secret-file are given both or not at all%s%s", path,
-               *whose ? ", here for account " : "", whose);
-    return false;
-}
-
-/* HTTP or HTTPS, a host, nothing behind it. */
-static bool url_good(const char *url)
-{
-    const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
-                       : strncmp(url, "https://", 8) == 0 ? url + 8
-                                                          : NULL;
-
-    return host && *host && !host[strcspn(host, "/?#@ ")];
-}
-
-/* The S3 that bundles are read from: somebody must be able to log in for each account. */
-static bool check_s3(const struct config *c, const char *path, struct buf *why)
-{
-    if (!c->s3_url && (c->s3_region || c->s3.access_key || c->s3.secret)) {
-        buf_printf(why, "%s: s3-region, s3-access-key and s3-secret-file need s3-url", path);
-        return false;
-    }
-    if (c->s3_url && !url_good(c->s3_url)) {
-        buf_printf(why, "%s: s3-url is http://HOST[:PORT] or https://HOST[:PORT], not \"%s\"", path,
-                   c->s3_url);
-        return false;
-    }
-    if (!check_login(&c->s3, path, "", why))
-        return false;
-    for (size_t i = 0; i < c->nr_accounts; i++) {
-        const struct account *a = &c->accounts[i];
-
-        if (!check_login(&a->s3, path, a->id, why))
-            return false;
-        if (c->s3_url && !c->s3.secret && !a->s3.secret) {
-            buf_printf(why,
-                       "%s:%u: account %s needs an s3-access-key and an s3-secret-file for %s, or "
-                       "the service one for all",
-                       path, a->line, a->id, c->s3_url);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool check_whole(const struct config *c, const char *path, struct buf *why)
-{
-    if (!c->state_dir || c->state_dir[0] != '/') {
-        buf_printf(why, "%s: state must be an absolute path of a directory", path);
-        return false;
-    }
-    if (c->region[strspn(c->region, "abcdefghijklmnopqrstuvwxyz0123456789-")]) {
-        buf_printf(why, "%s: a region is of small letters, digits and '-'", path);
-        return false;
-    }
-    if (!c->tls_certificate != !c->tls_key) {
-        buf_printf(why, "%s: tls-certificate and tls-key are given both or not at all", path);
-        return false;
-    }
-    if (!c->ec2_certificate != !c->ec2_key) {
-        buf_printf(why, "%s: ec2-certificate and ec2-key are given both or not at all", path);
-        return false;
-    }
-    return check_accounts(c, path, why) && check_s3(c, path, why);
 }
 
 /* Where the service's own files are: an installed bin or sbin has share and lib beside it, a build
@@ -473,20 +423,19 @@ static void set_defaults(struct config *c)
 }
 
 /* Every line is looked at, so that one run tells every mistake. */
-static bool read_lines(FILE *f, const char *path, struct config *out, struct buf *why)
+static void read_lines(FILE *f, const char *path, struct config *out, struct buf *why)
 {
     char line[LINE_BYTES_MAX];
+    struct section now = {0};
     struct buf sentence = {0};
-    bool good = true;
 
     for (unsigned nr = 1; fgets(line, sizeof(line), f); nr++) {
         char *text = line + strspn(line, " \t");
         size_t len = strlen(text);
 
         if (len + (size_t)(text - line) == sizeof(line) - 1) {
-            buf_printf(why, "%s%s:%u: the line is longer than %d bytes", good ? "" : "\n", path, nr,
-                       LINE_BYTES_MAX - 2);
-            good = false;
+            config_mistake(why, "%s:%u: the line is longer than %d bytes", path, nr,
+                           LINE_BYTES_MAX - 2);
             break;
         }
         while (len > 0 && strchr(" \t\r\n", text[len - 1]))
@@ -494,37 +443,34 @@ static bool read_lines(FILE *f, const char *path, struct config *out, struct buf
         if (len == 0 || text[0] == '#')
             continue;
         buf_clear(&sentence);
-        if (take_line(out, text, nr, &sentence))
-            continue;
-        buf_printf(why, "%s%s:%u: %s", good ? "" : "\n", path, nr, sentence.text);
-        good = false;
+        if (!take_line(out, &now, text, nr, &sentence))
+            config_mistake(why, "%s:%u: %s", path, nr, sentence.text);
     }
     buf_free(&sentence);
-    return good;
 }
 
 bool config_read(const char *path, const char *s3_url, struct config *out, struct buf *why)
 {
     FILE *f = fopen(path, "re");
     struct stat st;
-    bool good;
 
     set_defaults(out);
+    buf_clear(why);
     if (!f) {
         buf_printf(why, "%s: %s", path, strerror(errno));
         return false;
     }
     if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_BYTES_MAX) {
         buf_printf(why, "%s: not a file of at most %d bytes", path, FILE_BYTES_MAX);
-        good = false;
     } else {
-        good = read_lines(f, path, out, why);
+        out->opened = true;
+        read_lines(f, path, out, why);
         if (s3_url)
             set_text(&out->s3_url, s3_url);
-        good = good && check_whole(out, path, why);
+        config_check(out, path, why->len == 0, why);
     }
     fclose(f);
-    return good;
+    return why->len == 0;
 }
 
 static void free_secret(char *secret)

@@ -3,8 +3,9 @@
  * The configuration file of pvbootd.
  *
  * Lines "name = value"; a line "[account 123456789012]" begins what belongs to that account. '#'
- * begins a comment line. An unknown name, a value out of range or a secret that others can read is
- * an error with the line's number: a service never starts on half of its configuration.
+ * begins a comment line. An unknown name, one that is given twice in its section, a value out of
+ * range or a secret that others can read is an error, with the line's number where it has one: a
+ * service never starts on half of its configuration.
  */
 #ifndef PVBOOT_CLOUD_SERVICE_CONFIG_H
 #define PVBOOT_CLOUD_SERVICE_CONFIG_H
@@ -37,6 +38,7 @@ struct account {
 };
 
 struct config {
+    bool opened;   /* the file could be read, whatever is wrong in it */
     char *address; /* to listen on */
     unsigned port;
     char *state_dir;
@@ -71,11 +73,15 @@ struct config {
 };
 
 /*
- * Read the file; an s3_url that is not NULL stands over that in it. False: `why` holds one sentence
- * for each mistake, one a line.
+ * Read the file, and what its settings name as far as that is not read by others (akis, types, the
+ * state, the engine); an s3_url that is not NULL stands over that in it. False: `why` holds one
+ * sentence for each mistake, one a line. `out` is to be freed in any case.
  */
 bool config_read(const char *path, const char *s3_url, struct config *out, struct buf *why);
 void config_free(struct config *c);
+
+/* Add a sentence to `why`, on a line of its own. */
+void config_mistake(struct buf *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* By its access key, or NULL. */
 const struct account *config_account(const struct config *c, const char *access_key);

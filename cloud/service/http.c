@@ -457,17 +457,10 @@ static struct MHD_Daemon *start(struct http *h, const struct addrinfo *at)
 bool http_check(const struct config *c, struct buf *why)
 {
     struct addrinfo *at = NULL;
-    char *certificate = NULL, *key = NULL;
-    bool good = find_address(c, &at, why) &&
-                (!c->tls_key || ((certificate = read_pem(c->tls_certificate, why)) &&
-                                 (key = read_pem(c->tls_key, why))));
+    bool good = find_address(c, &at, why);
 
     if (at)
         freeaddrinfo(at);
-    if (key)
-        OPENSSL_cleanse(key, strlen(key));
-    free(certificate);
-    free(key);
     return good;
 }
 

@@ -10,7 +10,8 @@ struct http;
 /* Starts to listen; NULL: `why` holds one sentence. */
 struct http *http_start(struct service *svc, struct buf *why);
 
-/* Whether the address and the files of TLS are such that it could; otherwise `why` says it. */
+/* Whether the address is such that it could; otherwise `why` says it. The files of TLS are looked
+ * at with the configuration. */
 bool http_check(const struct config *c, struct buf *why);
 
 /* The port that it listens on (the configured one may be 0: any). */

@@ -65,17 +65,20 @@ static int give_up(const struct buf *why)
     return 1;
 }
 
+/* Each mistake is told, those of all files together. */
 static bool prepare(struct service *svc, const char *path, const char *s3_url, struct buf *why)
 {
     char text[AKI_WHY_MAX];
+    struct buf sentence = {0};
 
-    if (!config_read(path, s3_url, &svc->config, why))
+    if (!config_read(path, s3_url, &svc->config, why) && !svc->config.opened)
         return false;
-    if (!aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text))) {
-        buf_printf(why, "akis: %s", text);
-        return false;
-    }
-    return types_read(&svc->types, svc->config.types, why);
+    if (!aki_table_add_file(&svc->akis, svc->config.akis, text, sizeof(text)))
+        config_mistake(why, "akis: %s", text);
+    if (!types_read(&svc->types, svc->config.types, &sentence))
+        config_mistake(why, "%s", sentence.text);
+    buf_free(&sentence);
+    return why->len == 0;
 }
 
 /* A service of buckets alone needs no images, so this is no error; but whoever wants instances
@@ -102,7 +105,7 @@ static void tell_missing_images(const struct config *c)
 static bool open_engine(struct service *svc, struct buf *why)
 {
     const struct engine_setup setup = {
-        .state_dir = svc->config.state_dir,
+        .state_dir = svc->config.state_dir ? svc->config.state_dir : "",
         .name = svc->config.engine,
         .libvirt_uri = svc->config.libvirt_uri,
         .bridge = svc->config.bridge,
@@ -118,11 +121,13 @@ static bool open_state(struct service *svc, struct buf *why)
 {
     const char *dir = svc->config.state_dir;
 
+    if (!state_check(dir, why))
+        return false;
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         buf_printf(why, "%s: %s", dir, strerror(errno));
         return false;
     }
-    if (!state_whole(dir, why) || !files_prepare(dir, why) || !blobs_prepare(dir, why))
+    if (!files_prepare(dir, why) || !blobs_prepare(dir, why))
         return false;
     svc->db = db_open(dir, why); /* which locks the state: the key is made by one service alone */
     if (!svc->db)
@@ -182,18 +187,40 @@ static int serve(struct service *svc, struct buf *why)
     return 0;
 }
 
-/* The configuration is read already; the rest of --check-config. */
+/* The sentence of a check that failed joins the others. */
+static void tell(bool good, struct buf *sentence, struct buf *why)
+{
+    if (!good)
+        config_mistake(why, "%s", sentence->text);
+    buf_clear(sentence);
+}
+
+/* The configuration is read already, and `why` holds what is wrong with it; the rest of
+ * --check-config. */
 static int check_machine(struct service *svc, const char *path, struct buf *why)
 {
-    if (!http_check(&svc->config, why) || !state_whole(svc->config.state_dir, why) ||
-        (svc->config.ec2_key && !identity_open(&svc->config, &svc->identity, why)) ||
-        !open_engine(svc, why))
-        return give_up(why);
-    tell_missing_images(&svc->config);
-    printf("%s: good: %zu accounts, region %s, %zu kernel images, engine %s\n", path,
-           svc->config.nr_accounts, svc->config.region, svc->akis.nr, svc->engine->ops->name);
-    svc->engine->ops->close(svc->engine);
-    return written();
+    const struct config *c = &svc->config;
+    struct buf sentence = {0};
+    int status = 1;
+
+    tell(http_check(c, &sentence), &sentence, why);
+    if (c->state_dir && c->state_dir[0] == '/')
+        tell(state_check(c->state_dir, &sentence), &sentence, why);
+    if (c->ec2_key && c->ec2_certificate)
+        tell(identity_open(c, &svc->identity, &sentence), &sentence, why);
+    tell(open_engine(svc, &sentence), &sentence, why);
+    if (why->len > 0) {
+        give_up(why);
+    } else {
+        tell_missing_images(c);
+        printf("%s: good: %zu accounts, region %s, %zu kernel images, engine %s\n", path,
+               c->nr_accounts, c->region, svc->akis.nr, svc->engine->ops->name);
+        status = written();
+    }
+    if (svc->engine)
+        svc->engine->ops->close(svc->engine);
+    buf_free(&sentence);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -206,7 +233,7 @@ int main(int argc, char **argv)
     struct service *svc;
     const char *path = default_config, *s3_url = NULL;
     struct buf why = {0};
-    bool check = false;
+    bool check = false, good;
     int option, status = 0;
 
     umask(077); /* whatever starts us, and whoever may look into the state's folder */
@@ -237,10 +264,11 @@ int main(int argc, char **argv)
     metrics_prepare(&svc->metrics);
     svc->replay = replay_new(svc->started);
     svc->quota = quota_new(&svc->config);
-    if (!prepare(svc, path, s3_url, &why))
-        status = give_up(&why);
-    else if (check)
+    good = prepare(svc, path, s3_url, &why);
+    if (check && svc->config.opened)
         status = check_machine(svc, path, &why);
+    else if (!good)
+        status = give_up(&why);
     else
         status = serve(svc, &why);
     replay_free(svc->replay);

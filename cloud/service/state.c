@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What must not be without its state.db; see state.h. */
+/* Whether a folder can be written, and has its state.db; see state.h. */
 #include "cloud/service/state.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ static bool find_any(const char *folder, const char *prefix, bool deep, struct b
     return found;
 }
 
-bool state_whole(const char *dir, struct buf *why)
+static bool is_whole(const char *dir, struct buf *why)
 {
     static const struct {
         const char *name, *prefix;
@@ -74,4 +75,44 @@ bool state_whole(const char *dir, struct buf *why)
     buf_free(&path);
     buf_free(&found);
     return whole;
+}
+
+/* Permissions alone do not tell: /proc has all of them for root. A full disk is not meant here. */
+static bool can_make(const char *folder, struct buf *why)
+{
+    struct buf probe = {0};
+    struct stat st;
+    bool good = false;
+
+    buf_printf(&probe, "%s/.check-XXXXXX", folder);
+    if (stat(folder, &st) != 0)
+        buf_printf(why, "state: %s: %s", folder, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        buf_printf(why, "state: %s is no directory", folder);
+    else if (!mkdtemp(probe.text) && errno != ENOSPC && errno != EDQUOT)
+        buf_printf(why, "state: nothing can be made in %s: %s", folder, strerror(errno));
+    else
+        good = true;
+    if (good)
+        rmdir(probe.text);
+    buf_free(&probe);
+    return good;
+}
+
+bool state_check(const char *dir, struct buf *why)
+{
+    struct buf parent = {0};
+    struct stat st;
+    bool good;
+
+    if (stat(dir, &st) == 0 || errno != ENOENT)
+        return can_make(dir, why) && is_whole(dir, why);
+    buf_puts(&parent, dir);
+    while (parent.len > 1 && parent.text[parent.len - 1] == '/')
+        parent.text[--parent.len] = 0;
+    while (parent.len > 1 && parent.text[parent.len - 1] != '/')
+        parent.text[--parent.len] = 0;
+    good = can_make(parent.text, why);
+    buf_free(&parent);
+    return good;
 }

@@ -12,8 +12,8 @@
 
 #include "host/xenhost/buf.h"
 
-/* May the service start on what is in `dir`, which need not exist? Changes nothing. False: `why`
- * holds one sentence. */
-bool state_whole(const char *dir, struct buf *why);
+/* May the service start with its state in `dir`, which need not exist while it can be made? Leaves
+ * nothing behind. False: `why` holds one sentence. */
+bool state_check(const char *dir, struct buf *why);
 
 #endif
