@@ -113,6 +113,25 @@ static bool check_s3(const struct config *c, const char *path, struct buf *why)
 
 /* ---- certificates and keys ------------------------------------------------------------------- */
 
+/* The file of a private key; NULL: a sentence is added. */
+static FILE *open_key(const char *path, struct buf *why)
+{
+    struct buf sentence = {0};
+    FILE *f = fopen(path, "re");
+
+    if (!f) {
+        config_mistake(why, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    if (!config_check_private(fileno(f), path, &sentence)) {
+        config_mistake(why, "%s", sentence.text);
+        fclose(f);
+        f = NULL;
+    }
+    buf_free(&sentence);
+    return f;
+}
+
 /* Nobody is there to be asked. */
 static int no_passphrase(char *to, int size, int writing, void *asked)
 {
@@ -141,14 +160,12 @@ static X509 *read_certificate(const char *path, struct buf *why)
 
 static EVP_PKEY *read_key(const char *path, struct buf *why)
 {
-    FILE *f = fopen(path, "re");
+    FILE *f = open_key(path, why);
     bool asked = false;
     EVP_PKEY *key;
 
-    if (!f) {
-        config_mistake(why, "%s: %s", path, strerror(errno));
+    if (!f)
         return NULL;
-    }
     key = PEM_read_PrivateKey(f, NULL, no_passphrase, &asked);
     fclose(f);
     if (!key)
@@ -174,6 +191,15 @@ static void check_tls(const struct config *c, struct buf *why)
     ERR_clear_error();
 }
 
+/* What is in it, identity_open tells, and that it is not there. */
+static void check_ec2_key(const struct config *c, struct buf *why)
+{
+    FILE *f = access(c->ec2_key, R_OK) == 0 ? open_key(c->ec2_key, why) : NULL;
+
+    if (f)
+        fclose(f);
+}
+
 static void check_both(const char *one, const char *other, const char *path, const char *names,
                        struct buf *why)
 {
@@ -193,6 +219,8 @@ void config_check(const struct config *c, const char *path, bool whole, struct b
         config_mistake(why, "xen32: %s: %s", c->xen32, strerror(errno));
     if (c->tls_certificate && c->tls_key)
         check_tls(c, why);
+    if (c->ec2_certificate && c->ec2_key)
+        check_ec2_key(c, why);
     if (!whole)
         return;
     check_both(c->tls_certificate, c->tls_key, path, "tls-certificate and tls-key", why);

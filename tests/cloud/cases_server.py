@@ -216,6 +216,25 @@ def server_keys(program, work):
         assert status == 0, (kind, name, said)
 
 
+def server_public_keys(program, work):
+    """A private key that everybody can read is refused, by the check and by a start."""
+    make_certificate(work, "one")
+    for kind in ("tls", "ec2"):
+        path = write_config(work, f"{kind}-certificate = {work}/one.crt\n"
+                                  f"{kind}-key = {work}/one.key")
+        for mode in (0o604, 0o644):
+            os.chmod(f"{work}/one.key", mode)
+            for words in (["--check-config"], []):
+                done = subprocess.run([program, "--config", path] + words, capture_output=True,
+                                      text=True, timeout=60, check=False)
+                assert done.returncode == 1 and done.stderr == \
+                    f"pvbootd: {work}/one.key holds a secret and can be read by everybody; " \
+                    "chmod o= it\n", (kind, words, done)
+        os.chmod(f"{work}/one.key", 0o640)
+        status, said = check_config(program, path)
+        assert status == 0, (kind, said)
+
+
 def server_arguments(program, work):
     """Wrong words are one sentence and status 2; what cannot be written is told."""
     for words in (["--none"], ["word"], ["--config"], ["--s3-url"], ["--run-guest"]):
@@ -603,4 +622,4 @@ def server_argv(program, work):
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
          server_tls, server_one_state, server_locks_first, server_older_state, server_modes,
          server_clients, server_documents, server_argv, server_lost_database, server_endpoints,
-         server_twice, server_every_mistake, server_state_folder, server_keys]
+         server_twice, server_every_mistake, server_state_folder, server_keys, server_public_keys]
