@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cases_api  # noqa: E402
 import cases_chunked  # noqa: E402
+import cases_config  # noqa: E402
 import cases_disks  # noqa: E402
 import cases_ec2  # noqa: E402
 import cases_hostile  # noqa: E402
@@ -28,8 +29,8 @@ import cases_source  # noqa: E402
 import cases_volumes  # noqa: E402
 from harness import run_cases  # noqa: E402
 
-MODULES = [cases_server, cases_api, cases_chunked, cases_disks, cases_ec2, cases_hostile,
-           cases_image_crash, cases_images,
+MODULES = [cases_server, cases_config, cases_api, cases_chunked, cases_disks, cases_ec2,
+           cases_hostile, cases_image_crash, cases_images,
            cases_instances, cases_keeper, cases_life, cases_live, cases_quota, cases_s3,
            cases_source, cases_volumes]
 CASES = [case for module in MODULES for case in module.CASES]
