@@ -11,56 +11,56 @@
 
 /* The first line that fits is it; those with a parameter stand before those without. */
 static const struct s3_op ops[] = {
-    {"ListBuckets", "GET", 0, NULL, s3_list_buckets, false, false},
-    {"GetBucketLocation", "GET", 1, "location", s3_bucket_location, false, true},
-    {"ListMultipartUploads", "GET", 1, "uploads", s3_list_uploads, false, true},
-    {"ListObjects", "GET", 1, NULL, s3_list_objects, false, true},
-    {"HeadBucket", "HEAD", 1, NULL, s3_head_bucket, false, true},
-    {"CreateBucket", "PUT", 1, NULL, s3_create_bucket, false, false},
-    {"DeleteBucket", "DELETE", 1, NULL, s3_delete_bucket, false, true},
-    {"DeleteObjects", "POST", 1, "delete", s3_delete_objects, false, true},
-    {"ListParts", "GET", 2, "uploadId", s3_list_parts, false, true},
-    {"GetObject", "GET", 2, NULL, s3_get_object, false, true},
-    {"HeadObject", "HEAD", 2, NULL, s3_get_object, false, true},
-    {"UploadPart", "PUT", 2, "uploadId", s3_put_part, true, true},
-    {"PutObject", "PUT", 2, NULL, s3_put_object, true, true},
-    {"AbortMultipartUpload", "DELETE", 2, "uploadId", s3_abort_upload, false, true},
-    {"DeleteObject", "DELETE", 2, NULL, s3_delete_object, false, true},
-    {"CreateMultipartUpload", "POST", 2, "uploads", s3_create_upload, false, true},
-    {"CompleteMultipartUpload", "POST", 2, "uploadId", s3_complete_upload, false, true},
+    {"ListBuckets", "GET", 0, NULL, {NULL}, s3_list_buckets, false, false},
+    {"GetBucketLocation", "GET", 1, "location", {NULL}, s3_bucket_location, false, true},
+    {"ListMultipartUploads",
+     "GET",
+     1,
+     "uploads",
+     {"key-marker", "max-uploads", "upload-id-marker"},
+     s3_list_uploads,
+     false,
+     true},
+    {"ListObjects",
+     "GET",
+     1,
+     NULL,
+     {"continuation-token", "delimiter", "encoding-type", "fetch-owner", "list-type", "marker",
+      "max-keys", "prefix", "start-after"},
+     s3_list_objects,
+     false,
+     true},
+    {"HeadBucket", "HEAD", 1, NULL, {NULL}, s3_head_bucket, false, true},
+    {"CreateBucket", "PUT", 1, NULL, {NULL}, s3_create_bucket, false, false},
+    {"DeleteBucket", "DELETE", 1, NULL, {NULL}, s3_delete_bucket, false, true},
+    {"DeleteObjects", "POST", 1, "delete", {NULL}, s3_delete_objects, false, true},
+    {"ListParts",
+     "GET",
+     2,
+     "uploadId",
+     {"max-parts", "part-number-marker"},
+     s3_list_parts,
+     false,
+     true},
+    {"GetObject", "GET", 2, NULL, {S3_RESPONSE_NAMES}, s3_get_object, false, true},
+    {"HeadObject", "HEAD", 2, NULL, {S3_RESPONSE_NAMES}, s3_get_object, false, true},
+    {"UploadPart", "PUT", 2, "uploadId", {"partNumber"}, s3_put_part, true, true},
+    {"PutObject", "PUT", 2, NULL, {NULL}, s3_put_object, true, true},
+    {"AbortMultipartUpload", "DELETE", 2, "uploadId", {NULL}, s3_abort_upload, false, true},
+    {"DeleteObject", "DELETE", 2, NULL, {NULL}, s3_delete_object, false, true},
+    {"CreateMultipartUpload", "POST", 2, "uploads", {NULL}, s3_create_upload, false, true},
+    {"CompleteMultipartUpload", "POST", 2, "uploadId", {NULL}, s3_complete_upload, false, true},
 };
 
-/* Parts of buckets and objects that S3 has and this store has not: never taken for the whole. */
-static const char *const not_offered[] = {
-    "accelerate",
-    "acl",
-    "analytics",
-    "attributes",
-    "cors",
-    "encryption",
-    "intelligent-tiering",
-    "inventory",
-    "legal-hold",
-    "lifecycle",
-    "logging",
-    "metrics",
-    "notification",
-    "object-lock",
-    "ownershipControls",
-    "policy",
-    "policyStatus",
-    "publicAccessBlock",
-    "replication",
-    "requestPayment",
-    "restore",
-    "retention",
-    "select",
-    "tagging",
-    "torrent",
-    "versionId",
-    "versioning",
-    "versions",
-    "website",
+/* Parameters of the signature, and those that clients add to any request and that ask nothing. */
+static const char *const of_any[] = {
+    "AWSAccessKeyId",      "Expires",
+    "Signature",           "X-Amz-Algorithm",
+    "X-Amz-Checksum-Mode", "X-Amz-Content-Sha256",
+    "X-Amz-Credential",    "X-Amz-Date",
+    "X-Amz-Expires",       "X-Amz-Sdk-Checksum-Algorithm",
+    "X-Amz-Signature",     "X-Amz-SignedHeaders",
+    "X-Amz-User-Agent",    "x-id",
 };
 
 const char *s3_parameter(const struct request *r, const char *name)
@@ -155,20 +155,56 @@ static bool check_names(struct request *r, const struct s3_target *t)
     return true;
 }
 
+/* Clients move X-Amz- headers into the query as they are written, small or not. */
+static bool is_of_any(const char *name)
+{
+    for (size_t i = 0; i < sizeof(of_any) / sizeof(of_any[0]); i++) {
+        bool small_too = strncmp(of_any[i], "X-Amz-", 6) == 0;
+
+        if ((small_too ? strcasecmp(of_any[i], name) : strcmp(of_any[i], name)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_op(const struct s3_op *op, const char *name)
+{
+    if (op->query && strcmp(op->query, name) == 0)
+        return true;
+    for (size_t i = 0; i < S3_OP_NAMES_MAX && op->names[i]; i++)
+        if (strcmp(op->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * A name that the operation does not know may be that of a part of a bucket or object which S3 has
+ * and this store has not: carried out without it, the request would be another one.
+ */
+static bool check_parameters(struct request *r, const struct s3_op *op)
+{
+    for (size_t i = 0; i < r->parameters.nr; i++) {
+        const char *name = r->parameters.pair[i].name;
+
+        if (is_of_any(name) || (op && is_of_op(op, name)))
+            continue;
+        reply_error(r, 501, "NotImplemented", "This store has no \"%.100s\"%s%s.", name,
+                    op ? " of " : "", op ? op->action : "");
+        return false;
+    }
+    return true;
+}
+
 static bool find_op(struct request *r, struct s3_target *t)
 {
     int level = t->key[0] ? 2 : t->bucket[0] ? 1 : 0;
 
-    for (size_t i = 0; i < sizeof(not_offered) / sizeof(not_offered[0]); i++) {
-        if (s3_parameter(r, not_offered[i])) {
-            reply_error(r, 501, "NotImplemented", "This store has no \"%s\".", not_offered[i]);
-            return false;
-        }
-    }
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && !t->op; i++)
         if (ops[i].level == level && strcmp(ops[i].method, r->method) == 0 &&
             (!ops[i].query || s3_parameter(r, ops[i].query)))
             t->op = &ops[i];
+    if (!check_parameters(r, t->op))
+        return false;
     if (!t->op) {
         reply_error(r, 405, "MethodNotAllowed", "%s does nothing here.", r->method);
         return false;

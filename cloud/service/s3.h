@@ -14,6 +14,12 @@
 #define S3_PART_BYTES_MIN (5 << 20) /* of all parts but the last */
 #define S3_META_BYTES_MAX 2048
 #define S3_BUCKETS_MAX    1000 /* of an account */
+#define S3_OP_NAMES_MAX   9
+
+/* Parameters that replace a header of the answer: "response-" and its name. */
+#define S3_RESPONSE_NAMES                                                                          \
+    "response-cache-control", "response-content-disposition", "response-content-encoding",         \
+        "response-content-language", "response-content-type", "response-expires"
 
 struct s3_target {
     char bucket[64]; /* "" for the list of all */
@@ -29,8 +35,9 @@ struct s3_target {
 struct s3_op {
     const char *action; /* for the log */
     const char *method;
-    int level;         /* 0 the service, 1 a bucket, 2 an object */
-    const char *query; /* the parameter that selects it, or NULL */
+    int level;                          /* 0 the service, 1 a bucket, 2 an object */
+    const char *query;                  /* the parameter that selects it, or NULL */
+    const char *names[S3_OP_NAMES_MAX]; /* the others that it knows */
     void (*end)(struct request *r);
     bool into_file; /* its body is stored */
     bool needs_bucket;
@@ -66,8 +73,11 @@ bool s3_number(struct request *r, const char *name, int64_t min, int64_t max, in
  */
 bool s3_take_meta(struct request *r, const char **type, struct buf *meta);
 
-/* ... and back into the answer; `meta` is spoiled. */
-void s3_give_meta(struct request *r, char *meta, bool with_checksum);
+/*
+ * ... and back into the answer, but for what a response- parameter replaces; `meta` is spoiled.
+ * False: the answer is an error.
+ */
+bool s3_give_meta(struct request *r, const char *type, char *meta, bool with_checksum);
 
 /* The header of the checksum that was checked, in the answer. */
 void s3_give_checksum(struct request *r);

@@ -146,18 +146,57 @@ bool s3_take_meta(struct request *r, const char **type, struct buf *meta)
     return true;
 }
 
-void s3_give_meta(struct request *r, char *meta, bool with_checksum)
+/* What stands in place of the header that was kept, or NULL. */
+static const char *replacement(const struct request *r, const char *header)
 {
+    struct buf name = {0};
+    const char *value;
+
+    buf_printf(&name, "response-%s", header);
+    value = s3_parameter(r, name.text);
+    buf_free(&name);
+    return value;
+}
+
+/* A line break in a value would begin another header. */
+static bool check_replacements(struct request *r)
+{
+    for (size_t i = 0; i < r->parameters.nr; i++) {
+        const struct uri_pair *pair = &r->parameters.pair[i];
+
+        if (!is_prefix("response-", pair->name))
+            continue;
+        for (const char *p = pair->value; *p; p++) {
+            if ((unsigned char)*p >= ' ' && *p != 0x7f)
+                continue;
+            reply_error(r, 400, "InvalidArgument", "%s has a control character.", pair->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool s3_give_meta(struct request *r, const char *type, char *meta, bool with_checksum)
+{
+    const char *other_type = replacement(r, "content-type");
+
+    if (!check_replacements(r))
+        return false;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (replacement(r, kept[i]))
+            reply_header(r, kept[i], replacement(r, kept[i]));
+    reply_header(r, "Content-Type", other_type ? other_type : type);
     while (*meta) {
         char *colon = strchr(meta, ':'), *end = strchr(meta, '\n');
 
         if (!colon || !end || end < colon)
-            return;
+            return true;
         *colon = *end = 0;
-        if (with_checksum || !is_prefix(CHECKSUM_HEADER, meta))
+        if ((with_checksum || !is_prefix(CHECKSUM_HEADER, meta)) && !replacement(r, meta))
             reply_header(r, meta, colon + 1);
         meta = end + 1;
     }
+    return true;
 }
 
 void s3_give_checksum(struct request *r)

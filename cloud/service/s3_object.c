@@ -227,9 +227,8 @@ void s3_get_object(struct request *r)
         check_conditions(r, &o);
         if (r->status == 0)
             set_range(r, o.size, &status);
-        if (r->status == 0) {
-            s3_give_meta(r, o.meta.text, wants_checksum(r, status));
-            reply_header(r, "Content-Type", o.type.text);
+        if (r->status == 0 &&
+            s3_give_meta(r, o.type.text, o.meta.text, wants_checksum(r, status))) {
             r->status = status;
         } else {
             close(r->reply_fd);

@@ -24,6 +24,7 @@ import cases_life  # noqa: E402
 import cases_live  # noqa: E402
 import cases_quota  # noqa: E402
 import cases_s3  # noqa: E402
+import cases_s3_conditions  # noqa: E402
 import cases_server  # noqa: E402
 import cases_source  # noqa: E402
 import cases_volumes  # noqa: E402
@@ -32,7 +33,7 @@ from harness import run_cases  # noqa: E402
 MODULES = [cases_server, cases_config, cases_api, cases_chunked, cases_disks, cases_ec2,
            cases_hostile, cases_image_crash, cases_images,
            cases_instances, cases_keeper, cases_life, cases_live, cases_quota, cases_s3,
-           cases_source, cases_volumes]
+           cases_s3_conditions, cases_source, cases_volumes]
 CASES = [case for module in MODULES for case in module.CASES]
 
 
