@@ -10,7 +10,8 @@ CLOUD_TOOLS   := main.c common.c check.c inherit.c bundle_options.c bundle_image
 CLOUD_TOOLS   += remote.c pool.c upload.c download.c delete.c api.c register.c run_instances.c
 CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c keeper.c metrics.c log.c reply.c auth.c replay.c http.c \
                  ec2.c ec2_common.c ec2_tags.c ec2_places.c ec2_images.c bucket_source.c bucket_remote.c \
-                 s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_list.c s3_multipart.c
+                 s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_condition.c s3_list.c \
+                 s3_multipart.c
 CLOUD_SERVICE += config_check.c state.c http_frame.c http_slow.c db_cache.c
 CLOUD_SERVICE += ec2_image_attr.c image.c image_store.c image_helper.c kernel_look.c ec2_mapping.c ec2_register.c ec2_register_bundle.c ec2_create_image.c
 CLOUD_SERVICE += blob_make.c volume.c volume_find.c snapshot.c ec2_volumes.c ec2_volume_list.c \

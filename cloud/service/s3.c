@@ -256,7 +256,7 @@ void s3_begin(struct request *r)
 
     if (!split_path(r, t) || !(hash = s3_payload_hash(r)) || !authenticate(r, hash) ||
         !store_is_here(r) || !check_names(r, t) || !find_op(r, t) ||
-        (t->op->needs_bucket && !check_bucket(r, t)))
+        !s3_check_condition_headers(r) || (t->op->needs_bucket && !check_bucket(r, t)))
         return;
     s3_body_begin(r);
 }

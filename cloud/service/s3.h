@@ -94,7 +94,22 @@ bool s3_check_quota(struct request *r, sqlite3 *c);
 /* db_commit of a transaction that stored the body. */
 bool s3_commit(struct request *r);
 
-/* Put the row of an object in place of what has its key; `old` gets the file to remove, or "". */
+/* Conditions that this store does not keep are refused. False: the answer is an error. */
+bool s3_check_condition_headers(struct request *r);
+
+/*
+ * May the object be put or deleted as it is now, with this ETag, or none: NULL? For the transaction
+ * that does it. False: the answer is an error.
+ */
+bool s3_check_write(struct request *r, const char *etag);
+
+/* Is the ETag, without quotes, one of a condition's? */
+bool s3_lists_etag(const char *list, const char *etag);
+
+/*
+ * Put the row of an object in place of what has its key, if the request's conditions allow it;
+ * `old` gets the file to remove, or "".
+ */
 bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t size,
                       const char *etag, const char *type, const char *meta,
                       char old[FILE_NAME_BYTES]);

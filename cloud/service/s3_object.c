@@ -3,31 +3,52 @@
 #include "cloud/service/s3.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/text.h"
 
+struct row {
+    char file[FILE_NAME_BYTES]; /* "" when there is none */
+    char etag[FILE_MD5_HEX + 8];
+};
+
+/* The object that has the key now, in the transaction that will put or delete it. */
+static bool find_row(struct request *r, sqlite3 *c, const char *key, struct row *out)
+{
+    sqlite3_stmt *s = db_query(c, "SELECT file, etag FROM object WHERE bucket=? AND key=?", "ss",
+                               r->s3->bucket, key);
+    int status = s ? sqlite3_step(s) : SQLITE_ERROR;
+
+    memset(out, 0, sizeof(*out));
+    if (status == SQLITE_ROW) {
+        file_name_copy(out->file, db_text(s, 0));
+        snprintf(out->etag, sizeof(out->etag), "%s", db_text(s, 1));
+    }
+    db_finish(s);
+    return status == SQLITE_ROW || status == SQLITE_DONE;
+}
+
 bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t size,
                       const char *etag, const char *type, const char *meta,
                       char old[FILE_NAME_BYTES])
 {
     const char *bucket = r->s3->bucket, *key = r->s3->key;
-    sqlite3_stmt *s =
-        db_query(c, "SELECT file FROM object WHERE bucket=? AND key=?", "ss", bucket, key);
+    struct row row;
+    bool known = find_row(r, c, key, &row);
 
-    old[0] = 0;
-    if (s && sqlite3_step(s) == SQLITE_ROW)
-        file_name_copy(old, db_text(s, 0));
-    db_finish(s);
+    file_name_copy(old, row.file);
     /* The bucket may have gone since the headers came: its row is asked for in the transaction. */
     if (db_number(c, 0, "SELECT count(*) FROM bucket WHERE name=? AND account=?", "ss", bucket,
                   r->account->id) != 1) {
         reply_error(r, 404, "NoSuchBucket", "There is no bucket \"%s\" any more.", bucket);
         return false;
     }
-    if (!s || !db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", bucket, key) ||
+    if (known && !s3_check_write(r, row.file[0] ? row.etag : NULL))
+        return false;
+    if (!known || !db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", bucket, key) ||
         !db_run(c, "INSERT INTO object VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", "ssssisssi", bucket, key,
                 r->account->id, file, (int64_t)size, etag, type, meta, (int64_t)time(NULL))) {
         reply_state_failed(r);
@@ -36,12 +57,20 @@ bool s3_insert_object(struct request *r, sqlite3 *c, const char *file, uint64_t 
     return s3_check_quota(r, c);
 }
 
+static void reply_etag(struct request *r, const char *etag)
+{
+    struct buf quoted = {0};
+
+    buf_printf(&quoted, "\"%s\"", etag);
+    reply_header(r, "ETag", quoted.text);
+    buf_free(&quoted);
+}
+
 static void store(struct request *r, const char *type, const char *meta)
 {
     const char *dir = r->svc->config.state_dir;
     struct file_in *f = r->file;
     char old[FILE_NAME_BYTES] = "";
-    struct buf etag = {0};
     sqlite3 *c;
 
     if (!file_keep(f)) {
@@ -61,10 +90,8 @@ static void store(struct request *r, const char *type, const char *meta)
     }
     if (old[0])
         stored_remove(dir, old);
-    buf_printf(&etag, "\"%s\"", f->md5_hex);
-    reply_header(r, "ETag", etag.text);
+    reply_etag(r, f->md5_hex);
     s3_give_checksum(r);
-    buf_free(&etag);
     reply_done(r, 200, NULL);
 }
 
@@ -99,7 +126,7 @@ static bool find(struct request *r, struct found *out)
         out->size = (uint64_t)sqlite3_column_int64(s, 1);
         out->modified = sqlite3_column_int64(s, 5);
         buf_clear(&out->etag);
-        buf_printf(&out->etag, "\"%s\"", db_text(s, 2));
+        buf_puts(&out->etag, db_text(s, 2));
         buf_clear(&out->type);
         buf_puts(&out->type, db_text(s, 3));
         buf_clear(&out->meta);
@@ -177,28 +204,14 @@ static void set_range(struct request *r, uint64_t size, unsigned *status)
     *status = 206;
 }
 
-static bool lists_etag(const char *list, const char *etag)
-{
-    char bare[80];
-    size_t len = strlen(etag);
-
-    if (strcmp(list, "*") == 0 || strstr(list, etag))
-        return true;
-    if (len < 2 || len - 2 >= sizeof(bare))
-        return false;
-    memcpy(bare, etag + 1, len - 2);
-    bare[len - 2] = 0;
-    return strcmp(list, bare) == 0;
-}
-
 static void check_conditions(struct request *r, const struct found *o)
 {
     const char *match = request_header(r, "If-Match");
     const char *none = request_header(r, "If-None-Match");
 
-    if (match && !lists_etag(match, o->etag.text))
-        reply_error(r, 412, "PreconditionFailed", "The object's ETag is %s.", o->etag.text);
-    else if (none && lists_etag(none, o->etag.text))
+    if (match && !s3_lists_etag(match, o->etag.text))
+        reply_error(r, 412, "PreconditionFailed", "The object's ETag is \"%s\".", o->etag.text);
+    else if (none && s3_lists_etag(none, o->etag.text))
         reply_done(r, 304, NULL);
 }
 
@@ -221,7 +234,7 @@ void s3_get_object(struct request *r)
     buf_clear(&o.meta);
     if (find_and_open(r, &o)) {
         http_time(o.modified, modified);
-        reply_header(r, "ETag", o.etag.text);
+        reply_etag(r, o.etag.text);
         reply_header(r, "Last-Modified", modified);
         reply_header(r, "Accept-Ranges", "bytes");
         check_conditions(r, &o);
@@ -240,30 +253,24 @@ void s3_get_object(struct request *r)
     buf_free(&o.meta);
 }
 
-/* Takes the row away; `file` gets what is to be removed after the commit, or "". */
-static bool delete_row(struct request *r, sqlite3 *c, const char *key, char file[FILE_NAME_BYTES])
+static bool delete_row(struct request *r, sqlite3 *c, const char *key)
 {
-    sqlite3_stmt *s =
-        db_query(c, "SELECT file FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
-
-    file[0] = 0;
-    if (s && sqlite3_step(s) == SQLITE_ROW)
-        file_name_copy(file, db_text(s, 0));
-    db_finish(s);
-    return s && db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
+    return db_run(c, "DELETE FROM object WHERE bucket=? AND key=?", "ss", r->s3->bucket, key);
 }
 
 void s3_delete_object(struct request *r)
 {
     sqlite3 *c = db_begin(r->svc->db);
-    char file[FILE_NAME_BYTES];
+    struct row row;
 
     if (!c) {
         reply_state_failed(r);
         return;
     }
-    if (!delete_row(r, c, r->s3->key, file)) {
+    if (!find_row(r, c, r->s3->key, &row) ||
+        (s3_check_write(r, row.file[0] ? row.etag : NULL) && !delete_row(r, c, r->s3->key)))
         reply_state_failed(r);
+    if (r->status != 0) {
         db_rollback(r->svc->db);
         return;
     }
@@ -271,38 +278,102 @@ void s3_delete_object(struct request *r)
         reply_state_failed(r);
         return;
     }
-    if (file[0])
-        stored_remove(r->svc->config.state_dir, file);
+    if (row.file[0])
+        stored_remove(r->svc->config.state_dir, row.file);
     reply_done(r, 204, NULL);
 }
 
+/* One of many that a document names. */
 struct doomed {
-    char *key[S3_LIST_MAX];
-    char file[S3_LIST_MAX][FILE_NAME_BYTES];
+    char *key, *etag;           /* etag: the condition, or NULL */
+    char file[FILE_NAME_BYTES]; /* to remove after the commit, or "" */
+    const char *code;           /* why it is not deleted; or NULL */
+};
+
+struct doomed_list {
+    struct doomed of[S3_LIST_MAX], next;
     size_t nr;
     bool quiet;
 };
 
+static void doomed_free(struct doomed *d)
+{
+    free(d->key);
+    free(d->etag);
+    memset(d, 0, sizeof(*d));
+}
+
 static const char *on_delete(void *arg, const char *path, const char *text)
 {
-    struct doomed *d = arg;
+    static const char inside[] = "Delete/Object/";
+    struct doomed_list *l = arg;
+    char **to = NULL;
 
     if (strcmp(path, "Delete/Quiet") == 0 && text)
-        d->quiet = strcmp(text, "true") == 0;
-    if (strcmp(path, "Delete/Object/Key") != 0 || !text)
+        l->quiet = strcmp(text, "true") == 0;
+    if (strcmp(path, "Delete/Object") == 0) {
+        if (l->nr == S3_LIST_MAX)
+            return "more than 1000 keys";
+        if (!l->next.key)
+            return "an Object has a Key";
+        l->of[l->nr++] = l->next;
+        memset(&l->next, 0, sizeof(l->next));
+    }
+    if (strncmp(path, inside, sizeof(inside) - 1) != 0 || !text)
         return NULL;
-    if (d->nr == S3_LIST_MAX)
-        return "more than 1000 keys";
-    d->key[d->nr++] = xstrdup(text);
+    path += sizeof(inside) - 1;
+    if (strcmp(path, "Key") == 0)
+        to = &l->next.key;
+    else if (strcmp(path, "ETag") == 0)
+        to = &l->next.etag;
+    else
+        l->next.code = "NotImplemented"; /* VersionId, Size, and what else would spare it */
+    if (to && *to)
+        return "an Object has one Key and one ETag";
+    if (to)
+        *to = xstrdup(text);
     return NULL;
 }
 
-static void delete_all(struct request *r, struct doomed *d)
+static bool delete_one(struct request *r, sqlite3 *c, struct doomed *d)
+{
+    struct row row;
+
+    if (d->code)
+        return true;
+    if (!find_row(r, c, d->key, &row))
+        return false;
+    if (d->etag && !(row.file[0] && s3_lists_etag(d->etag, row.etag))) {
+        d->code = "PreconditionFailed";
+        return true;
+    }
+    file_name_copy(d->file, row.file);
+    return delete_row(r, c, d->key);
+}
+
+static void write_deleted(struct request *r, const struct doomed *d, bool quiet)
+{
+    bool conditional = d->code && strcmp(d->code, "PreconditionFailed") == 0;
+
+    if (quiet && !d->code)
+        return;
+    buf_puts(&r->reply, d->code ? "<Error>" : "<Deleted>");
+    xml_element(&r->reply, "Key", d->key);
+    if (d->code) {
+        xml_element(&r->reply, "Code", d->code);
+        xml_element(&r->reply, "Message",
+                    conditional ? "There is no object with this key and this ETag."
+                                : "This store deletes by Key and ETag alone.");
+    }
+    buf_puts(&r->reply, d->code ? "</Error>" : "</Deleted>");
+}
+
+static void delete_all(struct request *r, struct doomed_list *l)
 {
     sqlite3 *c = db_begin(r->svc->db);
 
-    for (size_t i = 0; c && i < d->nr && r->status == 0; i++)
-        if (!delete_row(r, c, d->key[i], d->file[i]))
+    for (size_t i = 0; c && i < l->nr && r->status == 0; i++)
+        if (!delete_one(r, c, &l->of[i]))
             reply_state_failed(r);
     if (!c) {
         reply_state_failed(r);
@@ -315,14 +386,10 @@ static void delete_all(struct request *r, struct doomed *d)
         return;
     buf_puts(&r->reply, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<DeleteResult "
                         "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-    for (size_t i = 0; i < d->nr; i++) {
-        if (d->file[i][0])
-            stored_remove(r->svc->config.state_dir, d->file[i]);
-        if (d->quiet)
-            continue;
-        buf_puts(&r->reply, "<Deleted>");
-        xml_element(&r->reply, "Key", d->key[i]);
-        buf_puts(&r->reply, "</Deleted>");
+    for (size_t i = 0; i < l->nr; i++) {
+        if (l->of[i].file[0])
+            stored_remove(r->svc->config.state_dir, l->of[i].file);
+        write_deleted(r, &l->of[i], l->quiet);
     }
     buf_puts(&r->reply, "</DeleteResult>\n");
     reply_done(r, 200, NULL);
@@ -330,15 +397,16 @@ static void delete_all(struct request *r, struct doomed *d)
 
 void s3_delete_objects(struct request *r)
 {
-    struct doomed *d = xalloc(sizeof(*d));
+    struct doomed_list *l = xalloc(sizeof(*l));
 
-    if (s3_read_xml(r, on_delete, d)) {
-        if (d->nr > 0)
-            delete_all(r, d);
+    if (s3_read_xml(r, on_delete, l)) {
+        if (l->nr > 0)
+            delete_all(r, l);
         else
             reply_error(r, 400, "MalformedXML", "The document names no object to delete.");
     }
-    for (size_t i = 0; i < d->nr; i++)
-        free(d->key[i]);
-    free(d);
+    for (size_t i = 0; i < l->nr; i++)
+        doomed_free(&l->of[i]);
+    doomed_free(&l->next);
+    free(l);
 }

@@ -1,7 +1,10 @@
 """The bucket store: what a request asks besides its operation is done or refused."""
+import os
+import re
+import threading
 import urllib.request
 
-from clients import ONE, client, running
+from clients import ONE, client, fails, running
 from signer import Signer, send, sha256
 
 
@@ -74,4 +77,119 @@ def s3_response_headers(program, work):
         assert status == 400 and b"InvalidArgument" in text and "X-Evil" not in headers, text
 
 
-CASES = [s3_parameters, s3_response_headers]
+def answer(s, method, path, body=b"", **conditions):
+    """The status, or the code of the error; if_match="x" is a header."""
+    headers = {name.replace("_", "-"): value for name, value in conditions.items()}
+    status, _, text = raw(s, method, path, body, headers)
+    code = re.search(b"<Code>(.*)</Code>", text)
+    return code.group(1).decode() if code else status
+
+
+def complete(s, up, part, **conditions):
+    """Ends an upload of /puts/k with one part."""
+    text = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" \
+        f"{part}</ETag></Part></CompleteMultipartUpload>"
+    return answer(s, "POST", f"/puts/k?uploadId={up}", text.encode(), **conditions)
+
+
+NO_ETAG = '"' + 32 * "0" + '"'
+
+
+def s3_conditional_put(program, work):
+    """A put and a completion keep their conditions; what they refuse stays as it was."""
+    with running(program, work) as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="puts")
+
+        def put(body, **conditions):
+            return answer(s, "PUT", "/puts/k", body, **conditions)
+
+        def stored():
+            got = c.get_object(Bucket="puts", Key="k")
+            return got["Body"].read(), got["ETag"]
+
+        assert put(b"0", if_match="*") == "NoSuchKey"
+        assert put(b"0", if_match=NO_ETAG) == "NoSuchKey"
+        assert put(b"1", if_none_match="*") == 200
+        assert put(b"2", if_none_match="*") == "PreconditionFailed"
+        assert put(b"2", if_match=NO_ETAG) == "PreconditionFailed"
+        assert stored()[0] == b"1"
+        first = stored()[1]
+        assert put(b"2", if_none_match=first) == "NotImplemented"
+        assert put(b"2", if_unmodified_since="Sat, 01 Jan 2000 00:00:00 GMT") == "NotImplemented"
+        assert put(b"2", if_match=first) == 200
+        assert put(b"3", if_match=first) == "PreconditionFailed"
+        assert stored()[0] == b"2"
+        second = stored()[1]
+        up = c.create_multipart_upload(Bucket="puts", Key="k")["UploadId"]
+        part = c.upload_part(Bucket="puts", Key="k", UploadId=up, PartNumber=1,
+                             Body=b"3")["ETag"].strip('"')
+        assert complete(s, up, part, if_none_match="*") == "PreconditionFailed"
+        assert complete(s, up, part, if_match=first) == "PreconditionFailed"
+        assert stored()[0] == b"2"
+        assert complete(s, up, part, if_match=second) == 200
+        assert stored()[0] == b"3"
+        assert put(b"4", if_match=stored()[1]) == 200
+        assert answer(s, "DELETE", "/puts/k", if_none_match="*") == "NotImplemented"
+        assert answer(s, "DELETE", "/puts", if_match="*") == "NotImplemented"
+        assert stored()[0] == b"4"
+        got = {}
+
+        def race(worker):
+            got[worker] = answer(s, "PUT", "/puts/race", bytes([worker]), if_none_match="*")
+
+        threads = [threading.Thread(target=race, args=(i,)) for i in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        won = [worker for worker in got if got[worker] == 200]
+        assert sorted(map(str, got.values())) == ["200"] + ["PreconditionFailed"] * 7, got
+        assert c.get_object(Bucket="puts", Key="race")["Body"].read() == bytes(won), won
+    assert len([f for _, _, files in os.walk(f"{work}/state/files") for f in files]) == 2
+
+
+def s3_conditional_delete(program, work):
+    """Deleting one and many keeps the conditions, or says that it does not."""
+    with running(program, work) as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="deletes")
+        etag = c.put_object(Bucket="deletes", Key="k", Body=b"1")["ETag"]
+        assert answer(s, "DELETE", "/deletes/k", if_match=NO_ETAG) == "PreconditionFailed"
+        assert c.get_object(Bucket="deletes", Key="k")["Body"].read() == b"1"
+        assert answer(s, "DELETE", "/deletes/k", if_match=etag) == 204
+        fails("NoSuchKey", c.get_object, Bucket="deletes", Key="k")
+        assert answer(s, "DELETE", "/deletes/k", if_match="*") == "PreconditionFailed"
+        assert answer(s, "DELETE", "/deletes/k") == 204
+        for key in "abcdef":
+            c.put_object(Bucket="deletes", Key=key, Body=b"1")
+        objects = "".join(f"<Object><Key>{key}</Key>{more}</Object>" for key, more in (
+            ("a", f"<ETag>{NO_ETAG}</ETag>"), ("b", "<VersionId>null</VersionId>"),
+            ("c", "<Size>7</Size>"),
+            ("d", "<LastModifiedTime>Sat, 01 Jan 2000 00:00:00 GMT</LastModifiedTime>"),
+            ("e", f"<ETag>{etag}</ETag>"), ("f", ""), ("gone", ""),
+            ("none", f"<ETag>{etag}</ETag>")))
+        for quiet, deleted in (("false", ["e", "f", "gone"]), ("true", [])):
+            status, _, text = raw(
+                s, "POST", "/deletes?delete=",
+                f"<Delete><Quiet>{quiet}</Quiet>{objects}</Delete>".encode())
+            found = re.findall(b"<Error><Key>(.*?)</Key><Code>(.*?)</Code><Message>.", text)
+            failed = {key.decode(): code.decode() for key, code in found}
+            # The second time "e" is there no more.
+            again = "PreconditionFailed" if quiet == "true" else None
+            assert failed.pop("e", None) == again, text
+            assert status == 200 and failed == {
+                "a": "PreconditionFailed", "b": "NotImplemented", "c": "NotImplemented",
+                "d": "NotImplemented", "none": "PreconditionFailed"}, text
+            found = re.findall(b"<Deleted><Key>(.*?)</Key>", text)
+            assert [key.decode() for key in found] == deleted, text
+            assert [o["Key"] for o in c.list_objects_v2(Bucket="deletes")["Contents"]] == \
+                ["a", "b", "c", "d"]
+        for text in ("<Delete><Object><ETag>x</ETag></Object></Delete>",
+                     "<Delete><Object><Key>a</Key><Key>b</Key></Object></Delete>"):
+            assert answer(s, "POST", "/deletes?delete=", text.encode()) == "MalformedXML"
+        assert len(c.list_objects_v2(Bucket="deletes")["Contents"]) == 4
+    assert len([f for _, _, files in os.walk(f"{work}/state/files") for f in files]) == 4
+
+
+CASES = [s3_parameters, s3_response_headers, s3_conditional_put, s3_conditional_delete]
