@@ -48,10 +48,67 @@ static const char *on_location(void *arg, const char *path, const char *text)
     return NULL;
 }
 
+static bool begins(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *name, const char *with)
+{
+    size_t len = strlen(name), with_len = strlen(with);
+
+    return len >= with_len && strcmp(name + len - with_len, with) == 0;
+}
+
+/* Four numbers with dots between them, whatever their size. */
+static bool is_address(const char *name)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        size_t digits = strspn(name, "0123456789");
+
+        if (digits == 0 || digits > 3 || name[digits] != (i < 3 ? '.' : 0))
+            return false;
+        name += digits + 1;
+    }
+    return true;
+}
+
+/*
+ * What a name must not be besides made of other characters, which is refused before: S3's rules of
+ * today, but with capitals and '_'. Buckets that were made when less was refused go on. NULL: good.
+ */
+static const char *new_name_mistake(const char *name)
+{
+    static const char *const own[] = {"cert-ec2.pem", "healthz", "metrics"};
+    static const char *const first[] = {"amzn-s3-demo-", "sthree-", "xn--"};
+    static const char *const last[] = {"--ol-s3", "--table-s3", "--x-s3", "-s3alias", ".mrap"};
+    static const char marks[] = "-._";
+
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (strcmp(name, own[i]) == 0)
+            return "At this address the service answers itself, so a bucket cannot have the name.";
+    for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+        if (begins(name, first[i]))
+            return "A bucket's name does not begin with amzn-s3-demo-, sthree- or xn--.";
+    for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++)
+        if (ends(name, last[i]))
+            return "A bucket's name does not end with --ol-s3, --table-s3, --x-s3, -s3alias or "
+                   ".mrap.";
+    if (strchr(marks, name[0]) || strchr(marks, name[strlen(name) - 1]))
+        return "A bucket's name begins and ends with a letter or a digit.";
+    if (strstr(name, ".."))
+        return "A bucket's name does not have two dots together.";
+    return is_address(name) ? "A bucket's name is not formed as an IP address." : NULL;
+}
+
 static void insert_bucket(struct request *r, sqlite3 *c)
 {
-    if (db_number(c, 0, "SELECT count(*) FROM bucket WHERE account=?", "s", r->account->id) >=
-        S3_BUCKETS_MAX)
+    const char *mistake = new_name_mistake(r->s3->bucket);
+
+    if (mistake)
+        reply_error(r, 400, "InvalidBucketName", "%s", mistake);
+    else if (db_number(c, 0, "SELECT count(*) FROM bucket WHERE account=?", "s", r->account->id) >=
+             S3_BUCKETS_MAX)
         reply_error(r, 400, "TooManyBuckets", "An account has at most %d buckets.", S3_BUCKETS_MAX);
     else if (!db_run(c, "INSERT INTO bucket VALUES(?, ?, ?)", "ssi", r->s3->bucket, r->account->id,
                      (int64_t)time(NULL)))

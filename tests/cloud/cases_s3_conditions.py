@@ -1,10 +1,13 @@
 """The bucket store: what a request asks besides its operation is done or refused."""
+import contextlib
 import os
 import re
+import sqlite3
 import threading
 import urllib.request
 
-from clients import ONE, client, fails, running
+from clients import ONE, client, fails, running, running_as
+from service import write_config
 from signer import Signer, send, sha256
 
 
@@ -192,4 +195,30 @@ def s3_conditional_delete(program, work):
     assert len([f for _, _, files in os.walk(f"{work}/state/files") for f in files]) == 4
 
 
-CASES = [s3_parameters, s3_response_headers, s3_conditional_put, s3_conditional_delete]
+def s3_new_names(program, work):
+    """Names that a new bucket cannot have; one that has such a name already goes on."""
+    config = write_config(work)
+    with running_as(program, config) as s:
+        for name in ("healthz", "metrics", "cert-ec2.pem", "a..b", "-abc", "abc-", "_abc", "abc_",
+                     "abc.", "192.168.1.1", "999.1.2.30", "xn--abc", "sthree-abc", "abc-s3alias",
+                     "amzn-s3-demo-bucket", "abc--ol-s3", "abc--x-s3", "abc--table-s3", "abc.mrap",
+                     "ab", "a" * 64):
+            assert answer(s, "PUT", f"/{name}") == "InvalidBucketName", name
+        good = ["192.168.1", "192.168.1.1.1", "1.2.3.4a", "1234.5.6.7",
+                "MyReallyCoolBucketLocation", "a" * 63, "a.b-c_D", "healthz1", "123"]
+        for name in good:
+            assert answer(s, "PUT", f"/{name}") == 200, name
+        assert [b["Name"] for b in client(s, "s3").list_buckets()["Buckets"]] == sorted(good)
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db")) as db, db:
+        db.execute("INSERT INTO bucket SELECT 'a..b', account, created FROM bucket LIMIT 1")
+    with running_as(program, config) as s:
+        assert answer(s, "PUT", "/a..b") == 200
+        assert answer(s, "PUT", "/a..b/k", b"old") == 200
+        assert client(s, "s3").list_objects_v2(Bucket="123").get("KeyCount") == 0
+        assert raw(s, "GET", "/a..b/k")[2] == b"old"
+        assert answer(s, "DELETE", "/a..b/k") == answer(s, "DELETE", "/a..b") == 204
+        assert answer(s, "PUT", "/a..b") == "InvalidBucketName"
+
+
+CASES = [s3_parameters, s3_response_headers, s3_conditional_put, s3_conditional_delete,
+         s3_new_names]
