@@ -103,6 +103,12 @@ bool s3_check_condition_headers(struct request *r);
  */
 bool s3_check_write(struct request *r, const char *etag);
 
+/* May it be read? Else the answer is an error, or 304. */
+void s3_check_read(struct request *r, const char *etag, int64_t modified_s);
+
+/* Is the object still the one that a range was asked of (If-Range)? Else all of it is. */
+bool s3_range_fits(const struct request *r, const char *etag, int64_t modified_s);
+
 /* Is the ETag, without quotes, one of a condition's? */
 bool s3_lists_etag(const char *list, const char *etag);
 

@@ -3,6 +3,7 @@
 #include "cloud/service/s3.h"
 
 #include <string.h>
+#include <time.h>
 
 bool s3_lists_etag(const char *list, const char *etag)
 {
@@ -13,6 +14,53 @@ bool s3_lists_etag(const char *list, const char *etag)
     found = strcmp(list, "*") == 0 || strcmp(list, etag) == 0 || strstr(list, quoted.text);
     buf_free(&quoted);
     return found;
+}
+
+/* The three forms of a date that HTTP has; the last two are old. False: none of them. */
+static bool read_date(const char *text, int64_t *out_s)
+{
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+                                        "%a %b %d %H:%M:%S %Y"};
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, forms[i], &tm);
+
+        if (!end || *end)
+            continue;
+        *out_s = timegm(&tm);
+        return true;
+    }
+    return false;
+}
+
+void s3_check_read(struct request *r, const char *etag, int64_t modified_s)
+{
+    const char *match = request_header(r, "If-Match");
+    const char *none = request_header(r, "If-None-Match");
+    const char *since = request_header(r, "If-Modified-Since");
+    const char *unmodified = request_header(r, "If-Unmodified-Since");
+    int64_t at_s;
+
+    if (match && !s3_lists_etag(match, etag))
+        reply_error(r, 412, "PreconditionFailed", "The object's ETag is \"%s\".", etag);
+    else if (!match && unmodified && read_date(unmodified, &at_s) && modified_s > at_s)
+        reply_error(r, 412, "PreconditionFailed", "The object was modified since then.");
+    else if (none ? s3_lists_etag(none, etag)
+                  : since && read_date(since, &at_s) && modified_s <= at_s)
+        reply_done(r, 304, NULL);
+}
+
+bool s3_range_fits(const struct request *r, const char *etag, int64_t modified_s)
+{
+    const char *range = request_header(r, "If-Range");
+    int64_t at_s;
+
+    if (!range)
+        return true;
+    if (read_date(range, &at_s))
+        return at_s == modified_s;
+    return strcmp(range, "*") != 0 && s3_lists_etag(range, etag);
 }
 
 /* Which conditions each operation that changes something keeps; reading keeps all. */

@@ -179,14 +179,16 @@ static bool read_range(const char *text, uint64_t size, uint64_t *first, uint64_
     return !have_first || !have_last || *first <= *last || *first >= size;
 }
 
-static void set_range(struct request *r, uint64_t size, unsigned *status)
+static void set_range(struct request *r, const struct found *o, unsigned *status)
 {
+    uint64_t size = o->size;
     const char *range = request_header(r, "Range");
     uint64_t first, last;
     struct buf text = {0};
 
     r->reply_len = size;
-    if (!range || !read_range(range, size, &first, &last))
+    if (!range || !s3_range_fits(r, o->etag.text, o->modified) ||
+        !read_range(range, size, &first, &last))
         return;
     if (first >= size) {
         buf_printf(&text, "bytes */%llu", (unsigned long long)size);
@@ -204,22 +206,15 @@ static void set_range(struct request *r, uint64_t size, unsigned *status)
     *status = 206;
 }
 
-static void check_conditions(struct request *r, const struct found *o)
-{
-    const char *match = request_header(r, "If-Match");
-    const char *none = request_header(r, "If-None-Match");
-
-    if (match && !s3_lists_etag(match, o->etag.text))
-        reply_error(r, 412, "PreconditionFailed", "The object's ETag is \"%s\".", o->etag.text);
-    else if (none && s3_lists_etag(none, o->etag.text))
-        reply_done(r, 304, NULL);
-}
-
 /* The checksum is that of the whole object, and told to those who ask. */
 static bool wants_checksum(const struct request *r, unsigned status)
 {
     const char *mode = request_header(r, "x-amz-checksum-mode");
 
+    if (!mode)
+        mode = s3_parameter(r, "X-Amz-Checksum-Mode");
+    if (!mode)
+        mode = s3_parameter(r, "x-amz-checksum-mode");
     return status == 200 && mode && strcmp(mode, "ENABLED") == 0;
 }
 
@@ -237,9 +232,9 @@ void s3_get_object(struct request *r)
         reply_etag(r, o.etag.text);
         reply_header(r, "Last-Modified", modified);
         reply_header(r, "Accept-Ranges", "bytes");
-        check_conditions(r, &o);
+        s3_check_read(r, o.etag.text, o.modified);
         if (r->status == 0)
-            set_range(r, o.size, &status);
+            set_range(r, &o, &status);
         if (r->status == 0 &&
             s3_give_meta(r, o.type.text, o.meta.text, wants_checksum(r, status))) {
             r->status = status;

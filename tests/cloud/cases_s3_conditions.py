@@ -220,5 +220,38 @@ def s3_new_names(program, work):
         assert answer(s, "PUT", "/a..b") == "InvalidBucketName"
 
 
+def s3_conditional_get(program, work):
+    """Each condition of a GET and a HEAD, and which of two goes first."""
+    past, coming = "Sat, 01 Jan 2000 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+    with running(program, work) as s:
+        c = client(s, "s3")
+        c.create_bucket(Bucket="gets")
+        etag = c.put_object(Bucket="gets", Key="k", Body=b"text")["ETag"]
+        at = c.head_object(Bucket="gets", Key="k")["ResponseMetadata"]["HTTPHeaders"][
+            "last-modified"]
+        for headers, want in (
+                ({"If-Modified-Since": past}, 200), ({"If-Modified-Since": coming}, 304),
+                ({"If-Modified-Since": at}, 304), ({"If-Unmodified-Since": at}, 200),
+                ({"If-Unmodified-Since": past}, 412), ({"If-Unmodified-Since": coming}, 200),
+                ({"If-Unmodified-Since": "Saturday, 01-Jan-00 00:00:00 GMT"}, 412),
+                ({"If-Unmodified-Since": "Sat Jan 15 00:00:00 2000"}, 412),
+                ({"If-Unmodified-Since": "yesterday"}, 200), ({"If-Modified-Since": "now"}, 200),
+                ({"If-Match": NO_ETAG}, 412), ({"If-Match": f"{NO_ETAG}, {etag}"}, 200),
+                ({"If-None-Match": etag}, 304), ({"If-None-Match": NO_ETAG}, 200),
+                ({"If-Match": etag, "If-Unmodified-Since": past}, 200),
+                ({"If-None-Match": NO_ETAG, "If-Modified-Since": coming}, 200),
+                ({"If-None-Match": etag, "If-Modified-Since": past}, 304),
+                ({"If-Range": etag, "Range": "bytes=1-2"}, 206),
+                ({"If-Range": at, "Range": "bytes=1-2"}, 206),
+                ({"If-Range": NO_ETAG, "Range": "bytes=1-2"}, 200),
+                ({"If-Range": past, "Range": "bytes=1-2"}, 200)):
+            for method in ("GET", "HEAD"):
+                status, got, text = raw(s, method, "/gets/k", headers=headers)
+                assert status == want, (method, headers, status, text)
+                assert status == 412 or got["ETag"] == etag, (headers, got)
+            status, _, text = raw(s, "GET", "/gets/k", headers=headers)
+            assert status not in (200, 206) or text == (b"ex" if status == 206 else b"text"), text
+
+
 CASES = [s3_parameters, s3_response_headers, s3_conditional_put, s3_conditional_delete,
-         s3_new_names]
+         s3_new_names, s3_conditional_get]
