@@ -11,13 +11,20 @@
 
 /* The first line that fits is it; those with a parameter stand before those without. */
 static const struct s3_op ops[] = {
-    {"ListBuckets", "GET", 0, NULL, {NULL}, s3_list_buckets, false, false},
+    {"ListBuckets",
+     "GET",
+     0,
+     NULL,
+     {"continuation-token", "max-buckets", "prefix"},
+     s3_list_buckets,
+     false,
+     false},
     {"GetBucketLocation", "GET", 1, "location", {NULL}, s3_bucket_location, false, true},
     {"ListMultipartUploads",
      "GET",
      1,
      "uploads",
-     {"key-marker", "max-uploads", "upload-id-marker"},
+     {"delimiter", "encoding-type", "key-marker", "max-uploads", "prefix", "upload-id-marker"},
      s3_list_uploads,
      false,
      true},

@@ -8,31 +8,55 @@ static const char xml_head[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 #define NAMESPACE " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
+static void add_bucket(struct buf *out, sqlite3_stmt *s)
+{
+    char created[32];
+
+    iso_time(sqlite3_column_int64(s, 1), created);
+    buf_puts(out, "<Bucket>");
+    xml_element(out, "Name", db_text(s, 0));
+    xml_element(out, "CreationDate", created);
+    buf_puts(out, "</Bucket>");
+}
+
+/* A page goes on behind the name that is its token. */
 void s3_list_buckets(struct request *r)
 {
-    sqlite3 *c = db_reader(r->svc->db);
-    sqlite3_stmt *s = db_query(c, "SELECT name, created FROM bucket WHERE account=? ORDER BY name",
-                               "s", r->account->id);
+    const char *prefix = s3_parameter(r, "prefix"), *after = s3_parameter(r, "continuation-token");
+    struct buf last = {0};
     int status = SQLITE_ERROR;
+    int64_t max, nr = 0;
+    sqlite3_stmt *s;
+    sqlite3 *c;
 
+    if (!s3_number(r, "max-buckets", 1, 10000, INT64_MAX, &max))
+        return;
+    c = db_reader(r->svc->db);
+    s = db_query(c,
+                 "SELECT name, created FROM bucket WHERE account=?1 AND name>?2"
+                 " AND substr(name, 1, length(?3))=?3 ORDER BY name",
+                 "sss", r->account->id, after ? after : "", prefix ? prefix : "");
+    buf_clear(&last);
     buf_printf(&r->reply,
                "%s<ListAllMyBucketsResult" NAMESPACE "><Owner><ID>%s</ID></Owner><Buckets>",
                xml_head, r->account->id);
-    while (s && (status = sqlite3_step(s)) == SQLITE_ROW) {
-        char created[32];
-
-        iso_time(sqlite3_column_int64(s, 1), created);
-        buf_puts(&r->reply, "<Bucket>");
-        xml_element(&r->reply, "Name", db_text(s, 0));
-        xml_element(&r->reply, "CreationDate", created);
-        buf_puts(&r->reply, "</Bucket>");
+    while (s && (status = sqlite3_step(s)) == SQLITE_ROW && nr++ < max) {
+        add_bucket(&r->reply, s);
+        buf_clear(&last);
+        buf_puts(&last, db_text(s, 0));
     }
-    buf_puts(&r->reply, "</Buckets></ListAllMyBucketsResult>\n");
-    if (status == SQLITE_DONE)
+    buf_puts(&r->reply, "</Buckets>");
+    if (status == SQLITE_ROW)
+        xml_element(&r->reply, "ContinuationToken", last.text);
+    if (prefix)
+        xml_element(&r->reply, "Prefix", prefix);
+    buf_puts(&r->reply, "</ListAllMyBucketsResult>\n");
+    if (status == SQLITE_DONE || status == SQLITE_ROW)
         reply_done(r, 200, NULL);
     else
         reply_state_failed(r);
     db_finish(s);
+    buf_free(&last);
     db_done(r->svc->db, c);
 }
 

@@ -8,7 +8,8 @@
 
 struct listing {
     const char *prefix, *delimiter, *after;
-    bool v2, url; /* keys are written with %XX */
+    bool v2, owner;
+    bool url; /* keys are written with %XX */
     int64_t max;
     int64_t nr;
     bool more;
@@ -38,7 +39,7 @@ static void add_object(struct listing *l, sqlite3_stmt *s, const struct request 
     buf_printf(&l->contents, "<ETag>&quot;%s&quot;</ETag>", db_text(s, 2));
     xml_number(&l->contents, "Size", sqlite3_column_int64(s, 1));
     buf_puts(&l->contents, "<StorageClass>STANDARD</StorageClass>");
-    if (!l->v2)
+    if (l->owner)
         buf_printf(&l->contents, "<Owner><ID>%s</ID></Owner>", r->account->id);
     buf_puts(&l->contents, "</Contents>");
 }
@@ -181,6 +182,7 @@ void s3_list_objects(struct request *r)
     if (!s3_number(r, "max-keys", 0, INT32_MAX, S3_LIST_MAX, &l.max))
         return;
     l.max = l.max < S3_LIST_MAX ? l.max : S3_LIST_MAX;
+    l.owner = !l.v2 || strcmp(parameter_or(r, "fetch-owner", ""), "true") == 0;
     l.after = l.v2 ? parameter_or(r, "continuation-token", parameter_or(r, "start-after", ""))
                    : parameter_or(r, "marker", "");
     buf_clear(&l.contents);

@@ -427,13 +427,40 @@ void s3_list_parts(struct request *r)
     db_done(r->svc->db, c);
 }
 
-static void add_upload(struct buf *out, sqlite3_stmt *s)
+/* With encoding-type=url, keys are written with %XX. */
+static void add_key(const struct request *r, struct buf *out, const char *name, const char *key)
+{
+    struct buf text = {0};
+
+    buf_clear(&text);
+    if (s3_parameter(r, "encoding-type"))
+        uri_encode(&text, key, strlen(key), true);
+    else
+        buf_puts(&text, key);
+    xml_element(out, name, text.text);
+    buf_free(&text);
+}
+
+/* What the list takes from the address besides its place. */
+static bool check_list(struct request *r)
+{
+    const char *delimiter = s3_parameter(r, "delimiter");
+    const char *encoding = s3_parameter(r, "encoding-type");
+
+    if (delimiter && *delimiter)
+        reply_error(r, 501, "NotImplemented", "This store does not fold a list of uploads.");
+    else if (encoding && strcmp(encoding, "url") != 0)
+        reply_error(r, 400, "InvalidArgument", "encoding-type is url.");
+    return r->status == 0;
+}
+
+static void add_upload(const struct request *r, struct buf *out, sqlite3_stmt *s)
 {
     char created[32];
 
     iso_time(sqlite3_column_int64(s, 2), created);
     buf_puts(out, "<Upload>");
-    xml_element(out, "Key", db_text(s, 0));
+    add_key(r, out, "Key", db_text(s, 0));
     xml_element(out, "UploadId", db_text(s, 1));
     xml_element(out, "Initiated", created);
     buf_puts(out, "</Upload>");
@@ -442,35 +469,41 @@ static void add_upload(struct buf *out, sqlite3_stmt *s)
 void s3_list_uploads(struct request *r)
 {
     const char *key = s3_parameter(r, "key-marker"), *id = s3_parameter(r, "upload-id-marker");
+    const char *prefix = s3_parameter(r, "prefix");
     struct buf *out = &r->reply, next = {0};
     int64_t max, nr = 0;
     bool more = false;
     sqlite3_stmt *s;
     sqlite3 *c;
 
-    if (!s3_number(r, "max-uploads", 0, INT32_MAX, S3_LIST_MAX, &max))
+    if (!check_list(r) || !s3_number(r, "max-uploads", 0, INT32_MAX, S3_LIST_MAX, &max))
         return;
     max = max < S3_LIST_MAX ? max : S3_LIST_MAX;
     c = db_reader(r->svc->db);
     /* Without an upload's id, the marker's key itself is passed over: no id is greater than "~". */
     s = db_query(c,
                  "SELECT key, id, created FROM upload WHERE bucket=? AND (key, id)>(?, ?)"
-                 " ORDER BY key, id",
-                 "sss", r->s3->bucket, key ? key : "",
+                 " AND substr(key, 1, length(?4))=?4 ORDER BY key, id",
+                 "ssss", r->s3->bucket, key ? key : "",
                  id    ? id
                  : key ? "~"
-                       : "");
+                       : "",
+                 prefix ? prefix : "");
     buf_printf(out, "%s<ListMultipartUploadsResult" NAMESPACE ">", xml_head);
     xml_element(out, "Bucket", r->s3->bucket);
-    xml_element(out, "KeyMarker", key ? key : "");
+    add_key(r, out, "KeyMarker", key ? key : "");
     xml_element(out, "UploadIdMarker", id ? id : "");
     xml_number(out, "MaxUploads", max);
+    if (prefix)
+        add_key(r, out, "Prefix", prefix);
+    if (s3_parameter(r, "encoding-type"))
+        xml_element(out, "EncodingType", "url");
     buf_clear(&next);
     while (s && sqlite3_step(s) == SQLITE_ROW && !(more = nr == max)) {
         nr++;
-        add_upload(out, s);
+        add_upload(r, out, s);
         buf_clear(&next);
-        xml_element(&next, "NextKeyMarker", db_text(s, 0));
+        add_key(r, &next, "NextKeyMarker", db_text(s, 0));
         xml_element(&next, "NextUploadIdMarker", db_text(s, 1));
     }
     if (more)

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import threading
 import urllib.request
+import xml.etree.ElementTree
 
 from clients import ONE, client, fails, running, running_as
 from service import write_config
@@ -30,7 +31,9 @@ def s3_parameters(program, work):
                 ("PUT", "/empty?abac="), ("GET", "/empty?session="), ("HEAD", "/empty?session="),
                 ("PUT", "/empty?metadataInventoryTable="), ("PUT", "/new-one?acl="),
                 ("POST", "/empty?metadataConfiguration="), ("GET", "/?x="), ("GET", "/empty?X-ID="),
-                ("GET", "/empty?location=&uploads="), ("GET", "/empty?prefix=&signature=x"),
+                ("GET", "/empty?location=&uploads="),
+                ("GET", "/empty?delimiter=%2F&uploads="), ("GET", "/?bucket-region=x"),
+                ("GET", "/empty?prefix=&signature=x"),
                 ("DELETE", "/names/k?renameObject="), ("DELETE", "/names/k?tagging="),
                 ("PUT", "/names/k?renameObject="), ("PUT", "/names/k?partNumber=1"),
                 ("GET", "/names/k?partNumber=1"), ("HEAD", "/names/k?partNumber=1"),
@@ -46,7 +49,7 @@ def s3_parameters(program, work):
         assert c.get_object(Bucket="names", Key="k")["Body"].read() == b"kept"
         assert c.list_parts(Bucket="names", Key="k", UploadId=up)["UploadId"] == up
         for path in ("/names/k?x-id=GetObject", "/names/k?x-amz-checksum-mode=ENABLED",
-                     "/names?fetch-owner=true&list-type=2", "/?x-id=ListBuckets"):
+                     "/names?uploads=&delimiter=&prefix=", "/?x-id=ListBuckets"):
             status, _, text = raw(s, "GET", path)
             assert status == 200, (path, status, text)
 
@@ -253,5 +256,50 @@ def s3_conditional_get(program, work):
             assert status not in (200, 206) or text == (b"ex" if status == 206 else b"text"), text
 
 
+def texts(text, *path):
+    """The texts of the elements at a path of an answer."""
+    return [e.text or "" for e in xml.etree.ElementTree.fromstring(text).findall(
+        "/".join("{http://s3.amazonaws.com/doc/2006-03-01/}" + name for name in path))]
+
+
+def s3_pages(program, work):
+    """The lists of buckets and of uploads: prefixes, pages, owners."""
+    names = ["a-1", "a-2", "a-3", "b-1", "b_1", "B-1"]
+    with running(program, work) as s:
+        c = client(s, "s3")
+        for name in names:
+            answer(s, "PUT", f"/{name}")
+        answer(s, "PUT", "/a-0")
+        answer(s, "DELETE", "/a-0")
+        for prefix in ("", "a-", "b_", "none"):
+            want = sorted(name for name in names if name.startswith(prefix))
+            for size in (1, 2, 3, 6, 10000):
+                got, token, pages = [], "", 0
+                while token is not None:
+                    more = f"continuation-token={token}&" if token else ""
+                    status, _, text = raw(s, "GET", f"/?{more}max-buckets={size}&prefix={prefix}")
+                    assert status == 200, text
+                    page = texts(text, "Buckets", "Bucket", "Name")
+                    assert len(page) <= size and texts(text, "Prefix") == [prefix], text
+                    got, pages = got + page, pages + 1
+                    token = (texts(text, "ContinuationToken") or [None])[0]
+                assert got == want and pages == max(1, -(-len(want) // size)), (prefix, size, got)
+        for size in ("0", "10001", "x"):
+            assert answer(s, "GET", f"/?max-buckets={size}") == "InvalidArgument", size
+        for key in ("x/1", "x/ü", "y"):
+            c.create_multipart_upload(Bucket="a-1", Key=key)
+        for query, want in (("", ["x/1", "x/ü", "y"]), ("prefix=x%2F&", ["x/1", "x/ü"]),
+                            ("prefix=x%2F%C3%BC&", ["x/ü"]), ("prefix=z&", []),
+                            ("key-marker=x%2F1&prefix=x&", ["x/ü"]),
+                            ("encoding-type=url&", ["x/1", "x/%C3%BC", "y"])):
+            status, _, text = raw(s, "GET", f"/a-1?{query}uploads=")
+            assert status == 200 and texts(text, "Upload", "Key") == want, (query, text)
+        assert answer(s, "GET", "/a-1?encoding-type=x&uploads=") == "InvalidArgument"
+        c.put_object(Bucket="a-1", Key="k", Body=b"")
+        for owner in (True, False):
+            got = c.list_objects_v2(Bucket="a-1", FetchOwner=owner)["Contents"][0]
+            assert ("Owner" in got) == owner, got
+
+
 CASES = [s3_parameters, s3_response_headers, s3_conditional_put, s3_conditional_delete,
-         s3_new_names, s3_conditional_get]
+         s3_new_names, s3_conditional_get, s3_pages]
