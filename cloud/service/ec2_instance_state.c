@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/service/volume.h"
+
 /* What an action does with an instance in a state. */
 struct turn {
     const char *from;
@@ -58,17 +60,25 @@ static const struct turn terminations[] = {
 /* ---- one instance ----------------------------------------------------------------------------
  */
 
-static bool read_state(sqlite3 *c, const char *id, char state[16], int64_t *memory_mib,
-                       bool *protected)
+struct machine {
+    char state[16], root_device[VOLUME_DEVICE_BYTES];
+    int64_t memory_mib;
+    bool protected;
+};
+
+static bool read_machine(sqlite3 *c, const char *id, struct machine *out)
 {
-    sqlite3_stmt *s = db_query(
-        c, "SELECT state, memory_mib, disable_termination FROM instance WHERE id = ?", "s", id);
+    sqlite3_stmt *s = db_query(c,
+                               "SELECT state, memory_mib, disable_termination, root_device"
+                               " FROM instance WHERE id = ?",
+                               "s", id);
     bool found = s != NULL && sqlite3_step(s) == SQLITE_ROW;
 
     if (found) {
-        snprintf(state, 16, "%s", db_text(s, 0));
-        *memory_mib = sqlite3_column_int64(s, 1);
-        *protected = sqlite3_column_int64(s, 2) != 0;
+        snprintf(out->state, sizeof(out->state), "%s", db_text(s, 0));
+        out->memory_mib = sqlite3_column_int64(s, 1);
+        out->protected = sqlite3_column_int64(s, 2) != 0;
+        snprintf(out->root_device, sizeof(out->root_device), "%s", db_text(s, 3));
     }
     db_finish(s);
     return found;
@@ -93,37 +103,46 @@ static bool write_turn(sqlite3 *c, const char *id, const struct turn *turn)
     return good;
 }
 
+/* May it start? False: the answer is an error. */
+static bool check_start(struct ec2_call *call, sqlite3 *c, const char *id, const struct machine *m)
+{
+    if (volume_at(c, id, m->root_device))
+        return ec2_memory_fits(call, c, 1, m->memory_mib);
+    reply_error(call->r, 400, "IncorrectInstanceState",
+                "The instance %s has no root device to start from; attach a volume to it as %s "
+                "first.",
+                id, m->root_device);
+    return false;
+}
+
 /* Change one and write its <item>. False: the answer is an error, or the state failed. */
 static bool turn_one(struct ec2_call *call, sqlite3 *c, const struct change *change, const char *id,
                      struct buf *items)
 {
     const struct turn *turn;
-    int64_t memory_mib;
-    bool protected;
-    char state[16];
+    struct machine m;
 
-    if (!read_state(c, id, state, &memory_mib, &protected))
+    if (!read_machine(c, id, &m))
         return false;
-    turn = find_turn(change, state);
+    turn = find_turn(change, m.state);
     if (turn == NULL) {
-        reply_error(call->r, 400, "IncorrectInstanceState", "The instance %s is %s; %s", id, state,
-                    change->otherwise);
+        reply_error(call->r, 400, "IncorrectInstanceState", "The instance %s is %s; %s", id,
+                    m.state, change->otherwise);
         return false;
     }
-    if (change->turns == terminations && protected) {
+    if (change->turns == terminations && m.protected) {
         reply_error(call->r, 400, "OperationNotPermitted",
                     "The instance %s is protected from termination; modify its attribute "
                     "disableApiTermination first.",
                     id);
         return false;
     }
-    if (turn->to != NULL && strcmp(turn->to, "pending") == 0 &&
-        !ec2_memory_fits(call, c, 1, memory_mib))
+    if (turn->to != NULL && strcmp(turn->to, "pending") == 0 && !check_start(call, c, id, &m))
         return false;
     buf_puts(items, "<item>");
     xml_element(items, "instanceId", id);
-    instance_write_state(items, "currentState", turn->to != NULL ? turn->to : state);
-    instance_write_state(items, "previousState", state);
+    instance_write_state(items, "currentState", turn->to != NULL ? turn->to : m.state);
+    instance_write_state(items, "previousState", m.state);
     buf_puts(items, "</item>");
     return turn->to == NULL || write_turn(c, id, turn);
 }

@@ -241,14 +241,44 @@ void ec2_delete_volume(struct ec2_call *call)
 /* ---- AttachVolume and DetachVolume ------------------------------------------------------------
  */
 
+static bool is_root(const struct machine *m, const char *device)
+{
+    return strcmp(volume_vdev(device), volume_vdev(m->root_device)) == 0;
+}
+
+/*
+ * The root disk has its letter alone: what is called sda1 may be a whole disk. Where it was taken
+ * off, another one may come in its place, and nothing else by its letter.
+ */
+static bool root_letter_free(struct ec2_call *call, sqlite3 *c, const char *instance,
+                             const struct machine *m, const char *device)
+{
+    bool stopped = strcmp(m->state, "stopped") == 0;
+
+    if (*volume_letter(m->root_device) != *volume_letter(device) ||
+        (stopped && is_root(m, device) && !volume_at(c, instance, device)))
+        return true;
+    if (volume_at(c, instance, m->root_device))
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "%s already has a disk that is %s to its guest; choose another device.",
+                    instance, device);
+    else
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "%s has no root device, and its letter is kept for one: attach that as %s%s.",
+                    instance, m->root_device, stopped ? "" : " while the instance is stopped");
+    return false;
+}
+
 static bool place_is_free(struct ec2_call *call, sqlite3 *c, const char *instance,
                           const struct machine *m, const char *device)
 {
-    sqlite3_stmt *s = db_query(c, "SELECT device FROM volume WHERE instance = ?", "s", instance);
-    /* The root disk has its letter alone: what is called sda1 may be a whole disk. */
-    bool taken = *volume_letter(m->root_device) == *volume_letter(device);
+    sqlite3_stmt *s;
+    bool taken = false;
     size_t nr = 0;
 
+    if (!root_letter_free(call, c, instance, m, device))
+        return false;
+    s = db_query(c, "SELECT device FROM volume WHERE instance = ?", "s", instance);
     for (; s != NULL && sqlite3_step(s) == SQLITE_ROW; nr++)
         taken |= volume_clash(db_text(s, 0), device);
     sqlite3_finalize(s);
@@ -294,19 +324,20 @@ void ec2_attach_volume(struct ec2_call *call)
     if (!device || !volume_device_good(device)) {
         reply_error(call->r, 400, "InvalidParameterValue",
                     "Device is /dev/sdb to /dev/sdp or /dev/xvdb to /dev/xvdy, with a number up to "
-                    "15 or none, not \"%.60s\".",
+                    "15 or none, or the root device that was detached, not \"%.60s\".",
                     device ? device : "");
         return;
     }
     if (!(c = ec2_begin_change(call)))
         return;
-    good = find_volume(call, c, id, &v) && find_machine(call, c, instance, &m) &&
-           can_attach(call, c, &v, instance, &m, device) &&
-           db_run(c,
-                  "UPDATE volume SET state = 'in-use', instance = ?, device = ?, attached = ?,"
-                  " attach_state = ?, delete_on_termination = 0, reason = '' WHERE id = ?",
-                  "ssiss", instance, device, (int64_t)time(NULL),
-                  strcmp(m.state, "stopped") == 0 ? "attached" : "attaching", id);
+    good =
+        find_volume(call, c, id, &v) && find_machine(call, c, instance, &m) &&
+        can_attach(call, c, &v, instance, &m, device) &&
+        db_run(c,
+               "UPDATE volume SET state = 'in-use', instance = ?, device = ?, attached = ?,"
+               " attach_state = ?, delete_on_termination = 0, reason = '' WHERE id = ?",
+               "ssiss", instance, is_root(&m, device) ? m.root_device : device, (int64_t)time(NULL),
+               strcmp(m.state, "stopped") == 0 ? "attached" : "attaching", id);
     if (good)
         answer_volume(call, c, id, true);
     if (!ec2_end_change(call, good))
@@ -322,8 +353,7 @@ static bool can_detach(struct ec2_call *call, const struct volume *v, const stru
         (device && strcmp(volume_vdev(device), volume_vdev(v->device)) != 0))
         reply_error(call->r, 400, "InvalidAttachment.NotFound",
                     "The volume %s is attached to %s as %s.", v->id, v->instance, v->device);
-    else if (strcmp(volume_vdev(v->device), volume_vdev(m->root_device)) == 0 &&
-             strcmp(m->state, "stopped") != 0)
+    else if (is_root(m, v->device) && strcmp(m->state, "stopped") != 0)
         reply_error(call->r, 400, "OperationNotPermitted",
                     "The volume %s is the root device of %s; stop the instance first.", v->id,
                     v->instance);

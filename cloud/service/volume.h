@@ -44,6 +44,12 @@ const char *volume_letter(const char *device);
 /* Can a guest not have both: are they one disk, or a disk and a part of it? */
 bool volume_clash(const char *a, const char *b);
 
+/*
+ * Does the instance have a volume, shown or hidden, as this device? Its root device is one that it
+ * may be without while it is stopped.
+ */
+bool volume_at(sqlite3 *c, const char *instance, const char *device);
+
 /* Is it the name of a disk that an instance can have: /dev/sda1, sdf, /dev/xvdf? */
 bool volume_device_good(const char *device);
 

@@ -10,6 +10,17 @@ void volume_zone(const struct service *svc, char out[80])
     snprintf(out, 80, "%.78sa", svc->config.region);
 }
 
+bool volume_at(sqlite3 *c, const char *instance, const char *device)
+{
+    sqlite3_stmt *s = db_query(c, "SELECT device FROM volume WHERE instance = ?", "s", instance);
+    bool found = false;
+
+    while (!found && s != NULL && sqlite3_step(s) == SQLITE_ROW)
+        found = strcmp(volume_vdev(db_text(s, 0)), volume_vdev(device)) == 0;
+    sqlite3_finalize(s);
+    return found;
+}
+
 bool volume_take_type(struct ec2_call *call)
 {
     static const char *const types[] = {"standard", "gp2", "gp3"};

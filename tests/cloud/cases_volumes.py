@@ -151,8 +151,12 @@ def volumes_attach(program, work):
         row, = c.describe_volumes(Filters=filters(**{"attachment.instance-id": [one]}))["Volumes"]
         assert row["State"] == "in-use" and row["Attachments"][0]["State"] == "attached"
         attach("VolumeInUse", vol, two, "/dev/sdf")
-        for device in ("sdf", "/dev/sdf", "/dev/xvdf", "/dev/sdf1", "/dev/sda", "/dev/xvda2"):
+        for device in ("sdf", "/dev/sdf", "/dev/xvdf", "/dev/sdf1"):
             assert "already has a disk" in attach("InvalidParameterValue", second, one, device)
+        for device in ("/dev/sda", "/dev/xvda2", "/dev/xvda1", "/dev/sda2"):
+            assert "as /dev/sda1." in attach("InvalidParameterValue", second, one, device)
+        put_instance(work, "i-0000000b", ONE, "running")
+        assert "stopped" in attach("InvalidParameterValue", second, "i-0000000b", "/dev/sda1")
         fails("VolumeInUse", c.delete_volume, VolumeId=vol)
         snapshot(c, vol)
 
@@ -251,6 +255,51 @@ def volumes_kept_by_guest(program, work):
         assert look(c, vol)["Attachments"][0]["State"] == "detaching"
         c.stop_instances(InstanceIds=[instance])
         wait_for(lambda: look(c, vol)["State"] == "available")
+
+
+def volumes_rescue(program, work):
+    """A root volume is taken off, mended at another instance, and put back."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+        snap = snapshot(c, volume(c, Size=1))
+        ami = image(work, root_type="ebs", blob=None, snapshot=snap)
+        ill, = run(c, ami, InstanceType="pv.nano")
+        nurse, = run(c, image(work, "store"), InstanceType="pv.nano")
+        store, = wait(c, "running", [nurse])
+        assert store["BlockDeviceMappings"] == []
+        row, = wait(c, "running", [ill])
+        root = row["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        c.stop_instances(InstanceIds=[ill, nurse])
+        wait(c, "stopped", [ill, nurse])
+
+        def attach(code, device, instance=ill, vol=root):
+            return fails(code, c.attach_volume, VolumeId=vol, InstanceId=instance, Device=device)
+
+        c.detach_volume(VolumeId=root)
+        message = fails("IncorrectInstanceState", c.start_instances, InstanceIds=[nurse, ill])
+        assert f"{ill} has no root device" in message and "/dev/sda1" in message, message
+        assert wait(c, "stopped", [ill, nurse], 0)  # none of them starts
+
+        # The hidden root of an instance-store image is one, too.
+        assert "already has a disk" in attach("InvalidParameterValue", "/dev/sda1", nurse)
+        c.attach_volume(VolumeId=root, InstanceId=nurse, Device="/dev/sdf")
+        c.start_instances(InstanceIds=[nurse])
+        wait(c, "running", [nurse])
+        c.stop_instances(InstanceIds=[nurse])
+        wait(c, "stopped", [nurse])
+        c.detach_volume(VolumeId=root)
+
+        for device in ("/dev/sda", "/dev/sda2", "/dev/xvda1"):
+            assert "/dev/sda1" in attach("InvalidParameterValue", device)
+        got = c.attach_volume(VolumeId=root, InstanceId=ill, Device="sda1")
+        assert (got["Device"], got["State"]) == ("/dev/sda1", "attached"), got
+        other = volume(c, Size=1)
+        assert "already has a disk" in attach("InvalidParameterValue", "/dev/sda1", vol=other)
+        c.start_instances(InstanceIds=[ill])
+        row, = wait(c, "running", [ill])
+        assert [(d["DeviceName"], d["Ebs"]["VolumeId"]) for d in row["BlockDeviceMappings"]] == \
+            [("/dev/sda1", root)] and row["RootDeviceName"] == "/dev/sda1"
+        fails("OperationNotPermitted", c.detach_volume, VolumeId=root)
 
 
 def volumes_quota(program, work):
@@ -437,4 +486,4 @@ def tags_life(program, work):
 
 CASES = [volumes_life, volumes_tokens, volumes_list, volumes_attach, volumes_refused_by_guest,
          volumes_detached_early, volumes_kept_by_guest,
-         volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life]
+         volumes_rescue, volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life]
