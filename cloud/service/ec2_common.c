@@ -8,8 +8,9 @@
 
 #include "core/base/text.h"
 
-#define ID_DIGITS 17
-#define TOKEN_S   86400 /* how long a client token is good, whatever became of what it made */
+#define ID_DIGITS       17
+#define TOKEN_BYTES_MAX 64
+#define TOKEN_S         86400 /* how long a client token is good, whatever became of what it made */
 
 void ec2_new_id(const char *kind, char out[EC2_ID_BYTES])
 {
@@ -109,6 +110,15 @@ void ec2_answer_true(struct ec2_call *call)
     ec2_close(call, call->r->action);
 }
 
+bool ec2_text_good(const char *text, size_t max)
+{
+    size_t nr = 0;
+
+    for (const char *at = text; *at; at++)
+        nr += ((unsigned char)*at & 0xc0) != 0x80; /* UTF-8: all but the bytes that follow */
+    return nr <= max && xml_keeps(text);
+}
+
 static int by_name_and_value(const void *a, const void *b)
 {
     const struct uri_pair *x = a, *y = b;
@@ -136,13 +146,23 @@ void ec2_hash_request(struct ec2_call *call, char out[SIGN_SHA256_HEX])
     free(sorted);
 }
 
+static bool token_good(const char *token)
+{
+    size_t n = 0;
+
+    while (token[n] >= ' ' && token[n] <= '~')
+        n++;
+    return n >= 1 && n <= TOKEN_BYTES_MAX && !token[n];
+}
+
 bool ec2_take_token(struct ec2_call *call, struct ec2_token *out)
 {
     out->token = ec2_take(call, "ClientToken");
     if (!out->token)
         return call->r->status == 0;
-    if (!*out->token || strlen(out->token) > 64) {
-        reply_error(call->r, 400, "InvalidParameterValue", "ClientToken has 1 to 64 characters.");
+    if (!token_good(out->token)) {
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "ClientToken has 1 to %d characters of ASCII.", TOKEN_BYTES_MAX);
         return false;
     }
     ec2_hash_request(call, out->sha256);

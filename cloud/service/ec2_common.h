@@ -58,6 +58,9 @@ bool ec2_end_change(struct ec2_call *call, bool good);
 /* <return>true</return> */
 void ec2_answer_true(struct ec2_call *call);
 
+/* Does the text come back as it is, in at most so many characters? */
+bool ec2_text_good(const char *text, size_t max);
+
 /* ---- tags -------------------------------------------------------------------------------------
  */
 
@@ -104,7 +107,7 @@ struct ec2_token {
 /* Of what the request asks for, whatever the order of its parameters and whoever signed when. */
 void ec2_hash_request(struct ec2_call *call, char out[SIGN_SHA256_HEX]);
 
-/* Takes ClientToken. False: the answer is an error. */
+/* Takes ClientToken, 1 to 64 characters of ASCII. False: the answer is an error. */
 bool ec2_take_token(struct ec2_call *call, struct ec2_token *out);
 
 enum ec2_token_state { EC2_TOKEN_NEW, EC2_TOKEN_SAME, EC2_TOKEN_OTHER };

@@ -40,27 +40,20 @@ static size_t kind_of(const char *id)
     return i;
 }
 
-static bool characters_good(const char *text, size_t max)
-{
-    size_t nr = 0;
-
-    for (; *text; text++)
-        nr += ((unsigned char)*text & 0xc0) != 0x80; /* UTF-8: all but the bytes that follow */
-    return nr <= max;
-}
-
 /* One tag; `value` may be NULL, as for those to be deleted. */
 static bool check_tag(struct ec2_call *call, const char *key, const char *value)
 {
-    if (!*key || !characters_good(key, EC2_TAG_KEY) || strncmp(key, "aws:", 4) == 0)
+    if (!*key || !ec2_text_good(key, EC2_TAG_KEY) || strncmp(key, "aws:", 4) == 0)
+        reply_error(
+            call->r, 400, "InvalidParameterValue",
+            "A tag's key has 1 to %d characters, no controls among them, and does not begin "
+            "with aws:, unlike \"%.100s\".",
+            EC2_TAG_KEY, key);
+    else if (value && !ec2_text_good(value, EC2_TAG_VALUE))
         reply_error(call->r, 400, "InvalidParameterValue",
-                    "A tag's key has 1 to %d characters and does not begin with aws:, unlike "
+                    "The value of a tag has at most %d characters and no controls, unlike that of "
                     "\"%.100s\".",
-                    EC2_TAG_KEY, key);
-    else if (value && !characters_good(value, EC2_TAG_VALUE))
-        reply_error(call->r, 400, "InvalidParameterValue",
-                    "The value of the tag \"%.100s\" has more than %d characters.", key,
-                    EC2_TAG_VALUE);
+                    EC2_TAG_VALUE, key);
     return call->r->status == 0;
 }
 

@@ -97,6 +97,17 @@ static size_t xml_char(const char *text, size_t len)
     return n == 3 && memcmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] >= 0xbe ? 0 : n;
 }
 
+bool xml_keeps(const char *text)
+{
+    size_t n = 1;
+
+    for (size_t len = strlen(text); len > 0 && n > 0; len -= n) {
+        n = xml_char(text, len);
+        text += n;
+    }
+    return n > 0;
+}
+
 void xml_text(struct buf *out, const char *text)
 {
     for (size_t len = strlen(text); len > 0;) {

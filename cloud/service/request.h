@@ -99,6 +99,9 @@ void reply_state_failed(struct request *r);
 /* Text inside XML; what XML 1.0 has no way to hold becomes U+FFFD. */
 void xml_text(struct buf *out, const char *text);
 
+/* Is nothing of it lost so? Controls other than tab and line ends are, as is what is no UTF-8. */
+bool xml_keeps(const char *text);
+
 /* <name>text</name> */
 void xml_element(struct buf *out, const char *name, const char *text);
 void xml_number(struct buf *out, const char *name, int64_t number);

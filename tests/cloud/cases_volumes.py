@@ -456,10 +456,19 @@ def tags_life(program, work):
         fails("InvalidID", c.create_tags, Resources=["nat-12345678"],
               Tags=[{"Key": "a", "Value": "b"}])
         assert tags() == everything
-        for key, value in (("aws:x", ""), ("k" * 128, ""), ("", "v"), ("k", "v" * 257)):
+        for key, value in (("aws:x", ""), ("k" * 128, ""), ("", "v"), ("k", "v" * 257),
+                           ("k", "a\x01b"), ("k", "\x7f"), ("k", "\x85"), ("k", "\uffff"),
+                           ("a\x1b[2J", "")):
             fails("InvalidParameterValue", c.create_tags, Resources=[vol],
                   Tags=[{"Key": key, "Value": value}])
         fails("InvalidParameterValue", c.create_tags, Resources=[vol], Tags=[{"Value": "v"}])
+        for tag in ({"Key": "a\x01"}, {"Key": "a", "Value": "b\x02"}):
+            fails("InvalidParameterValue", c.create_volume, AvailabilityZone=ZONE, Size=1,
+                  TagSpecifications=[{"ResourceType": "volume", "Tags": [tag]}])
+        for token in ("t\x01", "t\n", "\u00e4", "t" * 65):
+            fails("InvalidParameterValue", c.create_volume, AvailabilityZone=ZONE, Size=1,
+                  ClientToken=token)
+        assert tags() == everything
         c.create_tags(Resources=[vol], Tags=[{"Key": "\u00e4" * 127, "Value": "\u00e4" * 256}])
         c.delete_tags(Resources=[vol], Tags=[{"Key": "\u00e4" * 127}])
 
