@@ -119,6 +119,16 @@ bool ec2_text_good(const char *text, size_t max)
     return nr <= max && xml_keeps(text);
 }
 
+bool ec2_check_description(struct ec2_call *call, const char *text)
+{
+    if (text && !ec2_text_good(text, EC2_DESCRIPTION_MAX))
+        reply_error(call->r, 400, "InvalidParameterValue",
+                    "A description has at most %d characters, and no controls other than tab and "
+                    "line ends.",
+                    EC2_DESCRIPTION_MAX);
+    return call->r->status == 0;
+}
+
 static int by_name_and_value(const void *a, const void *b)
 {
     const struct uri_pair *x = a, *y = b;

@@ -11,6 +11,8 @@
 #define EC2_TAG_KEY   127 /* characters */
 #define EC2_TAG_VALUE 256
 
+#define EC2_DESCRIPTION_MAX 255 /* characters */
+
 /* A new id: the kind ("i", "ami", "vol", "snap", "r"), a dash, and 17 random digits. */
 void ec2_new_id(const char *kind, char out[EC2_ID_BYTES]);
 
@@ -60,6 +62,9 @@ void ec2_answer_true(struct ec2_call *call);
 
 /* Does the text come back as it is, in at most so many characters? */
 bool ec2_text_good(const char *text, size_t max);
+
+/* Is it a description, or NULL? False: the answer is an error. */
+bool ec2_check_description(struct ec2_call *call, const char *text);
 
 /* ---- tags -------------------------------------------------------------------------------------
  */

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIPTION_BYTES_MAX 255
-#define PERMISSIONS_MAX       1000
+#define PERMISSIONS_MAX 1000
 
 static bool is(const char *text, const char *word)
 {
@@ -250,11 +249,10 @@ static bool take_change(struct ec2_call *call, struct change *ch)
         return false;
     if (description)
         ch->description = description;
-    if (ch->description && strlen(ch->description) > DESCRIPTION_BYTES_MAX)
-        reply_error(call->r, 400, "InvalidParameterValue", "A description has at most %d bytes.",
-                    DESCRIPTION_BYTES_MAX);
-    else if (!ch->description && !ch->kernel && !ch->ramdisk &&
-             ch->add.nr + ch->remove.nr + ch->add.everybody + ch->remove.everybody == 0)
+    if (!ec2_check_description(call, ch->description))
+        return false;
+    if (!ch->description && !ch->kernel && !ch->ramdisk &&
+        ch->add.nr + ch->remove.nr + ch->add.everybody + ch->remove.everybody == 0)
         reply_error(call->r, 400, "InvalidParameterCombination", "Nothing is to be changed.");
     return call->r->status == 0;
 }

@@ -11,9 +11,8 @@
 
 #include "host/filedisk.h"
 
-#define NAME_CHARACTERS       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789()[] ./-'@_"
-#define DESCRIPTION_BYTES_MAX 255
-#define LOCATION_BYTES_MAX    1100 /* a bucket, a slash, and a key */
+#define NAME_CHARACTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789()[] ./-'@_"
+#define LOCATION_BYTES_MAX 1100 /* a bucket, a slash, and a key */
 
 static const char default_root_device[] = "/dev/sda1";
 
@@ -31,8 +30,8 @@ bool register_take_name(struct ec2_call *call, struct registration *r)
 
     r->name = ec2_take(call, "Name");
     r->description = ec2_take(call, "Description");
-    if (r->description && strlen(r->description) > DESCRIPTION_BYTES_MAX)
-        return bad_value(call, "Description", "has at most 255 bytes", r->description);
+    if (!ec2_check_description(call, r->description))
+        return false;
     if (!r->name || !*r->name) {
         reply_error(call->r, 400, "MissingParameter", "The parameter Name is missing.");
         return false;

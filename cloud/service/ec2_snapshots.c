@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESCRIPTION_MAX 255
-
 static bool need_snapshot(struct ec2_call *call, const char *id)
 {
     if (!id)
@@ -101,11 +99,8 @@ void ec2_create_snapshot(struct ec2_call *call)
         return;
     if (!volume)
         reply_error(call->r, 400, "MissingParameter", "CreateSnapshot needs VolumeId.");
-    else if (text && strlen(text) > DESCRIPTION_MAX)
-        reply_error(call->r, 400, "InvalidParameterValue", "A description has at most %d bytes.",
-                    DESCRIPTION_MAX);
-    if (call->r->status != 0 || !ec2_check_id(call, "vol", volume, "InvalidVolumeID") ||
-        !(c = ec2_begin_change(call)))
+    if (!ec2_check_description(call, text) ||
+        !ec2_check_id(call, "vol", volume, "InvalidVolumeID") || !(c = ec2_begin_change(call)))
         return;
     ec2_new_id("snap", id);
     good = snapshot_insert(call, c, volume, id, text ? text : "") &&

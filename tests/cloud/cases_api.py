@@ -1,5 +1,6 @@
 """The API against its own model, and against those who should not get anywhere with it."""
 import collections
+import contextlib
 import re
 import xml.etree.ElementTree
 
@@ -218,9 +219,27 @@ def api_texts(program, work):
             mine.create_tags(Resources=[vol], Tags=[{"Key": "k", "Value": text}])
             assert mine.describe_volumes(VolumeIds=[vol])["Volumes"][0]["Tags"] == \
                 [{"Key": "k", "Value": text}]
+        for text, good in (("\u00e4" * 255, True), ("\u00e4" * 256, False), ("x" * 256, False),
+                           ("a\x01b", False), ("a\tb\n", True)):
+            described = {"Description": text}
+            if not good:
+                fails("InvalidParameterValue", mine.create_snapshot, VolumeId=vol, **described)
+                fails("InvalidParameterValue", mine.create_image, InstanceId="i-12345678",
+                      Name="name", **described)
+                continue
+            snap = mine.create_snapshot(VolumeId=vol, **described)["SnapshotId"]
+            disks.settle(mine, snap)
+            ami = mine.register_image(Name=f"of-{snap}", BlockDeviceMappings=[
+                {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snap}}], **described)["ImageId"]
+            for row in (mine.describe_snapshots(SnapshotIds=[snap])["Snapshots"] +
+                        mine.describe_images(ImageIds=[ami])["Images"]):
+                assert row["Description"] == text, row
         evil = image(work, account=TWO, public=1)
         for text in ("\ufffe\uffff", "\x01\x1b[2J", "\x7f\x85"):  # not in XML, or not to be seen
-            other.modify_image_attribute(ImageId=evil, Description={"Value": text})
+            fails("InvalidParameterValue", other.modify_image_attribute, ImageId=evil,
+                  Description={"Value": text})
+            with contextlib.closing(disks.state(work)) as db:  # as it was taken once
+                db.execute("UPDATE image SET description = ? WHERE id = ?", (text, evil))
             shown, = mine.describe_images(ImageIds=[evil])["Images"]
             assert set(shown["Description"]) & set(text) <= set("[2J"), shown
 
