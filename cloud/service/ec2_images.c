@@ -433,13 +433,14 @@ void ec2_describe_images(struct ec2_call *call)
         NULL,
     };
     struct wanted *w = xalloc(sizeof(*w));
-    bool deprecated;
+    bool deprecated, disabled;
 
     if (ec2_take_list(call, "ImageId", &w->ids) && ec2_take_list(call, "Owner", &w->owners) &&
         ec2_take_list(call, "ExecutableBy", &w->users) &&
         ec2_take_filters(call, known, &w->filters) && ec2_take_page(call, 1, PAGE_MAX, &w->page) &&
         ec2_take_bool(call, "IncludeDeprecated", false, &deprecated) && /* none ever is */
-        ec2_parameters_done(call) && check_ids(call, &w->ids)) {
+        ec2_take_bool(call, "IncludeDisabled", false, &disabled) && ec2_parameters_done(call) &&
+        check_ids(call, &w->ids)) {
         for (size_t i = 0; i < w->filters.nr; i++)
             w->by_mapping |= strncmp(w->filters.filter[i].name, "block-device-mapping.", 21) == 0;
         write_images(call, w);

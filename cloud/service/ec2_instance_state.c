@@ -214,16 +214,17 @@ void ec2_stop_instances(struct ec2_call *call)
                               "it.";
     static const struct change asked = {TURNS(stops), .otherwise = why};
     static const struct change forced = {TURNS(stops_by_force), .otherwise = why};
-    bool force, hibernate;
+    bool force, skip, hibernate;
 
     if (!ec2_take_bool(call, "Force", false, &force) ||
+        !ec2_take_bool(call, "SkipOsShutdown", false, &skip) ||
         !ec2_take_bool(call, "Hibernate", false, &hibernate))
         return;
     if (hibernate)
         reply_error(call->r, 400, "UnsupportedOperation",
                     "Hibernation is not offered here; stop the instance without it.");
     else
-        run(call, force ? &forced : &asked);
+        run(call, force || skip ? &forced : &asked);
 }
 
 void ec2_reboot_instances(struct ec2_call *call)
@@ -239,6 +240,10 @@ void ec2_reboot_instances(struct ec2_call *call)
 void ec2_terminate_instances(struct ec2_call *call)
 {
     static const struct change change = {TURNS(terminations), .otherwise = ""};
+    bool force, skip;
 
-    run(call, &change);
+    /* The guest is ended at once, whatever they say. */
+    if (ec2_take_bool(call, "Force", false, &force) &&
+        ec2_take_bool(call, "SkipOsShutdown", false, &skip))
+        run(call, &change);
 }

@@ -18,6 +18,7 @@ static const char *const instance_filters[] = {
     "hypervisor",
     "image-id",
     "instance-id",
+    "instance-lifecycle",
     "instance-state-code",
     "instance-state-name",
     "instance-type",
@@ -42,8 +43,15 @@ static const char *const instance_filters[] = {
 };
 
 static const char *const status_filters[] = {
-    "availability-zone",      "instance-state-code",  "instance-state-name",
-    "instance-status.status", "system-status.status", NULL,
+    "availability-zone",
+    "instance-state-code",
+    "instance-state-name",
+    "instance-status.reachability",
+    "instance-status.status",
+    "system-status.reachability",
+    "system-status.status",
+    "tag:",
+    NULL,
 };
 
 struct wanted {
@@ -115,6 +123,14 @@ static bool lists_fit(const struct ec2_filters *filters, const struct instance *
     return true;
 }
 
+/* The one detail of its status. */
+static const char *reachability(const struct instance *i)
+{
+    return strcmp(i->state, "running") == 0   ? "passed"
+           : strcmp(i->state, "pending") == 0 ? "initializing"
+                                              : "";
+}
+
 static bool fits(const struct ec2_filters *filters, const struct service *svc,
                  const struct instance *i)
 {
@@ -128,8 +144,10 @@ static bool fits(const struct ec2_filters *filters, const struct service *svc,
         {"hypervisor", "xen"},
         {"image-id", i->image},
         {"instance-id", i->id},
+        {"instance-lifecycle", ""}, /* one by demand has none */
         {"instance-state-code", code},
         {"instance-state-name", i->state},
+        {"instance-status.reachability", reachability(i)},
         {"instance-status.status", ec2_instance_health(i)},
         {"instance-type", i->type},
         {"kernel-id", i->kernel},
@@ -144,6 +162,7 @@ static bool fits(const struct ec2_filters *filters, const struct service *svc,
         {"root-device-type", i->root_type},
         {"state-reason-code", i->reason_code},
         {"state-reason-message", i->reason},
+        {"system-status.reachability", reachability(i)},
         {"system-status.status", ec2_instance_health(i)},
         {"tenancy", "default"},
         {"virtualization-type", "paravirtual"},
@@ -173,12 +192,13 @@ const char *ec2_instance_health(const struct instance *i)
 
 static void write_health(struct buf *out, const char *name, const struct instance *i)
 {
-    const char *health = ec2_instance_health(i);
+    const char *detail = reachability(i);
 
-    buf_printf(out, "<%s><status>%s</status>", name, health);
-    if (strcmp(health, "ok") == 0)
-        buf_puts(out, "<details><item><name>reachability</name><status>passed</status></item>"
-                      "</details>");
+    buf_printf(out, "<%s><status>%s</status>", name, ec2_instance_health(i));
+    if (*detail)
+        buf_printf(out,
+                   "<details><item><name>reachability</name><status>%s</status></item></details>",
+                   detail);
     buf_printf(out, "</%s>", name);
 }
 

@@ -57,8 +57,8 @@ void ec2_describe_regions(struct ec2_call *call)
 
 void ec2_describe_availability_zones(struct ec2_call *call)
 {
-    static const char *const known[] = {"zone-name", "region-name", "state",
-                                        "zone-id",   "zone-type",   NULL};
+    static const char *const known[] = {"group-name", "opt-in-status", "region-name", "state",
+                                        "zone-id",    "zone-name",     "zone-type",   NULL};
     const char *region = call->r->svc->config.region;
     struct buf *out = &call->r->reply, zone = {0};
     struct ec2_list names, ids;
@@ -75,12 +75,16 @@ void ec2_describe_availability_zones(struct ec2_call *call)
         if (ec2_filter_fits(&filters, "zone-name", zone.text) &&
             ec2_filter_fits(&filters, "zone-id", zone.text) &&
             ec2_filter_fits(&filters, "region-name", region) &&
+            ec2_filter_fits(&filters, "group-name", region) &&
+            ec2_filter_fits(&filters, "opt-in-status", "opt-in-not-required") &&
             ec2_filter_fits(&filters, "zone-type", "availability-zone") &&
             ec2_filter_fits(&filters, "state", "available")) {
             buf_puts(out, "<item><zoneState>available</zoneState>");
             xml_element(out, "regionName", region);
             xml_element(out, "zoneName", zone.text);
             xml_element(out, "zoneId", zone.text);
+            xml_element(out, "groupName", region);
+            buf_puts(out, "<optInStatus>opt-in-not-required</optInStatus>");
             buf_puts(out, "<zoneType>availability-zone</zoneType><messageSet/></item>");
         }
         buf_puts(out, "</availabilityZoneInfo>");

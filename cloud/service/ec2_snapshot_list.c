@@ -110,6 +110,7 @@ static bool fits(const struct wanted *w, const struct service *svc, sqlite3 *c, 
     snprintf(size, sizeof(size), "%lld", (long long)row->size_gib);
     return ec2_filter_fits(f, "description", row->description) &&
            ec2_filter_fits(f, "encrypted", "false") &&
+           ec2_filter_fits(f, "owner-alias", "") && /* the service has none of its own */
            ec2_filter_fits(f, "owner-id", row->account) && ec2_filter_fits(f, "progress", done) &&
            ec2_filter_fits(f, "snapshot-id", row->id) && ec2_filter_fits(f, "start-time", time) &&
            ec2_filter_fits(f, "status", row->state) &&
@@ -170,8 +171,9 @@ static void write_list(struct ec2_call *call, sqlite3 *c, const struct wanted *w
 void ec2_describe_snapshots(struct ec2_call *call)
 {
     static const char *const known[] = {
-        "description",  "encrypted", "owner-id", "progress",  "snapshot-id", "start-time", "status",
-        "storage-tier", "tag:",      "tag-key",  "volume-id", "volume-size", NULL,
+        "description", "encrypted",  "owner-alias", "owner-id",     "progress",
+        "snapshot-id", "start-time", "status",      "storage-tier", "tag:",
+        "tag-key",     "volume-id",  "volume-size", NULL,
     };
     struct wanted *w = xalloc(sizeof(*w));
     sqlite3 *c;

@@ -208,9 +208,12 @@ void ec2_describe_instance_type_offerings(struct ec2_call *call)
     kind = kind != NULL ? kind : "region";
     buf_printf(&location, "%s%s", call->r->svc->config.region,
                strcmp(kind, "region") == 0 ? "" : "a");
-    if (strcmp(kind, "region") != 0 && strcmp(kind, "availability-zone") != 0)
+    if (strcmp(kind, "region") != 0 && strcmp(kind, "availability-zone") != 0 &&
+        strcmp(kind, "availability-zone-id") != 0) /* the zone's id is its name */
         reply_error(call->r, 400, "InvalidParameterValue",
-                    "LocationType is region or availability-zone, not \"%.60s\".", kind);
+                    "LocationType is region, availability-zone or availability-zone-id, not "
+                    "\"%.60s\".",
+                    kind);
     if (ec2_take_filters(call, known, &w->filters) && take_page(call, 1000, w) &&
         ec2_parameters_done(call))
         write_offerings(call, w, kind, location.text);

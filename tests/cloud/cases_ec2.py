@@ -13,6 +13,8 @@ import botocore.awsrequest
 import botocore.credentials
 
 from clients import ONE, TWO, aws, client, fails, running, running_as
+from disks import snapshot, volume
+from instances import image, run, service, wait
 from service import ACCOUNTS, REGION
 
 
@@ -206,6 +208,55 @@ def ec2_replays(program, work):
         assert again(s) == "RequestExpired"
 
 
+def ec2_filters(program, work):
+    """Filters and values that EC2 documents are known, where they can fit nothing, too."""
+    with service(program, work) as s:
+        c = client(s, "ec2")
+
+        def found(call, answer, what, **kwargs):
+            return len(call(Filters=[{"Name": k.replace("_", "-"), "Values": [v]}
+                                     for k, v in kwargs.items()], **what)[answer])
+
+        def ask(action, **kwargs):  # what botocore's model may be too old for
+            status, _, text = query(s, {"Action": action, "Version": "2016-11-15", **kwargs})
+            assert status == 200, text
+            return text
+
+        zones = c.describe_availability_zones, "AvailabilityZones", {}
+        zone, = c.describe_availability_zones()["AvailabilityZones"]
+        assert (zone["GroupName"], zone["OptInStatus"]) == (REGION, "opt-in-not-required")
+        assert found(*zones, opt_in_status="opt-in-not-required", group_name=REGION) == 1
+        assert found(*zones, opt_in_status="opted-in") == found(*zones, group_name="mars") == 0
+
+        ami = image(work)
+        one, = run(c, ami, InstanceType="pv.nano", TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "color", "Value": "red"}]}])
+        off, = run(c, ami, InstanceType="pv.nano")
+        wait(c, "running", [one, off])
+        ask("StopInstances", **{"InstanceId.1": off, "SkipOsShutdown": "true"})
+        wait(c, "stopped", [off])
+        states = c.describe_instance_status, "InstanceStatuses", {"IncludeAllInstances": True}
+        for kind in ("system", "instance"):
+            for value, nr in (("passed", 1), ("failed", 0)):
+                assert found(*states, **{f"{kind}-status.reachability": value}) == nr
+        assert found(*states, **{"tag:color": "red"}) == 1
+        assert found(*states, **{"tag:color": "blue"}) == 0
+        assert found(c.describe_instances, "Reservations", {}, instance_lifecycle="spot") == 0
+        assert ami in ask("DescribeImages", IncludeDisabled="false")
+        offers = [c.describe_instance_type_offerings(LocationType=kind)["InstanceTypeOfferings"]
+                  for kind in ("availability-zone", "availability-zone-id")]
+        assert [o["Location"] for o in offers[0]] == [o["Location"] for o in offers[1]]
+        assert {o["LocationType"] for o in offers[1]} == {"availability-zone-id"}
+        fails("InvalidParameterValue", c.describe_instance_type_offerings, LocationType="outpost")
+
+        snapshot(c, volume(c, Size=1))
+        snaps = c.describe_snapshots, "Snapshots", {}
+        assert found(*snaps) == 1 and found(*snaps, owner_alias="amazon") == 0
+        for which, name in ((one, "SkipOsShutdown"), (off, "Force")):
+            ask("TerminateInstances", **{"InstanceId.1": which, name: "true"})
+        wait(c, "terminated", [one, off])
+
+
 class ExpiringAuth(botocore.auth.SigV2Auth):
     """Version 2 with a time at which the request expires."""
 
@@ -216,4 +267,4 @@ class ExpiringAuth(botocore.auth.SigV2Auth):
         request.data["Signature"] = signature
 
 
-CASES = [ec2_places, ec2_akis, ec2_refusals, ec2_signatures, ec2_replays]
+CASES = [ec2_places, ec2_akis, ec2_refusals, ec2_signatures, ec2_replays, ec2_filters]
