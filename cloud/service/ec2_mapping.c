@@ -46,6 +46,24 @@ static bool take_flag(struct ec2_call *call, unsigned number, const char *field,
     return ec2_take_bool(call, name, false, out);
 }
 
+/* What a volume of EC2 may have besides, and one of this service has not. */
+static bool refuse_extras(struct ec2_call *call, unsigned number)
+{
+    static const char *const fields[] = {"Iops", "Throughput", "VolumeInitializationRate",
+                                         "KmsKeyId", "OutpostArn"};
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "Ebs.%s", fields[i]);
+        if (take(call, number, name))
+            reply_error(call->r, 400, "UnsupportedOperation",
+                        "BlockDeviceMapping.%u.%s is not offered here; leave it out.", number,
+                        name);
+    }
+    return call->r->status == 0;
+}
+
 /* What makes it a volume. */
 static bool take_volume(struct ec2_call *call, unsigned number, struct ec2_mapping *m, bool *volume)
 {
@@ -55,6 +73,8 @@ static bool take_volume(struct ec2_call *call, unsigned number, struct ec2_mappi
     uint64_t gib = 0;
 
     m->snapshot = take(call, number, "Ebs.SnapshotId");
+    if (!refuse_extras(call, number))
+        return false;
     if (!take_flag(call, number, "Ebs.DeleteOnTermination", &m->delete_given,
                    &m->delete_on_termination) ||
         !take_flag(call, number, "Ebs.Encrypted", &unused, &encrypted))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cloud/engine/engine.h"
+#include "cloud/service/ec2_instances.h"
 #include "core/base/text.h"
 
 #define ATTACHED_MAX (ENGINE_DISKS_MAX - 1) /* one more carries the user data */
@@ -124,6 +125,13 @@ static bool take_zone(struct ec2_call *call)
 static bool refuse_extras(struct ec2_call *call)
 {
     static const char *const flags[] = {"Encrypted", "MultiAttachEnabled"};
+    static const struct ec2_refused refused[] = {
+        {"Iops", "A volume is as fast as the disk that it is on."},
+        {"Throughput", "A volume is as fast as the disk that it is on."},
+        {"VolumeInitializationRate", "A volume is there at once."},
+        {"KmsKeyId", "Volumes are not encrypted."},
+        {"OutpostArn", "There are no outposts."},
+    };
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         bool wanted;
@@ -136,7 +144,7 @@ static bool refuse_extras(struct ec2_call *call)
             return false;
         }
     }
-    return true;
+    return !ec2_refuse(call, refused, sizeof(refused) / sizeof(refused[0]));
 }
 
 static bool take_new(struct ec2_call *call, struct new_volume *v)

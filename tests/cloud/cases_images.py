@@ -539,7 +539,7 @@ def snapshot_images(program, work):
             {"DeviceName": "/dev/xvda1", "Ebs": {"VolumeSize": 1}}])
         fails("InvalidBlockDeviceMapping", register, part, "encrypted", ebs={"Encrypted": True})
         fails("InvalidBlockDeviceMapping", register, part, "type", ebs={"VolumeType": "io2"})
-        fails("UnknownParameter", register, part, "iops", ebs={"Iops": 3})
+        fails("UnsupportedOperation", register, part, "iops", ebs={"Iops": 3})
         fails("InvalidSnapshot.NotFound", client(s, "ec2", TWO).register_image, Name="theirs",
               BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": part}}])
         said = json.loads(aws(s, "ec2", "register-image", "--name", "by aws", "--root-device-name",

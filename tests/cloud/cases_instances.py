@@ -155,6 +155,8 @@ def instances_refusals(program, work):
         refused("InvalidBlockDeviceMapping", **disk("/dev/xvda1", VolumeSize=1))
         refused("InvalidBlockDeviceMapping", **disk("/dev/xvdz", VolumeSize=1))
         refused("InvalidBlockDeviceMapping", **disk(VolumeSize=1, Encrypted=True))
+        for name, value in (("Iops", 100), ("Throughput", 125), ("KmsKeyId", "k")):
+            refused("UnsupportedOperation", f"1.Ebs.{name} ", **disk(VolumeSize=1, **{name: value}))
         refused("InvalidBlockDeviceMapping", **disk(DeleteOnTermination=True))
         refused("InvalidSnapshot.NotFound", **disk(SnapshotId="snap-12345678"))
         refused("InvalidSnapshotID.Malformed", **disk(SnapshotId="vol-12345678"))

@@ -51,7 +51,8 @@ def volumes_life(program, work):
         create("InvalidParameterValue", VolumeType="io1")
         create("UnsupportedOperation", Encrypted=True)
         create("UnsupportedOperation", MultiAttachEnabled=True)
-        create("UnknownParameter", Iops=100)
+        for name, value in (("Iops", 100), ("Throughput", 125), ("KmsKeyId", "k")):
+            assert name in create("UnsupportedOperation", **{name: value})
         create("InvalidSnapshotID.Malformed", SnapshotId="vol-12345678")
         create("InvalidSnapshot.NotFound", SnapshotId="snap-12345678")
         create("DryRunOperation", DryRun=True)
