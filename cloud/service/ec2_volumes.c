@@ -387,18 +387,19 @@ static bool take_apart(sqlite3 *c, const struct volume *v, const struct machine 
                   "s", v->id);
 }
 
-static void answer_detaching(struct ec2_call *call, sqlite3 *c, const struct volume *v)
+/* What the attachment was: at a stopped instance nothing of it is left behind the answer. */
+static void answer_detaching(struct ec2_call *call, sqlite3 *c, const char *id)
 {
-    struct volume_row row = {
-        .id = v->id,
-        .instance = v->instance,
-        .device = v->device,
-        .attach_state = "detaching",
-        .attached = db_number(c, 0, "SELECT attached FROM volume WHERE id = ?", "s", v->id),
-    };
+    sqlite3_stmt *s = db_query(c, "SELECT" VOLUME_COLUMNS "FROM volume WHERE id = ?", "s", id);
+    struct volume_row row;
 
-    ec2_open(call, "DetachVolume");
-    volume_write_attachment(&call->r->reply, &row);
+    if (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
+        volume_read(s, &row);
+        row.attach_state = "detaching";
+        ec2_open(call, "DetachVolume");
+        volume_write_attachment(&call->r->reply, &row);
+    }
+    sqlite3_finalize(s);
 }
 
 void ec2_detach_volume(struct ec2_call *call)
@@ -429,7 +430,7 @@ void ec2_detach_volume(struct ec2_call *call)
     good =
         good && find_machine(call, c, v.instance, &m) && can_detach(call, &v, &m, instance, device);
     if (good) {
-        answer_detaching(call, c, &v);
+        answer_detaching(call, c, v.id);
         good = take_apart(c, &v, &m);
     }
     if (!ec2_end_change(call, good))

@@ -167,6 +167,7 @@ def volumes_attach(program, work):
         fails("IncorrectState", c.detach_volume, VolumeId=second)
         got = c.detach_volume(VolumeId=vol, InstanceId=one, Device="/dev/sdf")
         assert (got["State"], got["VolumeId"]) == ("detaching", vol)
+        assert not got["DeleteOnTermination"]
         assert settle(c, vol)["Attachments"] == []
 
         # An instance that is gone leaves its volumes, or takes them along.
@@ -276,7 +277,7 @@ def volumes_rescue(program, work):
         def attach(code, device, instance=ill, vol=root):
             return fails(code, c.attach_volume, VolumeId=vol, InstanceId=instance, Device=device)
 
-        c.detach_volume(VolumeId=root)
+        assert c.detach_volume(VolumeId=root)["DeleteOnTermination"]
         message = fails("IncorrectInstanceState", c.start_instances, InstanceIds=[nurse, ill])
         assert f"{ill} has no root device" in message and "/dev/sda1" in message, message
         assert wait(c, "stopped", [ill, nurse], 0)  # none of them starts
