@@ -165,6 +165,16 @@ static void answer(struct ec2_call *call, const struct change *change, const str
     ec2_close(call, call->r->action);
 }
 
+/* One that is named twice is changed and told of once. */
+static bool named_before(const struct ec2_list *ids, size_t i)
+{
+    bool found = false;
+
+    for (size_t k = 0; k < i && !found; k++)
+        found = strcmp(ids->value[k], ids->value[i]) == 0;
+    return found;
+}
+
 static void turn_all(struct ec2_call *call, const struct change *change, const struct ec2_list *ids)
 {
     sqlite3 *c = ec2_begin_change(call);
@@ -176,7 +186,7 @@ static void turn_all(struct ec2_call *call, const struct change *change, const s
     buf_clear(&items);
     good = instances_check(call, c, ids);
     for (size_t i = 0; good && i < ids->nr; i++)
-        good = turn_one(call, c, change, ids->value[i], &items);
+        good = named_before(ids, i) || turn_one(call, c, change, ids->value[i], &items);
     if (ec2_end_change(call, good)) {
         keeper_wake(call->r->svc->keeper, KEEPER_INSTANCES);
         answer(call, change, &items);

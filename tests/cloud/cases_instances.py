@@ -63,14 +63,17 @@ def instances_life(program, work):
         assert [i["InstanceId"] for i in c.describe_instance_status()["InstanceStatuses"]] == ids[1:]
         assert len(c.describe_instance_status(IncludeAllInstances=True)["InstanceStatuses"]) == 2
         fails("IncorrectInstanceState", c.reboot_instances, InstanceIds=ids)
-        c.start_instances(InstanceIds=ids)
+        changes = c.start_instances(InstanceIds=ids[:1] + ids + ids)["StartingInstances"]
+        assert [i["InstanceId"] for i in changes] == ids
         running, _ = wait(c, "running", ids)
         assert "StateReason" not in running and running["LaunchTime"] >= one["LaunchTime"]
         c.reboot_instances(InstanceIds=ids)
         wait(c, "running", ids)
         c.stop_instances(InstanceIds=ids[:1], Force=True)
         wait(c, "stopped", ids[:1])
-        c.terminate_instances(InstanceIds=ids)
+        changes = c.terminate_instances(InstanceIds=ids + ids)["TerminatingInstances"]
+        assert [(i["InstanceId"], i["PreviousState"]["Name"]) for i in changes] == \
+            [(ids[0], "stopped"), (ids[1], "running")]
         assert wait(c, "terminated", ids)[0]["BlockDeviceMappings"] == []
         fails("IncorrectInstanceState", c.start_instances, InstanceIds=ids)
         c.terminate_instances(InstanceIds=ids)
