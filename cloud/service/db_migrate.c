@@ -150,6 +150,14 @@ static const char *const steps[] = {
     /* 4: what goes an hour after its end is found, and its reservation goes, without a walk. */
     "CREATE INDEX instance_ended ON instance(changed) WHERE state = 'terminated';"
     "CREATE INDEX instance_reservation ON instance(reservation);",
+
+    /* 5: each account has tags of its own on what several see; resource and key order them all. */
+    "CREATE TABLE tag_by_account(resource TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " account TEXT NOT NULL, PRIMARY KEY(resource, key, account)) WITHOUT ROWID;"
+    "INSERT INTO tag_by_account SELECT resource, key, value, account FROM tag;"
+    "DROP TABLE tag;"
+    "ALTER TABLE tag_by_account RENAME TO tag;"
+    "CREATE INDEX tag_account ON tag(account, resource);",
 };
 
 #define NR_STEPS ((int64_t)(sizeof(steps) / sizeof(steps[0])))

@@ -87,7 +87,7 @@ bool ec2_take_tags(struct ec2_call *call, const char *type, const char *const *t
 bool ec2_insert_tags(sqlite3 *c, const char *account, const char *resource,
                      const struct ec2_tags *tags);
 
-/* <tagSet> of a resource that has tags; nothing for one that has none. */
+/* <tagSet> of a resource that this account gave tags; nothing for one that has none. */
 void ec2_write_tags(struct buf *out, sqlite3 *c, const char *account, const char *resource);
 
 /*

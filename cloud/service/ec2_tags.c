@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Images are tagged by all who see them, each for itself. */
+#define SEEN_IMAGE                                                                                 \
+    "SELECT 1 FROM image i WHERE id = ?1 AND (account = ?2 OR public = 1 OR EXISTS"                \
+    "(SELECT 1 FROM launch_permission p WHERE p.image = i.id AND p.account = ?2))"
+
 /* The tables of what can be tagged, by the kind in front of the id's dash. */
 static const struct {
     const char *kind, *type, *query, *malformed, *not_found;
 } kinds[] = {
-    {"ami", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
-     "InvalidAMIID.NotFound"},
-    {"aki", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
-     "InvalidAMIID.NotFound"},
-    {"ari", "image", "SELECT 1 FROM image WHERE id = ? AND account = ?", "InvalidAMIID",
-     "InvalidAMIID.NotFound"},
+    {"ami", "image", SEEN_IMAGE, "InvalidAMIID", "InvalidAMIID.NotFound"},
+    {"aki", "image", SEEN_IMAGE, "InvalidAMIID", "InvalidAMIID.NotFound"},
+    {"ari", "image", SEEN_IMAGE, "InvalidAMIID", "InvalidAMIID.NotFound"},
     {"i", "instance", "SELECT 1 FROM instance WHERE id = ? AND account = ?", "InvalidInstanceID",
      "InvalidInstanceID.NotFound"},
     {"snap", "snapshot", "SELECT 1 FROM snapshot WHERE id = ? AND account = ?", "InvalidSnapshotID",
@@ -130,7 +132,7 @@ bool ec2_insert_tags(sqlite3 *c, const char *account, const char *resource,
     for (size_t i = 0; i < tags->nr; i++)
         if (!db_run(c,
                     "INSERT INTO tag(resource, key, value, account) VALUES(?,?,?,?)"
-                    " ON CONFLICT(resource, key) DO UPDATE SET value = excluded.value",
+                    " ON CONFLICT(resource, key, account) DO UPDATE SET value = excluded.value",
                     "ssss", resource, tags->tag[i].key, tags->tag[i].value, account))
             return false;
     return true;
@@ -188,7 +190,22 @@ bool ec2_tags_fit(const struct ec2_filters *f, sqlite3 *c, const char *account,
 /* ---- actions ----------------------------------------------------------------------------------
  */
 
-static bool check_resources(struct ec2_call *call, sqlite3 *c, const struct ec2_list *ids)
+/* Is it there for this account? Tags that it gave can be removed even if not. */
+static bool is_known(struct ec2_call *call, sqlite3 *c, size_t kind, const char *id, bool remove)
+{
+    const struct service *svc = call->r->svc;
+    const struct aki *aki = aki_find(&svc->akis, id);
+    const char *account = call->r->account->id;
+
+    return db_number(c, 0, kinds[kind].query, "ss", id, account) != 0 ||
+           (aki && aki_same_region(aki->region, svc->config.region)) ||
+           (remove &&
+            db_number(c, 0, "SELECT 1 FROM tag WHERE resource = ? AND account = ? LIMIT 1", "ss",
+                      id, account) != 0);
+}
+
+static bool check_resources(struct ec2_call *call, sqlite3 *c, const struct ec2_list *ids,
+                            bool remove)
 {
     for (size_t i = 0; i < ids->nr; i++) {
         size_t k = kind_of(ids->value[i]);
@@ -200,7 +217,7 @@ static bool check_resources(struct ec2_call *call, sqlite3 *c, const struct ec2_
         }
         if (!ec2_check_id(call, kinds[k].kind, ids->value[i], kinds[k].malformed))
             return false;
-        if (db_number(c, 0, kinds[k].query, "ss", ids->value[i], call->r->account->id) == 0) {
+        if (!is_known(call, c, k, ids->value[i], remove)) {
             reply_error(call->r, 400, kinds[k].not_found, "This account has no %s %s.",
                         kinds[k].type, ids->value[i]);
             return false;
@@ -226,7 +243,7 @@ static sqlite3 *begin_change(struct ec2_call *call, struct ec2_list *ids, struct
     if (!ec2_parameters_done(call))
         return NULL;
     c = ec2_begin_change(call);
-    if (!c || check_resources(call, c, ids))
+    if (!c || check_resources(call, c, ids, !values))
         return c;
     db_rollback(call->r->svc->db);
     return NULL;
@@ -241,8 +258,8 @@ void ec2_create_tags(struct ec2_call *call)
 
     for (size_t i = 0; good && i < ids->nr; i++) {
         good = ec2_insert_tags(c, call->r->account->id, ids->value[i], &tags);
-        if (good && db_number(c, 0, "SELECT count(*) FROM tag WHERE resource = ?", "s",
-                              ids->value[i]) > EC2_TAGS_MAX) {
+        if (good && db_number(c, 0, "SELECT count(*) FROM tag WHERE resource = ? AND account = ?",
+                              "ss", ids->value[i], call->r->account->id) > EC2_TAGS_MAX) {
             reply_error(call->r, 400, "TagLimitExceeded", "%s would have more than %d tags.",
                         ids->value[i], EC2_TAGS_MAX);
             good = false;
@@ -263,12 +280,14 @@ void ec2_delete_tags(struct ec2_call *call)
 
     for (size_t i = 0; good && i < ids->nr; i++) {
         if (tags.nr == 0)
-            good = db_run(c, "DELETE FROM tag WHERE resource = ?", "s", ids->value[i]);
+            good = db_run(c, "DELETE FROM tag WHERE resource = ? AND account = ?", "ss",
+                          ids->value[i], call->r->account->id);
         for (size_t k = 0; good && k < tags.nr; k++)
             good = db_run(c,
-                          "DELETE FROM tag WHERE resource = ? AND key = ?"
+                          "DELETE FROM tag WHERE resource = ? AND key = ? AND account = ?"
                           " AND value = ifnull(?, value)",
-                          "sss", ids->value[i], tags.tag[k].key, tags.tag[k].value);
+                          "ssss", ids->value[i], tags.tag[k].key, call->r->account->id,
+                          tags.tag[k].value);
     }
     if (c && ec2_end_change(call, good))
         ec2_answer_true(call);

@@ -414,6 +414,37 @@ def server_lost_database(program, work):
         assert client(s, "s3").list_buckets()["Buckets"] == []
 
 
+def tables_of(version):
+    """The SQL of the first steps of the state's tables, as the program has it."""
+    with open(f"{ROOT}/cloud/service/db_migrate.c", encoding="utf-8") as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read().split("steps[] = {")[1], flags=re.DOTALL)
+    steps = [""]
+    for words, comma in re.findall(r'"([^"\\]*)"|(,)', text):
+        steps[-1] += words
+        steps += [""] if comma else []
+    return "".join(steps[:version]) + f"PRAGMA user_version={version};"
+
+
+def server_older_tags(program, work):
+    """Tags from when a resource had them of one account alone are kept."""
+    vol = "vol-12345678"
+    with running(program, work):
+        pass
+    for name in os.listdir(f"{work}/state"):
+        if name.startswith("state.db"):
+            os.unlink(f"{work}/state/{name}")
+    with contextlib.closing(sqlite3.connect(f"{work}/state/state.db", isolation_level=None)) as db:
+        db.executescript(tables_of(2))
+        db.execute("INSERT INTO volume(id, account, hidden, state, size_gib, virtual_bytes, created)"
+                   " VALUES(?, ?, 0, 'error', 1, 1 << 30, 0)", (vol, ONE))
+        db.execute("INSERT INTO tag VALUES(?, 'Name', 'old', ?)", (vol, ONE))
+    with running(program, work) as s:
+        c = client(s, "ec2")
+        c.create_tags(Resources=[vol], Tags=[{"Key": "new", "Value": ""}])
+        assert c.describe_volumes(VolumeIds=[vol])["Volumes"][0]["Tags"] == [
+            {"Key": "Name", "Value": "old"}, {"Key": "new", "Value": ""}]
+
+
 def server_clients(program, work):
     """64 clients at once: each gets its own answer."""
     with running(program, work) as s:
@@ -496,5 +527,5 @@ def server_argv(program, work):
 
 
 CASES = [server_config, server_arguments, server_pages, server_log, server_hostile, server_stops,
-         server_tls, server_one_state, server_locks_first, server_older_state, server_modes,
-         server_lost_database, server_clients, server_documents, server_argv]
+         server_tls, server_one_state, server_locks_first, server_older_state, server_older_tags,
+         server_modes, server_lost_database, server_clients, server_documents, server_argv]

@@ -495,6 +495,49 @@ def tags_life(program, work):
         assert {t[0] for t in tags()} == {vol}
 
 
+def tags_of_seen_images(program, work):
+    """What several accounts see has each account's own tags, and shows them to it alone."""
+    aki = "aki-427d952b"
+    with service(program, work) as s:
+        both = c, other = client(s, "ec2"), client(s, "ec2", TWO)
+        ami, hidden = image(work, account=TWO, public=1), image(work, "hidden", account=TWO)
+        for i in (aki, ami):
+            for mine, value in zip(both, ("one", "two")):
+                mine.create_tags(Resources=[i], Tags=[{"Key": "Name", "Value": value}])
+            c.create_tags(Resources=[i], Tags=[{"Key": f"k{n}", "Value": ""} for n in range(49)])
+            other.create_tags(Resources=[i], Tags=[{"Key": "k", "Value": ""}])
+            fails("TagLimitExceeded", c.create_tags, Resources=[i],
+                  Tags=[{"Key": "51", "Value": ""}])
+            c.delete_tags(Resources=[i], Tags=[{"Key": f"k{n}"} for n in range(49)] + [{"Key": "k"}])
+
+        def found(mine, value):
+            return sorted(ids(mine.describe_images(Filters=filters(**{"tag:Name": [value]}))[
+                "Images"], "ImageId"))
+
+        assert found(c, "one") == found(other, "two") == sorted([aki, ami])
+        assert found(c, "two") == found(other, "one") == []
+        shown, = c.describe_images(ImageIds=[aki])["Images"]
+        assert shown["Tags"] == [{"Key": "Name", "Value": "one"}]
+        assert {(t["ResourceId"], t["ResourceType"], t["Value"])
+                for t in c.describe_tags()["Tags"]} == {(i, "image", "one") for i in (aki, ami)}
+        for which in (hidden, "aki-9ba0f1de", "aki-00000000"):  # the second is another region's
+            for call in (c.create_tags, c.delete_tags):
+                fails("InvalidAMIID.NotFound", call, Resources=[which],
+                      Tags=[{"Key": "a", "Value": "b"}])
+
+        # One that is shared no more leaves a tag that can go, and takes all along at its end.
+        other.modify_image_attribute(ImageId=ami, LaunchPermission={"Remove": [{"Group": "all"}]})
+        fails("InvalidAMIID.NotFound", c.create_tags, Resources=[ami],
+              Tags=[{"Key": "a", "Value": "b"}])
+        c.delete_tags(Resources=[aki])
+        assert ids(c.describe_tags()["Tags"], "ResourceId") == [ami]
+        assert len(other.describe_tags()["Tags"]) == 4
+        c.delete_tags(Resources=[ami])
+        assert c.describe_tags()["Tags"] == []
+        other.deregister_image(ImageId=ami)
+        assert set(ids(other.describe_tags()["Tags"], "ResourceId")) == {aki}
+
+
 CASES = [volumes_life, volumes_tokens, volumes_list, volumes_attach, volumes_refused_by_guest,
          volumes_detached_early, volumes_kept_by_guest,
-         volumes_rescue, volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life]
+         volumes_rescue, volumes_quota, snapshots_life, snapshots_of_images, snapshots_shared, tags_life, tags_of_seen_images]
