@@ -37,6 +37,7 @@ struct pack {
     const char *image;
     int image_fd, to_fd; /* the image, the folder of the bundle */
     struct work work;    /* the hidden one in it */
+    struct work_lock lock;
     bool is_file;
     uint64_t size_bytes, hole_end; /* up to there are zeroes */
     EVP_MD_CTX *tar_sha1, *part_sha1;
@@ -361,11 +362,13 @@ static bool open_folders(struct pack *p, const char *folder)
     if (p->to_fd < 0)
         return bad(p, "the folder %s cannot be opened: %s", folder, strerror(errno));
     snprintf(manifest, sizeof(manifest), "%s" MANIFEST_SUFFIX, p->m->name);
+    snprintf(what, sizeof(what), ".%s.bundling", p->m->name);
+    if (!work_lock(&p->lock, p->to_fd, what, manifest, why, sizeof(why)))
+        return bad(p, "%s/%s", folder, why);
     if (fstatat(p->to_fd, manifest, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return bad(p,
                    "%s/%s is there already; remove that bundle, or choose another name or folder",
                    folder, manifest);
-    snprintf(what, sizeof(what), ".%s.bundling", p->m->name);
     if (work_folder(&p->work, p->to_fd, what, why, sizeof(why)))
         return true;
     return bad(p, "%s/%s", folder, why);
@@ -416,6 +419,7 @@ static void clean_up(struct pack *p)
     for (uint32_t i = 0; i < p->nr_moved && p->bad; i++)
         unlinkat(p->to_fd, p->m->parts[i].filename, 0);
     work_end(&p->work);
+    work_unlock(&p->lock);
     if (p->to_fd >= 0)
         close(p->to_fd);
     if (p->image_fd >= 0)
@@ -447,6 +451,7 @@ bool bundle_pack(const char *image, const char *folder, struct manifest *m, stru
                        .image_fd = -1,
                        .to_fd = -1,
                        .work = {.fd = -1},
+                       .lock = {.fd = -1},
                        .part_fd = -1};
     m->nr_parts = 0;
     m->bundled_bytes = 0;

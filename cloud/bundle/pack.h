@@ -7,6 +7,7 @@
  *
  * A bundle is made in a hidden folder beside its place. The parts move to their names when all of
  * them are on the disk, the manifest comes last: what is interrupted has none, and so is no bundle.
+ * Of two of one name at once in a folder, the second is refused.
  */
 #ifndef PVBOOT_CLOUD_BUNDLE_PACK_H
 #define PVBOOT_CLOUD_BUNDLE_PACK_H

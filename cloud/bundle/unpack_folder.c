@@ -15,6 +15,7 @@ struct folders {
     const char *to;
     int from_fd, to_fd;
     struct work work; /* the image, until it has its name */
+    struct work_lock lock;
     char *why;
     size_t why_cap;
 };
@@ -43,12 +44,16 @@ static bool open_all(struct folders *f, const char *from)
     f->to_fd = open(f->to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->to_fd < 0)
         return bad(f, "cannot be opened", f->to);
+    snprintf(what, sizeof(what), ".%s.unbundling", f->m->name);
+    if (!work_lock(&f->lock, f->to_fd, what, f->m->name, why, sizeof(why))) {
+        snprintf(f->why, f->why_cap, "%s/%s", f->to, why);
+        return false;
+    }
     if (fstatat(f->to_fd, f->m->name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         snprintf(f->why, f->why_cap, "%s/%s is there already; remove it, or choose another folder",
                  f->to, f->m->name);
         return false;
     }
-    snprintf(what, sizeof(what), ".%s.unbundling", f->m->name);
     if (work_file(&f->work, f->to_fd, what, why, sizeof(why)))
         return true;
     snprintf(f->why, f->why_cap, "%s/%s", f->to, why);
@@ -72,6 +77,7 @@ bool bundle_unpack_folder(const struct manifest *m, const char *from, const char
                         .from_fd = -1,
                         .to_fd = -1,
                         .work = {.fd = -1},
+                        .lock = {.fd = -1},
                         .why = why,
                         .why_cap = why_cap};
     const struct bundle_source source = {.open_part = open_part, .ctx = &f, .place = from};
@@ -79,6 +85,7 @@ bool bundle_unpack_folder(const struct manifest *m, const char *from, const char
                 bundle_unpack(m, &source, key, f.work.fd, job, why, why_cap) && give_name(&f);
 
     work_end(&f.work);
+    work_unlock(&f.lock);
     if (f.to_fd >= 0)
         close(f.to_fd);
     if (f.from_fd >= 0)

@@ -70,6 +70,67 @@ static void remove_left(int dir_fd, const char *what)
         close(copy);
 }
 
+/* Others may take a lock that was left here, so they may open it. -1: errno. */
+static int open_lock(int dir_fd, const char *name)
+{
+    int fd;
+
+    do {
+        fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 || errno != ENOENT)
+            return fd;
+        fd = openat(dir_fd, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd >= 0)
+            (void)fchmod(fd, 0644);
+    } while (fd < 0 && errno == EEXIST);
+    return fd;
+}
+
+/* Not when its holder has removed it since it was opened. */
+static bool still_named(int dir_fd, int fd, const char *name)
+{
+    struct stat named, opened;
+
+    return fstat(fd, &opened) == 0 && fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+bool work_lock(struct work_lock *l, int dir_fd, const char *what, const char *made, char *why,
+               size_t why_cap)
+{
+    *l = (struct work_lock){.dir_fd = dir_fd, .fd = -1};
+    snprintf(l->name, sizeof(l->name), "%s", what);
+    for (;;) {
+        int fd = open_lock(dir_fd, what);
+
+        if (fd < 0) {
+            snprintf(why, why_cap, "%s cannot be made: %s", what, strerror(errno));
+            return false;
+        }
+        /* A file system without locks does not keep two apart. */
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            snprintf(why, why_cap,
+                     "%s is being made by another run; wait for it, or choose another place", made);
+            close(fd);
+            return false;
+        }
+        if (still_named(dir_fd, fd, what)) {
+            l->fd = fd;
+            return true;
+        }
+        close(fd);
+    }
+}
+
+void work_unlock(struct work_lock *l)
+{
+    if (l->fd < 0)
+        return;
+    (void)unlinkat(l->dir_fd, l->name, 0);
+    close(l->fd);
+    l->fd = -1;
+}
+
 static bool begin(struct work *w, int dir_fd, const char *what, bool folder, char *why,
                   size_t why_cap)
 {

@@ -5,6 +5,7 @@
     tests/cloud/bundle.py build/pvboot-ec2
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -221,8 +222,8 @@ def leaves_nothing_when_stopped(box):
             continue
         check((p.returncode, out, os.listdir(folder)), (1, b"", []))
         check_said([err.decode()], "interrupted; nothing of the bundle was left")
-    # The one that was killed left its parts, which the next one removes.
-    check(len(list(folder.glob(".*"))), 1)
+    # The one that was killed left its parts and its lock, which the next one removes.
+    check(sorted(re.sub("[0-9]+$", "PID", p.name) for p in folder.glob(".*")), [".disk.bundling", ".disk.bundling.PID"])
     path = good(bundle(box, image, folder=folder)[0])
     check(list(folder.glob(".*")), [])
     refused(bundle(box, image, folder=folder)[0], "is there already; remove that bundle")
@@ -243,6 +244,43 @@ def leaves_nothing_when_stopped(box):
         check_said([err.decode()], "interrupted; nothing of the image was left")
     good(ec2("ec2-unbundle", "-m", path, "-k", box.path / "user.key", "-d", out))
     check(os.listdir(out), ["disk"])
+
+
+def one_at_a_time(box):
+    """Of those that make one bundle or image at once, one does, and nobody else's is harmed."""
+    def at_once(folder, lines):
+        running = [subprocess.Popen([EC2, *map(str, line)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                   for line in lines]
+        said = [p.communicate() for p in running]
+        won = [i for i, p in enumerate(running) if p.returncode == 0]
+        check((len(won), list(folder.glob(".*"))), (1, []))
+        for i, (out, err) in enumerate(said):
+            if i not in won:
+                refused((running[i].returncode, out.decode(), err.decode()),
+                        "is there already" if b"already" in err else "is being made by another run; wait for it")
+        return won[0]
+
+    images = [noise(box.path / ("disk%d" % i), (12 + i) * MIB) for i in range(4)]
+    folder, out = box.path / "bundle", box.path / "out"
+    folder.mkdir()
+    out.mkdir()
+    won = at_once(folder, [["ec2-bundle-image", "-i", image, "-r", "x86_64", "-d", folder, "-p", "one",
+                            *box.keys.options()] for image in images])
+    open_it = ["ec2-unbundle", "-m", folder / "one.manifest.xml", "-k", box.path / "user.key", "-d", out]
+    at_once(out, [open_it] * 4)
+    check((os.listdir(out), (out / "one").read_bytes() == images[won].read_bytes()), (["one"], True))
+    # A lock that is held keeps others away; one that was left does not.
+    (out / "one").unlink()
+    for at, name, line in ((folder, ".two.bundling", ["ec2-bundle-image", "-i", images[0], "-r", "x86_64", "-d", folder,
+                                                      "-p", "two", *box.keys.options()]),
+                           (out, ".one.unbundling", open_it)):
+        before = sorted(os.listdir(at))
+        with open(at / name, "w") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            refused(ec2(*line), "is being made by another run; wait for it, or choose another place")
+        check(sorted(os.listdir(at)), sorted([*before, name]))
+        good(ec2(*line))
+        check(list(at.glob(".*")), [])
 
 
 def notices_that_the_image_shrinks(box):
@@ -385,7 +423,7 @@ def gives_examples(_box):
 
 if __name__ == "__main__":
     sys.exit(run_tests([other_tools_open_it, opens_what_other_tools_make, notices_damage,
-                        leaves_nothing_when_stopped, takes_manifests_of_every_shape,
+                        leaves_nothing_when_stopped, one_at_a_time, takes_manifests_of_every_shape,
                         notices_that_the_image_shrinks, follows_no_links, gives_examples, needs_the_same_memory,
                         checks_the_aki, bundles_kernels,
                         refuses_wrong_words]))
