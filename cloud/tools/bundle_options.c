@@ -4,6 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "aki-" or "ari-" and 8 or 17 digits; "true": the image is one itself. */
+static bool set_id(const char *option, const char *kind, const char *value, const char **id)
+{
+    size_t kind_len = strlen(kind), len = strlen(value);
+    bool good = strncmp(value, kind, kind_len) == 0 &&
+                (len == kind_len + 8 || len == kind_len + 17) &&
+                value[kind_len + strspn(value + kind_len, "0123456789abcdef")] == '\0';
+
+    if (!good && strcmp(value, "true") != 0) {
+        tool_say("%s takes an id, %s with 8 or 17 hexadecimal digits, not \"%s\"", option, kind,
+                 value);
+        return false;
+    }
+    *id = value;
+    return true;
+}
+
 bool bundle_option(struct bundle_options *b, int opt)
 {
     struct manifest *m = &b->m;
@@ -33,11 +50,9 @@ bool bundle_option(struct bundle_options *b, int opt)
         b->who.ec2_cert = optarg;
         return true;
     case BUNDLE_OPT_KERNEL:
-        m->kernel_id = optarg;
-        return true;
+        return set_id("--kernel", "aki-", optarg, &m->kernel_id);
     case BUNDLE_OPT_RAMDISK:
-        m->ramdisk_id = optarg;
-        return true;
+        return set_id("--ramdisk", "ari-", optarg, &m->ramdisk_id);
     case BUNDLE_OPT_CODES:
         return tool_words(optarg, m->product_codes, &m->nr_product_codes, MANIFEST_CODES_MAX,
                           "product codes", &b->arena);

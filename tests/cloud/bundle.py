@@ -31,7 +31,7 @@ def other_tools_open_it(box):
     secrets = []
     for size, hole in ((1, 0), (3 * MIB + 17, 5 * MIB), (24 * MIB, 0)):
         image = noise(box.path / ("disk%d" % size), size, hole)
-        got, folder = bundle(box, image, "--kernel", "aki-11111111", "--ramdisk", "ari-2",
+        got, folder = bundle(box, image, "--kernel", "aki-11111111", "--ramdisk", "ari-22222222",
                              "-B", "ami=sda1,root=/dev/sda1", "--productcodes", "A,B",
                              "--no-check", folder=box.path / ("b%d" % size))
         path = good(got)
@@ -377,7 +377,7 @@ def bundles_kernels(box):
         check(m.find("image/type").text, kind)
         check(m.findtext("image/kernel_name"), name)
         check([e.tag for e in m.find("machine_configuration")], ["architecture"])
-    got, _ = bundle(box, image, "--kernel", "true", "--ramdisk", "ari-1")
+    got, _ = bundle(box, image, "--kernel", "true", "--ramdisk", "ari-11111111")
     refused(got, "leave --ramdisk away", 2)
 
 
@@ -391,6 +391,14 @@ def refuses_wrong_words(box):
     refused(ec2("ec2-bundle-image", *at, *keys.options(), "-u", "me"), "12 digits", 2)
     refused(ec2("ec2-bundle-image", *at, *keys.options(), "-r", "arm"), "i386 or x86_64, not arm", 2)
     refused(ec2("ec2-bundle-image", *at, *keys.options(), "-B", "ami"), "NAME=DEVICE", 2)
+    for option, kind in (("--kernel", "aki-"), ("--ramdisk", "ari-")):
+        for word in ("", "zzz", kind, kind + "zzz", kind + "1234567", kind + "123456789", kind + "1234567g",
+                     "ami-12345678", kind + "1" * 18, kind + "12345678 ", "True"):
+            for tool in (["ec2-bundle-image", *at], ["ec2-bundle-vol", *at[2:]]):
+                refused(ec2(*tool, *keys.options(), option, word),
+                        '%s takes an id, %s with 8 or 17 hexadecimal digits, not "%s"' % (option, kind, word), 2)
+    check(list(box.path.glob("disk.*")), [])
+    good(ec2("ec2-bundle-image", *at, *keys.options(), "--ramdisk", "ari-0123456789abcdef0", "-p", "long"))
     refused(ec2("ec2-bundle-image", *at, *keys.options(), "-d", "/nowhere"), "/nowhere cannot be opened")
     refused(ec2("ec2-bundle-image", *keys.options(), "-r", "i386", "-i", "/dev/null"), "no file and no block")
     big = box.path / "big"

@@ -390,8 +390,8 @@ def takes_over_what_the_instance_has(h):
         check(got, everything)
         check_said([err], "taken over from the instance: kernel aki-427d952b, ramdisk ari-7, 2 product codes, "
                    "3 ancestors, 2 block devices")
-    got, _ = made("own", "--ramdisk", "ari-1", "-B", "ami=xvda", "--productcodes", "C")
-    check(got, [["aki-427d952b"], ["ari-1"], ["C"], ["ami-1", "ami-2", "ami-3"], ["ami"], ["xvda"]])
+    got, _ = made("own", "--ramdisk", "ari-11111111", "-B", "ami=xvda", "--productcodes", "C")
+    check(got, [["aki-427d952b"], ["ari-11111111"], ["C"], ["ami-1", "ami-2", "ami-3"], ["ami"], ["xvda"]])
     check(made("no", "--no-inherit"), ([[], [], [], [], [], []], ""))
     # What an instance was started with is checked as what is named.
     Metadata.values["kernel-id"] = "aki-4e7d9527"
