@@ -71,7 +71,7 @@ HOST_CMD     := main.c memory.c hex.c fence.c fence_enter.c machine.c filedisk.c
                 extract.c extract_pygrub.c extract_files.c extract_work.c extract_take.c \
                 inspect.c inspect_look.c inspect_menu.c inspect_kernel.c inspect_initrd.c inspect_doubts.c compat.c inspect_compat.c \
                 inspect_text.c inspect_json.c
-HOST_CMD     += cmd.c aki.c aki_table.c aki_image.c
+HOST_CMD     += cmd.c aki.c aki_table.c aki_image.c kernel_look.c
 
 HOST := $(addprefix host/xenhost/,$(HOST_XENHOST)) $(addprefix host/,$(HOST_CMD))
 

@@ -13,7 +13,7 @@ CLOUD_SERVICE := main.c config.c identity.c db.c db_migrate.c files.c blob.c kee
                  s3.c s3_body.c s3_meta.c s3_xml.c s3_bucket.c s3_object.c s3_condition.c s3_list.c \
                  s3_multipart.c
 CLOUD_SERVICE += config_check.c state.c http_frame.c http_slow.c db_cache.c
-CLOUD_SERVICE += ec2_image_attr.c image.c image_store.c image_helper.c kernel_look.c ec2_mapping.c ec2_register.c ec2_register_bundle.c ec2_create_image.c
+CLOUD_SERVICE += ec2_image_attr.c image.c image_store.c image_helper.c ec2_mapping.c ec2_register.c ec2_register_bundle.c ec2_create_image.c
 CLOUD_SERVICE += blob_make.c volume.c volume_find.c snapshot.c ec2_volumes.c ec2_volume_list.c \
                  ec2_snapshots.c ec2_snapshot_list.c
 CLOUD_SERVICE += types.c ec2_cache.c quota.c

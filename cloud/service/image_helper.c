@@ -20,6 +20,7 @@
 
 #include "host/cmd.h"
 #include "host/filedisk.h"
+#include "host/kernel_look.h"
 
 #define POLL_MS   500
 #define FILES_MAX (MACHINE_LAYERS_MAX + 1)
@@ -307,7 +308,9 @@ static void look(const struct order *o, const int *fds, struct image_found *foun
     int status;
 
     if (o->type == MANIFEST_KERNEL) {
-        kernel_look(fds[0], o->narrow, &found->image);
+        if (!kernel_look(fds[0], o->narrow, &found->image))
+            snprintf(found->image.reason, sizeof(found->image.reason),
+                     "the kernel could not be looked at; the service's log tells why");
         found->looked = true;
         return;
     }

@@ -49,7 +49,4 @@ bool image_work(const struct image_work *w, struct image_found *found, bool *aga
 /* The other side: main's, for --image-helper. */
 int image_helper(void);
 
-/* In kernel_look.c: can a Xen PV guest of that width start what is in the file? */
-void kernel_look(int fd, bool narrow, struct aki_image *out);
-
 #endif

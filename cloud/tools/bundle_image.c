@@ -26,7 +26,8 @@ static const char help_text[] =
     "  -B, --block-device-mapping NAME=DEVICE[,NAME=DEVICE]...\n"
     "      --productcodes CODE[,CODE]...\n"
     "      --ancestor_ami_ids AMI[,AMI]...\n"
-    "      --no-check          do not look whether the image boots with the AKI\n" TOOL_COMMON_HELP
+    "      --no-check          do not look whether the image boots with the AKI, or as "
+    "one\n" TOOL_COMMON_HELP
     "\nexample:\n  ec2-bundle-image -i disk.img -r x86_64 -k pk.pem -c cert.pem -u 1111-2222-3333 "
     "\\\n"
     "      -d /var/tmp --kernel aki-427d952b\n";
@@ -81,6 +82,18 @@ static bool choose_type(struct manifest *m)
     return true;
 }
 
+/* What is bundled under an AKI, or as one, has to boot. */
+static bool check_it(const struct bundle_image *b)
+{
+    const struct bundle_options *o = &b->o;
+
+    if (o->no_check)
+        return true;
+    if (o->m.type == MANIFEST_KERNEL)
+        return tool_check_kernel(b->image, o->arch);
+    return o->m.kernel_id == NULL || tool_check_image(b->image, o->m.kernel_id, o->arch);
+}
+
 static bool parse(struct bundle_image *b, int argc, char **argv)
 {
     int opt;
@@ -123,9 +136,7 @@ int tool_bundle_image(int argc, char **argv)
         status = TOOL_FAILED;
     if (o->common != TOOL_COMMON_NONE && status == TOOL_FAILED) {
         status = tool_common_answer(o->common, help_text);
-    } else if (status == TOOL_FAILED && tool_keys(&o->who) &&
-               (o->no_check || o->m.kernel_id == NULL ||
-                tool_check_image(b.image, o->m.kernel_id, o->arch)) &&
+    } else if (status == TOOL_FAILED && tool_keys(&o->who) && check_it(&b) &&
                bundle_make(o, b.image, o->folder)) {
         status = TOOL_DONE;
     }

@@ -2,9 +2,14 @@
 /* A bundle that would not boot is not made. */
 #include "cloud/tools/tools.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/aki.h"
+#include "host/kernel_look.h"
 
 /* What is said of no_check is the way out, where the user knows better. */
 #define ANYWAY "; --no-check makes the bundle all the same"
@@ -64,4 +69,26 @@ bool tool_check_image(const char *image, const char *aki, const char *arch)
         good = judge(&catalogue, image, a, arch);
     aki_table_free(&catalogue);
     return good;
+}
+
+bool tool_check_kernel(const char *image, const char *arch)
+{
+    int fd = open(image, O_RDONLY | O_CLOEXEC);
+    struct aki_image found = {.boots = true};
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        tool_say("%s cannot be opened: %s", image, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    /* What can be bundled has content; of the rest the bundler tells. */
+    bool good = (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) ||
+                kernel_look(fd, strcmp(arch, "i386") == 0, &found);
+
+    close(fd);
+    if (good && !found.boots)
+        tool_say("no instance would start with %s: %s" ANYWAY, image, found.reason);
+    return good && found.boots;
 }

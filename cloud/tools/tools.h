@@ -97,6 +97,9 @@ bool tool_inherit(struct manifest *m, bool must, struct arena *a);
 bool tool_check_begin(void); /* reads the catalogue; for those that change their mounts then */
 bool tool_check_image(const char *image, const char *aki, const char *arch);
 
+/* Would instances start with an image that is a kernel itself? False: the reason was said. */
+bool tool_check_kernel(const char *image, const char *arch);
+
 /* Who made the bundle. */
 void tool_bundler(struct manifest *m);
 

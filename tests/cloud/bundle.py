@@ -372,13 +372,29 @@ def checks_the_aki(box):
 def bundles_kernels(box):
     image = noise(box.path / "vmlinuz-1", 4 * MIB)
     for option, kind, name in (("--kernel", "kernel", "vmlinuz-1"), ("--ramdisk", "ramdisk", None)):
-        got, _ = bundle(box, image, option, "true", folder=box.path / kind)
+        got, _ = bundle(box, image, option, "true", "--no-check", folder=box.path / kind)
         m = ET.parse(good(got)).getroot()
         check(m.find("image/type").text, kind)
         check(m.findtext("image/kernel_name"), name)
         check([e.tag for e in m.find("machine_configuration")], ["architecture"])
     got, _ = bundle(box, image, "--kernel", "true", "--ramdisk", "ari-11111111")
     refused(got, "leave --ramdisk away", 2)
+    # What no instance would start with is told before it is written.
+    zeros, right, narrow = box.path / "zeros", box.path / "right", box.path / "narrow"
+    zeros.write_bytes(bytes(MIB))
+    right.write_bytes(kernel())
+    narrow.write_bytes(kernel(32))
+    for path, said in ((zeros, "no instance would start with %s: " % zeros), (zeros, "the file is zeros"),
+                       (image, "no instance would start with"),
+                       (narrow, "the kernel is for i386, but its bundle says x86_64: bundle it with -r i386"),
+                       (box.path / "gone", "cannot be opened: No such file"), ("/dev/null", "no file and no block")):
+        got, folder = bundle(box, path, "--kernel", "true", folder=box.path / "looked")
+        refused(got, said)
+        check_said([got[2]], "--no-check makes" if "instance" in said else said)
+        check(os.listdir(folder), [])
+    good(bundle(box, right, "--kernel", "true")[0])
+    good(bundle(box, narrow, "--kernel", "true", "-r", "i386")[0])
+    good(bundle(box, zeros, "--ramdisk", "true")[0])
 
 
 def refuses_wrong_words(box):

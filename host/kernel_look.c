@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Is it a kernel that a Xen PV guest can start? With the code that starts it, behind the fence. */
-#include "cloud/service/image_helper.h"
+#include "host/kernel_look.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "core/base/bytes.h"
+#include "host/fence.h"
 #include "host/inspect.h"
 
 #define SECTOR     512
@@ -123,19 +124,20 @@ static bool look_once(int fd, uint64_t size_bytes, bool narrow, struct aki_image
     return good;
 }
 
-void kernel_look(int fd, bool narrow, struct aki_image *out)
+bool kernel_look(int fd, bool narrow, struct aki_image *out)
 {
     struct aki_image other;
     struct stat st = {0};
+    off_t end = fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) ? lseek(fd, 0, SEEK_END) : st.st_size;
+    uint64_t size_bytes = end > 0 ? (uint64_t)end : 0;
 
-    fstat(fd, &st);
-    if (!look_once(fd, (uint64_t)st.st_size, narrow, out)) {
-        *out = (struct aki_image){.narrow = narrow};
-        snprintf(out->reason, sizeof(out->reason),
-                 "the kernel could not be looked at; the service's log tells why");
-    } else if (!out->boots && look_once(fd, (uint64_t)st.st_size, !narrow, &other) && other.boots) {
+    *out = (struct aki_image){.narrow = narrow};
+    if (!look_once(fd, size_bytes, narrow, out))
+        return false;
+    if (!out->boots && look_once(fd, size_bytes, !narrow, &other) && other.boots) {
         snprintf(out->reason, sizeof(out->reason),
                  "the kernel is for %s, but its bundle says %s: bundle it with -r %s",
                  aki_arch(!narrow), aki_arch(narrow), aki_arch(!narrow));
     }
+    return true;
 }
