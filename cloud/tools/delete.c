@@ -50,6 +50,9 @@ struct removal {
     bool has_manifest;                     /* in the bucket, as far as is known */
     const char *parts[MANIFEST_PARTS_MAX]; /* their keys */
     uint32_t nr_parts;
+    bool there[MANIFEST_PARTS_MAX]; /* listed in the bucket */
+    uint32_t next;                  /* the part that is likely to be listed next */
+    bool uncounted;                 /* the bucket may not be listed */
 };
 
 static enum remote_taken one_option(void *ctx, int opt, char *value)
@@ -136,6 +139,13 @@ static void on_key(void *ctx, const char *key, const char *etag, uint64_t size_b
         (void)add_part(d, key, "");
 }
 
+static bool no_bundle(const struct removal *d, const char *name, size_t len)
+{
+    tool_say("there is no bundle %.*s in %s: neither its manifest nor parts", (int)len, name,
+             d->bucket_text);
+    return false;
+}
+
 /* The parts that an interrupted removal has left. */
 static bool find_left_parts(struct removal *d, struct store *b)
 {
@@ -148,10 +158,78 @@ static bool find_left_parts(struct removal *d, struct store *b)
         tool_say("%s", b->result.why);
         return false;
     }
-    if (d->nr_parts == 0)
-        tool_say("there is no bundle %s in %s: neither its manifest nor parts", d->prefix,
-                 d->bucket_text);
-    return d->nr_parts > 0;
+    return d->nr_parts > 0 || no_bundle(d, d->prefix, strlen(d->prefix));
+}
+
+/* Listings and manifests mostly have the same order. */
+static void on_named_key(void *ctx, const char *key, const char *etag, uint64_t size_bytes)
+{
+    struct removal *d = ctx;
+
+    (void)etag;
+    (void)size_bytes;
+    for (uint32_t n = 0; n < d->nr_parts; n++) {
+        uint32_t i = (d->next + n) % d->nr_parts;
+
+        if (!d->there[i] && strcmp(d->parts[i], key) == 0) {
+            d->there[i] = true;
+            d->next = i + 1;
+            return;
+        }
+    }
+}
+
+static void on_manifest_key(void *ctx, const char *key, const char *etag, uint64_t size_bytes)
+{
+    struct removal *d = ctx;
+
+    (void)etag;
+    (void)size_bytes;
+    d->has_manifest = d->has_manifest || strcmp(key, d->manifest_key) == 0;
+}
+
+/* What the keys of all parts begin with. NULL: that was said. */
+static const char *parts_begin(struct removal *d)
+{
+    size_t len = d->nr_parts > 0 ? strlen(d->parts[0]) : 0;
+    char *begin;
+
+    for (uint32_t i = 1; i < d->nr_parts; i++) {
+        size_t same = 0;
+
+        while (same < len && d->parts[i][same] == d->parts[0][same])
+            same++;
+        len = same;
+    }
+    begin = arena_strndup(&d->remote.arena, d->nr_parts > 0 ? d->parts[0] : "", len);
+    if (begin == NULL)
+        tool_say("out of memory");
+    return begin;
+}
+
+/* S3 does not tell whether what it removes was there. Who may not list removes all that is named.
+ */
+static bool keep_what_is_there(struct removal *d, struct store *b)
+{
+    const char *begin = parts_begin(d);
+    uint32_t nr = 0;
+
+    if (begin == NULL)
+        return false;
+    if ((!d->has_manifest && !store_list(b, d->manifest_key, STORE_LIST_MAX, on_manifest_key, d)) ||
+        (d->nr_parts > 0 && !store_list(b, begin, STORE_LIST_MAX, on_named_key, d))) {
+        d->uncounted = strcmp(b->result.code, "AccessDenied") == 0;
+        if (!d->uncounted)
+            tool_say("%s", b->result.why);
+        d->has_manifest = true;
+        return d->uncounted;
+    }
+    for (uint32_t i = 0; i < d->nr_parts; i++) {
+        if (d->there[i])
+            d->parts[nr++] = d->parts[i];
+    }
+    d->nr_parts = nr;
+    return true;
 }
 
 static bool find_by_prefix(struct removal *d, struct store *b, struct manifest *m)
@@ -171,20 +249,24 @@ static bool find_by_prefix(struct removal *d, struct store *b, struct manifest *
         return false;
     }
     if (manifest_read(m, body->text, body->len, &d->remote.arena, why, sizeof(why)))
-        return add_parts_of(d, m);
+        return add_parts_of(d, m) && keep_what_is_there(d, b);
     tool_say("%s/%s: %s", d->bucket, d->manifest_key, why);
     return false;
 }
 
-static bool find_by_file(struct removal *d, struct manifest *m)
+static bool find_by_file(struct removal *d, struct store *b, struct manifest *m)
 {
     const char *slash = strrchr(d->manifest, '/');
+    const char *name = slash != NULL ? slash + 1 : d->manifest;
+    const char *suffix = strstr(name, MANIFEST_SUFFIX);
 
     if (!remote_manifest(&d->remote, d->manifest, m))
         return false;
-    d->has_manifest = true;
-    d->manifest_key = remote_key(&d->remote, d->before, slash != NULL ? slash + 1 : d->manifest);
-    return d->manifest_key != NULL && add_parts_of(d, m);
+    d->manifest_key = remote_key(&d->remote, d->before, name);
+    if (d->manifest_key == NULL || !add_parts_of(d, m) || !keep_what_is_there(d, b))
+        return false;
+    return d->has_manifest || d->nr_parts > 0 ||
+           no_bundle(d, name, suffix != NULL ? (size_t)(suffix - name) : strlen(name));
 }
 
 /* ---- removal --------------------------------------------------------------------------------- */
@@ -232,8 +314,9 @@ static bool remove_all(struct removal *d, struct store *b)
         tool_say("%s; the manifest is gone, and the same command goes on with the parts", why);
         return false;
     }
-    printf("removed %s%s%u parts from %s\n", d->has_manifest ? d->manifest_key : "",
-           d->has_manifest ? " and " : "", d->nr_parts, d->bucket);
+    printf("removed %s%s%s%u parts from %s\n", d->uncounted ? "what was there of " : "",
+           d->has_manifest ? d->manifest_key : "", d->has_manifest ? " and " : "", d->nr_parts,
+           d->bucket);
     return true;
 }
 
@@ -260,7 +343,7 @@ static bool delete_bundle(void *ctx)
     struct store b = {
         .client = &d->remote.client, .name = d->bucket, .http = remote_open(&d->remote)};
     bool good = b.http != NULL &&
-                (d->manifest != NULL ? find_by_file(d, &m) : find_by_prefix(d, &b, &m)) &&
+                (d->manifest != NULL ? find_by_file(d, &b, &m) : find_by_prefix(d, &b, &m)) &&
                 agreed(d) && remove_all(d, &b) && clear_bucket(d, &b);
 
     http_close(b.http);

@@ -301,6 +301,12 @@ def server_ignores_the_prefix(w):
         f.deleted.clear()
         good(tool("ec2-delete-bundle", "-b", "b-one", "-p", "disk", *KEYS, S3_URL=f.url))
         check((f.deleted[0], len(f.deleted)), ("/b-one/disk.manifest.xml", 6))
+        # Nobody knows what there is where nothing is listed.
+        good(w.upload(S3_URL=f.url))
+        f.lists_nothing = True
+        check(good(tool("ec2-delete-bundle", "-b", "b-one", "-m", w.manifest, *KEYS, S3_URL=f.url)),
+              "removed what was there of disk.manifest.xml and 5 parts from b-one")
+        check(f.objects, others)
 
 
 # ---- what is wrong here --------------------------------------------------------------------------
@@ -481,6 +487,16 @@ def deletes(w):
         check(good(delete("-p", "disk", **at)), "removed 4 parts from b-one")
         check(keys_in(s, "b-one"), ["p/disk.part.note"])
         refused(delete("-p", "disk", **at), "there is no bundle disk in b-one/p")
+        refused(delete("-m", w.manifest, "--clear", **at), "there is no bundle disk in b-one/p")
+        # The file here names what is not there: what goes is told, and only that.
+        good(w.upload("--skipmanifest", bucket="b-one/p", **at))
+        s3.delete_object(Bucket="b-one", Key="p/disk.part.0")
+        check(good(delete("-m", w.manifest, **at)), "removed 4 parts from b-one")
+        refused(delete("-m", w.manifest, **at), "there is no bundle disk in b-one/p")
+        good(w.upload(bucket="b-one/p", **at))
+        s3.delete_object(Bucket="b-one", Key="p/disk.part.4")
+        check(good(delete("-p", "disk", **at)), "removed p/disk.manifest.xml and 4 parts from b-one")
+        check(keys_in(s, "b-one"), ["p/disk.part.note"])
         s3.delete_object(Bucket="b-one", Key="p/disk.part.note")
         good(w.upload(bucket="b-one/p", **at))
         good(delete("-p", "disk", "-y", "--clear", **at))
