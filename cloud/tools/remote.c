@@ -14,6 +14,7 @@
 #include "host/memory.h"
 
 #define CONF_LINE_MAX 1024
+#define SHORTS_MAX    64
 
 /* What the file says. */
 struct conf {
@@ -108,6 +109,9 @@ static bool shared_option(struct remote *r, int opt, char *value, int argc, char
         return take_retry(r, value, argc, argv);
     case REMOTE_BATCH: /* nothing is ever asked without a terminal */
         return true;
+    case REMOTE_VERSION:
+        r->help = r->version = true;
+        return true;
     default:
         r->help = true;
         return true;
@@ -149,7 +153,8 @@ static int help(const struct remote_tool *t)
            "      --region REGION     or $EC2_REGION, $AWS_DEFAULT_REGION; us-east-1\n"
            "      --cacert FILE       whom to trust, PEM; or $AWS_CA_BUNDLE\n"
            "      --retry[=N]         how often a failed request is tried again; %u\n"
-           "      --help              this text\n"
+           "      --version           name the version\n"
+           "  -h, --help              this text\n"
            "\nexample:\n  %s\n",
            s3 ? "    " : "-U, ", s3 ? "S3_URL" : "EC2_URL", CLIENT_RETRIES, t->example);
     return tool_flush() ? TOOL_DONE : TOOL_FAILED;
@@ -168,12 +173,14 @@ static bool take_word(const struct remote_syntax *s, const char *word)
 
 bool remote_parse(struct remote *r, const struct remote_syntax *s, int argc, char **argv)
 {
+    char letters[SHORTS_MAX];
     bool good = true;
     int opt;
 
+    snprintf(letters, sizeof(letters), "%s" TOOL_COMMON_LETTERS, s->shorts);
     optind = 1;
     opterr = 0;
-    while (good && (opt = getopt_long(argc, argv, s->shorts, s->longs, NULL)) != -1) {
+    while (good && (opt = getopt_long(argc, argv, letters, s->longs, NULL)) != -1) {
         enum remote_taken taken;
 
         if (opt == '?' || opt == ':')
@@ -409,6 +416,8 @@ int remote_main(struct remote *r, const struct remote_tool *t, void *ctx, int ar
 {
     if (!t->parse(ctx, argc, argv))
         return TOOL_USAGE;
+    if (r->version)
+        return tool_common_answer(TOOL_COMMON_VERSION, NULL);
     if (r->help)
         return help(t);
     if (!ready(r, t->service))

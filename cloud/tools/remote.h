@@ -29,22 +29,26 @@ enum {
     REMOTE_CA,
     REMOTE_RETRY,
     REMOTE_BATCH,
-    REMOTE_HELP,
+    REMOTE_VERSION,
+    REMOTE_HELP = 'h',
 };
 
+/* remote_parse adds -h to the letters of a tool. */
 #define REMOTE_LONG_OPTIONS                                                                        \
     {"url", required_argument, NULL, REMOTE_URL},                                                  \
         {"region", required_argument, NULL, REMOTE_REGION},                                        \
         {"cacert", required_argument, NULL, REMOTE_CA},                                            \
         {"retry", optional_argument, NULL, REMOTE_RETRY},                                          \
-        {"batch", no_argument, NULL, REMOTE_BATCH}, {"help", no_argument, NULL, REMOTE_HELP},      \
+        {"batch", no_argument, NULL, REMOTE_BATCH},                                                \
+        {"version", no_argument, NULL, REMOTE_VERSION}, {"help", no_argument, NULL, REMOTE_HELP},  \
     {                                                                                              \
         NULL, 0, NULL, 0                                                                           \
     }
 
 struct remote {
     struct client client;
-    bool help;
+    bool help;    /* or the version: tell that and do nothing */
+    bool version; /* that it is */
     struct arena arena;
 };
 

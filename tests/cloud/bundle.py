@@ -443,6 +443,9 @@ def gives_examples(_box):
         check((status, err), (0, ""))
         check(bool(re.search("\nexample:\n  %s .*-" % name, text)), True)
         check([line for line in text.splitlines() if len(line) > 100], [])
+        check(ec2(name, "-h"), (0, text, ""))
+        status, said, err = ec2(name, "--version")
+        check((status, bool(re.fullmatch(name + r" \(pvboot\) \S+\n", said)), err), (0, True, ""))
 
 
 if __name__ == "__main__":
