@@ -12,10 +12,12 @@
 
 #include "cloud/bundle/volume.h"
 #include "cloud/bundle/work.h"
-#include "host/cmd.h"
+#include "core/base/text.h"
 #include "host/filedisk.h"
 
-#define SIZE_DEFAULT_MIB 10240u
+#define SIZE_MIN_MIB     4u
+#define SIZE_MAX_MIB     10240u
+#define SIZE_DEFAULT_MIB SIZE_MAX_MIB
 
 static const char help_text[] =
     "usage: ec2-bundle-vol -k KEY -c CERT -u USER -r ARCH [OPTION]...\n\n"
@@ -89,11 +91,14 @@ struct bundle_vol {
 
 static bool set_size(struct bundle_vol *b, const char *text)
 {
-    unsigned mib;
+    uint64_t mib;
 
-    if (!parse_number("--size (in MiB)", text, 4, SIZE_DEFAULT_MIB, &mib))
+    if (!text_parse_u64(text, strlen(text), &mib) || mib < SIZE_MIN_MIB || mib > SIZE_MAX_MIB) {
+        tool_say("--size (in MiB) is a whole number from %u to %u, not \"%s\"", SIZE_MIN_MIB,
+                 SIZE_MAX_MIB, text);
         return false;
-    b->v.image_bytes = (uint64_t)mib << 20;
+    }
+    b->v.image_bytes = mib << 20;
     return true;
 }
 

@@ -413,6 +413,9 @@ def refuses_wrong_words(box):
             for tool in (["ec2-bundle-image", *at], ["ec2-bundle-vol", *at[2:]]):
                 refused(ec2(*tool, *keys.options(), option, word),
                         '%s takes an id, %s with 8 or 17 hexadecimal digits, not "%s"' % (option, kind, word), 2)
+    for word in ("0", "3", "10241", "-5", "64M", "", "9" * 30):
+        refused(ec2("ec2-bundle-vol", *at[2:], *keys.options(), "-s", word),
+                'ec2-bundle-vol: --size (in MiB) is a whole number from 4 to 10240, not "%s"' % word, 2)
     check(list(box.path.glob("disk.*")), [])
     good(ec2("ec2-bundle-image", *at, *keys.options(), "--ramdisk", "ari-0123456789abcdef0", "-p", "long"))
     refused(ec2("ec2-bundle-image", *at, *keys.options(), "-d", "/nowhere"), "/nowhere cannot be opened")
