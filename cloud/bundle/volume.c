@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define PUT_BYTES    ((size_t)1 << 20)
 #define PUTS_MAX     3
 #define TRIES        5u
+#define TIME_MAX     (((int64_t)1 << 34) - ((int64_t)1 << 31) - 1) /* ext4's, in 2446 */
 
 struct making {
     struct volume *v;
@@ -110,9 +112,10 @@ static bool make_fs(struct making *k)
 {
     char extended[64], blocks[32];
     uint64_t bytes = k->v->image_bytes - 2 * fs_off(k->v);
-    const char *argv[] = {"mke2fs", "-q", "-F",     "-t",     k->type, "-U",
-                          k->uuid,  "-L", k->label, "-m",     "1",     "-E",
-                          extended, "-d", k->stage, k->image, blocks,  NULL};
+    /* The inodes of 128 bytes that configurations have for small file systems end in 2038. */
+    const char *argv[] = {"mke2fs", "-q",    "-F",     "-t",     k->type, "-I", "256",
+                          "-U",     k->uuid, "-L",     k->label, "-m",    "1",  "-E",
+                          extended, "-d",    k->stage, k->image, blocks,  NULL};
 
     snprintf(extended, sizeof(extended), "offset=%llu,root_owner=%u:%u",
              (unsigned long long)fs_off(k->v), k->root.st_uid, k->root.st_gid);
@@ -220,15 +223,40 @@ static bool find_puts(struct making *k)
 }
 
 /* A quote in quotes is two. False: the line cannot hold the name. */
-static bool script_name(FILE *f, const char *command, const char *name)
+static bool script_name(FILE *f, const char *command, const char *name, const char *rest)
 {
     if (strpbrk(name, "\n\r") != NULL)
         return false;
     fprintf(f, "%s \"", command);
     for (; *name != '\0'; name++)
         fprintf(f, *name == '"' ? "\"\"" : "%c", *name);
-    fputs("\"\n", f);
+    fprintf(f, "\"%s\n", rest);
     return true;
+}
+
+/* mke2fs may cut times to 32 bits, and 2200 becomes 1927. */
+static void script_late_times(struct making *k, FILE *f)
+{
+    char *const tops[] = {k->stage, NULL};
+    char rest[64], line[VOLUME_PATH_MAX + 64];
+    FTS *walk = fts_open(tops, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    const FTSENT *e;
+
+    while (walk != NULL && *k->v->stop == 0 && (e = fts_read(walk)) != NULL) {
+        const struct stat *st = e->fts_statp;
+
+        if (e->fts_level < 1 || e->fts_info == FTS_DP || e->fts_info == FTS_NS ||
+            st->st_mtim.tv_sec <= INT32_MAX || st->st_mtim.tv_sec > TIME_MAX)
+            continue;
+        snprintf(rest, sizeof(rest), " mtime @%lld", (long long)st->st_mtim.tv_sec);
+        if (script_name(f, "sif", e->fts_path + strlen(k->stage), rest))
+            continue;
+        snprintf(line, sizeof(line), "%s may get another time: no line can hold its name",
+                 e->fts_path + strlen(k->stage));
+        k->v->note(line);
+    }
+    if (walk != NULL)
+        fts_close(walk);
 }
 
 static void script_gone(struct making *k, FILE *f)
@@ -238,7 +266,7 @@ static void script_gone(struct making *k, FILE *f)
     for (uint32_t i = 0; i < k->v->gone.nr; i++) {
         const struct volume_path *p = &k->v->gone.paths[i];
 
-        if (script_name(f, p->folder ? "rmdir" : "rm", p->path))
+        if (script_name(f, p->folder ? "rmdir" : "rm", p->path, ""))
             continue;
         snprintf(line, sizeof(line), "%s stays as an empty one: no line can hold its name",
                  p->path);
@@ -246,7 +274,10 @@ static void script_gone(struct making *k, FILE *f)
     }
 }
 
-/* What mke2fs does not do: names that have to go, other files, the root folder's mode and time. */
+/*
+ * What mke2fs does not do: names that have to go, times behind 2038, other files, the root folder's
+ * mode and time.
+ */
 static bool finish_fs(struct making *k)
 {
     char device[VOLUME_PATH_MAX + 64];
@@ -259,6 +290,7 @@ static bool finish_fs(struct making *k)
     if (f == NULL)
         return bad(k, "cannot be made", k->script);
     script_gone(k, f);
+    script_late_times(k, f);
     if (k->v->menu != NULL && !is_staged(k, "/boot/grub"))
         fputs("mkdir /boot\nmkdir /boot/grub\n", f);
     for (uint32_t i = 0; i < k->nr_puts; i++) {

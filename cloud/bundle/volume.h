@@ -8,7 +8,8 @@
  *   volume.c   mke2fs -d makes the file system of it; then fstab and the partition table
  *   program.c  runs the programs that this needs (program.h)
  *
- * mke2fs keeps owners, modes, times, hard links, extended attributes, devices and holes.
+ * mke2fs keeps owners, modes, times, hard links, extended attributes, devices and holes; times of
+ * change behind 2038 are put right with debugfs.
  */
 #ifndef PVBOOT_CLOUD_BUNDLE_VOLUME_H
 #define PVBOOT_CLOUD_BUNDLE_VOLUME_H

@@ -10,6 +10,7 @@ import http.server
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
@@ -179,6 +181,24 @@ def keeps_everything(h):
     check(os.stat(at / "var/sparse").st_blocks < 64, True)
     check((at / "etc/fstab").read_text(), "LABEL=old / ext3 defaults 0 1\n")
     check(json.loads(run(PVBOOT, "inspect", "--json", image))["boots"], True)
+
+
+def keeps_late_times(h):
+    """Times behind 2038, also where mke2fs is told to make small inodes for small file systems."""
+    conf, late = h.box.path / "mke2fs.conf", 7258118400
+    usual = Path("/etc/mke2fs.conf").read_text()
+    conf.write_text(re.sub(r"(small = \{\n)", r"\1\t\tinode_size = 128\n", usual))
+    check(conf.read_text() != usual, True)
+    (h.root / "etc/a \"late\" one").write_text("x")
+    for p in ("etc/a \"late\" one", "bin/su", "home/user"):
+        os.utime(h.root / p, (late, late))
+    check(os.stat(h.root / "bin/su").st_mtime, late)  # the file system here has such times
+    want = tree(h.root)
+    for name, env in (("usual", {}), ("small", {"MKE2FS_CONFIG": str(conf)})):
+        with mock.patch.dict(os.environ, env):
+            image, err = h.image("-p", name, "--no-filter")
+        got = tree(h.look(image))
+        check((err, {p: r for p, r in got.items() if r != want.get(p)}), ("", {}))
 
 
 def leaves_other_file_systems_out(h):
@@ -560,7 +580,7 @@ def why_not():
     return None
 
 
-CASES = [keeps_everything, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
+CASES = [keeps_everything, keeps_late_times, leaves_other_file_systems_out, keeps_label_and_uuid, makes_partitions, refuses,
          leaves_secrets_out, leaves_out_what_is_named, puts_a_menu_in, takes_over_what_the_instance_has,
          leaves_nothing_when_stopped, says_when_the_disk_is_full, copies_what_changes, bundles_the_system_that_runs]
 
