@@ -101,8 +101,15 @@ static bool begin(struct engine *e, const char *file, struct buf *why)
 
 static bool tell_status(struct engine *e, const char *id, struct json *j, struct buf *why)
 {
-    static const char *const states[] = {"absent", "starting", "running", "ended"};
-    static const char *const reasons[] = {"poweroff", "crashed", "destroyed", "failed"};
+    static const char *const states[] = {[ENGINE_ABSENT] = "absent",
+                                         [ENGINE_STARTING] = "starting",
+                                         [ENGINE_RUNNING] = "running",
+                                         [ENGINE_SILENT] = "silent",
+                                         [ENGINE_ENDED] = "ended"};
+    static const char *const reasons[] = {[ENGINE_POWEROFF] = "poweroff",
+                                          [ENGINE_CRASHED] = "crashed",
+                                          [ENGINE_DESTROYED] = "destroyed",
+                                          [ENGINE_FAILED] = "failed"};
     struct engine_status s = {0};
 
     if (!e->ops->status(e, id, &s)) {

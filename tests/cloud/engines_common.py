@@ -56,7 +56,10 @@ class Asked:
         raise AssertionError(f"{args} {settings} did not fail")
 
     def state_of(self, guest_id=ID):
-        a = self.ask("status", guest_id)
+        """Asked again while what runs it is too busy to say, as on a machine with other work."""
+        end = time.monotonic() + 120
+        while (a := self.ask("status", guest_id))["state"] == "silent" and time.monotonic() < end:
+            time.sleep(0.3)
         return f"{a['state']} {a['reason']}" if "reason" in a else a["state"]
 
     def wait_state(self, state, seconds, guest_id=ID):
