@@ -3,6 +3,7 @@
 
 The guest's init is made here (INIT): it does what the words of its command line say.
 """
+import errno
 import os
 import re
 import shutil
@@ -375,10 +376,15 @@ def full_disk(box, d):
         overlay("../disk.base", f"{small}/disk.qcow2", "raw")
         d.start(kernel=box.kernel, disks=[f"{small}/disk.qcow2,qcow2,xvda"])
         d.wait_console("T: writing", BOOT_S)
-        room = os.statvfs(small)
-        with open(f"{small}/filler", "wb") as f:
-            os.posix_fallocate(f.fileno(), 0, (room.f_bavail - 64) * room.f_bsize)
         end = time.monotonic() + BOOT_S
+        with open(f"{small}/filler", "wb") as f:
+            while True:
+                room = os.statvfs(small)
+                try:
+                    os.posix_fallocate(f.fileno(), 0, max(room.f_bavail - 64, 1) * room.f_bsize)
+                    break
+                except OSError as e:  # the guest took of it meanwhile
+                    assert e.errno == errno.ENOSPC and time.monotonic() < end, e
         while "the disk of this machine is full" not in box.log():
             assert time.monotonic() < end, d.console()
             time.sleep(0.5)
