@@ -98,13 +98,9 @@ static void list_one(void *ctx, const char *key, const char *etag, uint64_t size
     struct listing *l = ctx;
 
     (void)etag;
-    if (l->nr == l->cap) {
-        l->cap = l->cap > 0 ? 2 * l->cap : 64;
-        l->row = realloc(l->row, l->cap * sizeof(*l->row));
-    }
-    if (l->row == NULL || (l->row[l->nr].key = strdup(key)) == NULL)
-        abort();
-    l->row[l->nr++].size_bytes = size_bytes;
+    if (l->nr == l->cap)
+        l->row = xgrow(l->row, &l->cap, sizeof(*l->row));
+    l->row[l->nr++] = (struct listed){.key = xstrdup(key), .size_bytes = size_bytes};
 }
 
 static int by_key(const void *a, const void *b)

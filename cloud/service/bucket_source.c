@@ -102,12 +102,6 @@ static enum bucket_result find(const struct bucket_use *use, const struct locati
     return result;
 }
 
-static void join(const char *folder, const char *name, struct buf *out)
-{
-    buf_clear(out);
-    buf_printf(out, "%s%s", folder, name);
-}
-
 enum bucket_result bucket_sizes(const struct bucket_use *use, const char *folder,
                                 const char *const *names, size_t nr, uint64_t *sizes_bytes,
                                 struct buf *why)
@@ -119,7 +113,8 @@ enum bucket_result bucket_sizes(const struct bucket_use *use, const char *folder
         char file[FILE_NAME_BYTES];
         struct location at;
 
-        join(folder, names[i], &text);
+        buf_clear(&text);
+        buf_printf(&text, "%s%s", folder, names[i]);
         if (!split(text.text, &at, why)) {
             result = BUCKET_MISSING;
         } else if (use->svc->config.s3_url) {

@@ -327,12 +327,8 @@ static void find_jobs(struct service *svc, bool running, struct jobs *out)
     while (s != NULL && sqlite3_step(s) == SQLITE_ROW) {
         struct job *j;
 
-        if (out->nr == out->cap) {
-            out->cap = out->cap > 0 ? 2 * out->cap : 16;
-            out->job = realloc(out->job, out->cap * sizeof(*out->job));
-            if (out->job == NULL)
-                abort();
-        }
+        if (out->nr == out->cap)
+            out->job = xgrow(out->job, &out->cap, sizeof(*out->job));
         j = &out->job[out->nr++];
         snprintf(j->id, sizeof(j->id), "%s", db_text(s, 0));
         snprintf(j->state, sizeof(j->state), "%s", db_text(s, 1));

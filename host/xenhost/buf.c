@@ -31,6 +31,15 @@ char *xstrdup(const char *text)
     return p;
 }
 
+void *xgrow(void *array, size_t *cap, size_t each_bytes)
+{
+    *cap = *cap > 0 ? 2 * *cap : 16;
+    array = reallocarray(array, *cap, each_bytes);
+    if (!array)
+        out_of_memory();
+    return array;
+}
+
 static void reserve(struct buf *b, size_t more)
 {
     size_t cap = b->cap ? b->cap : 256;

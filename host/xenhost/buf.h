@@ -19,6 +19,8 @@ struct buf {
 
 void *xalloc(size_t len);
 char *xstrdup(const char *text);
+/* The array with room for twice as many elements, at least 16; *cap becomes their number. */
+void *xgrow(void *array, size_t *cap, size_t each_bytes);
 
 void buf_free(struct buf *b);
 void buf_clear(struct buf *b);
