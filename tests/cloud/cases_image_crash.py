@@ -119,19 +119,16 @@ def images_from_elsewhere(program, work):
     """Bundles are read from the S3 that the configuration names; when it is away, they wait."""
     for name in ("far", "near", "near/state"):
         Path(work, name).mkdir()
-    login = "".join(f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/far/secret-{account}\n"
-                    f"s3-access-key = {key}\ns3-secret-file = {work}/far/secret-{account}\n"
-                    for account, (key, _) in ACCOUNTS.items())
     far = Service(program, write_config(f"{work}/far"))
     try:
-        register_from(program, work, login, far)
+        register_from(program, work, far)
     finally:
         far.kill()
 
 
-def register_from(program, work, login, far):
-    config = write_config(f"{work}/near", extra=f"s3-url = {far.url}\n")
-    write(config, Path(config).read_text().split("[account ")[0] + login)
+def register_from(program, work, far):
+    config = elsewhere_config(f"{work}/near", far.url, {
+        account: (key, f"{work}/far/secret-{account}") for account, (key, _) in ACCOUNTS.items()})
     with running_as(program, config) as near:
         b = Bundler(program, near, work)
         b.s3 = client(far, "s3", ONE)
@@ -143,21 +140,26 @@ def register_from(program, work, login, far):
         fails("Unavailable", b.register, root, "not now")
 
 
-def fake_config(work, far, extra=""):
-    """A configuration whose accounts have a login at the fake S3."""
+def elsewhere_config(work, url, logins, extra=""):
+    """A configuration whose accounts have these logins, (key, file of the secret), at another S3."""
     config = write_config(work)
-    login = "".join(f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/secret-{account}\n"
-                    f"s3-access-key = k\ns3-secret-file = {work}/secret-{account}\n"
-                    for account, (key, _) in ACCOUNTS.items())
-    write(config, Path(config).read_text().split("[account ")[0] + extra +
-          f"s3-url = {far.url}\n" + login)
+    text = Path(config).read_text().split("[account ")[0] + extra + f"s3-url = {url}\n"
+    for account, (key, _) in ACCOUNTS.items():
+        far_key, far_secret = logins[account]
+        text += (f"[account {account}]\naccess-key = {key}\nsecret-file = {work}/secret-{account}\n"
+                 f"s3-access-key = {far_key}\ns3-secret-file = {far_secret}\n")
+    write(config, text)
     return config
+
+
+def fake_config(work, far, extra=""):
+    """Any login does at the fake S3."""
+    return elsewhere_config(work, far.url, {a: ("k", f"{work}/secret-{a}") for a in ACCOUNTS}, extra)
 
 
 def images_of_many_parts_elsewhere(program, work):
     """Another S3 is asked for the sizes of all parts at once; one by one where it does not list."""
-    far = FakeS3()
-    try:
+    with FakeS3() as far:
         with running_as(program, fake_config(work, far)) as near:
             b = Bundler(program, near, work)
             folder = b.bundle(file_system(f"{work}/root.img"))
@@ -181,15 +183,12 @@ def images_of_many_parts_elsewhere(program, work):
             assert image["State"] == "available", image
             assert [a for a in far.asked if a.startswith("HEAD")] == \
                 [f"HEAD /bundles/a/{name}" for name in names], far.asked
-    finally:
-        far.stop()
 
 
 def names_that_list_much_elsewhere(program, work):
     """Parts whose names have nothing in common do not make the service list a whole bucket."""
-    far = FakeS3()
-    far.page = 1000
-    try:
+    with FakeS3() as far:
+        far.page = 1000
         with running_as(program, fake_config(work, far)) as near:
             b = Bundler(program, near, work)
             folder = b.bundle(file_system(f"{work}/root.img"))
@@ -205,8 +204,6 @@ def names_that_list_much_elsewhere(program, work):
             assert far.asked.count("GET /bundles") == 2, far.asked.count("GET /bundles")
             assert [a for a in far.asked if a.startswith("HEAD")] == \
                 [f"HEAD /bundles/{10 + i}.part" for i in range(40)], far.asked
-    finally:
-        far.stop()
 
 
 class Registrations:
@@ -238,9 +235,8 @@ class Registrations:
 
 def silence_elsewhere(program, work):
     """An S3 that says nothing takes neither all threads, nor much time, nor the service's end."""
-    far = FakeS3()
-    far.silent = lambda asked: True
-    try:
+    with FakeS3() as far:
+        far.silent = lambda asked: True
         with running_as(program, fake_config(work, far, "threads = 4\n")) as near:
             waiting, others = Registrations(far, near), [client(near, "ec2") for _ in range(3)]
             waiting.begin(3)
@@ -260,15 +256,12 @@ def silence_elsewhere(program, work):
         assert len(ended) == 3, ended
         for code, message in ended:
             assert code == "Unavailable" and "the service is stopped" in message, ended
-    finally:
-        far.stop()
 
 
 def silence_of_a_part(program, work):
     """A copy that waits for an S3 that says nothing ends with the service, and begins again."""
-    far = FakeS3()
-    far.silent = lambda asked: asked.startswith("GET") and ".part." in asked
-    try:
+    with FakeS3() as far:
+        far.silent = lambda asked: asked.startswith("GET") and ".part." in asked
         config = fake_config(work, far)
         with running_as(program, config) as near:
             b = Bundler(program, near, work)
@@ -281,8 +274,6 @@ def silence_of_a_part(program, work):
         with running_as(program, config) as near:
             found = Bundler(program, near, work).settled(image)
             assert found["State"] == "available", found
-    finally:
-        far.stop()
 
 
 def instances_become_images(program, work):

@@ -123,7 +123,10 @@ class FakeS3:
         self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.end.set()
         self.server.shutdown()
         self.server.server_close()

@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 
 from clients import client, running
-from fake_s3 import FakeS3
 from harness import program_arguments
 from service import ACCOUNTS
 
@@ -104,15 +103,6 @@ def pvbootd(w, extra=""):
     (w.path / "svc").mkdir()
     with running(PVBOOTD, str(w.path / "svc"), extra) as s:
         yield s
-
-
-@contextlib.contextmanager
-def fake(misbehave=None):
-    f = FakeS3(misbehave)
-    try:
-        yield f
-    finally:
-        f.stop()
 
 
 def keys_in(s, bucket):

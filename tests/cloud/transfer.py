@@ -25,10 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import tools_api  # noqa: E402
 from clients import client  # noqa: E402
+from fake_s3 import FakeS3  # noqa: E402
 from harness import Skip, suite  # noqa: E402
 from service import Service, write_config  # noqa: E402
 from tools_common import (ACCESS, EC2, KEYS, PVBOOTD, SECRET, TOP, Work, check,  # noqa: E402
-                          environment, fake, good, keys_in, pvbootd, refused, tool)
+                          environment, good, keys_in, pvbootd, refused, tool)
 
 BUCKET = "MyReallyCoolBucketLocation"
 
@@ -135,7 +136,7 @@ def resumes(w):
                 return True
             return False
 
-        with fake(hold) as f:
+        with FakeS3(hold) as f:
             p = held_upload(w, f, 2, "-a", "FIRST")
             p.send_signal(nr)
             out, err = p.communicate(timeout=60)
@@ -223,14 +224,14 @@ def tries_again(w):
             handler.reply(500, b"<html>oops</html>")
         return nr <= 4
 
-    with fake(busy) as f:
+    with FakeS3(busy) as f:
         got = w.upload("--retry", "5", S3_URL=f.url)
         check((got[0], got[2].count("trying again")), (0, 4))
         check(len(f.objects), 6)
-    with fake(lambda handler, nr: handler.error(503, "SlowDown") or True) as f:
+    with FakeS3(lambda handler, nr: handler.error(503, "SlowDown") or True) as f:
         refused(w.upload("--retry=1", S3_URL=f.url), "SlowDown: SlowDown, says the fake. (tried 2 times)")
         check(f.objects, {})
-    with fake(lambda handler, nr: handler.error(403, "AccessDenied") or True) as f:
+    with FakeS3(lambda handler, nr: handler.error(403, "AccessDenied") or True) as f:
         refused(w.upload(S3_URL=f.url), "was not stored in the bucket b-one: AccessDenied: AccessDenied, "
                                         "says the fake.")
         check(len(f.puts) <= 4, True)
@@ -269,7 +270,7 @@ def server_lies(w):
         handler.reply(200, ETag='"%032x"' % nr)
         return True
 
-    with fake(lie) as f:
+    with FakeS3(lie) as f:
         refused(w.upload("--retry=0", S3_URL=f.url), "the server says that it has other bytes")
         check(any("manifest" in p for p in f.puts), False)
 
@@ -277,7 +278,7 @@ def server_lies(w):
         handler.reply(200, ETag='"%032x"' % nr, **{"x-amz-server-side-encryption": "aws:kms"})
         return True
 
-    with fake(kms) as f:
+    with FakeS3(kms) as f:
         good(w.upload(S3_URL=f.url), "made")
         check(all(h["Content-MD5"] for h in f.headers), True)
         check({h["x-amz-acl"] for h in f.headers}, {"aws-exec-read"})
@@ -285,7 +286,7 @@ def server_lies(w):
 
 def server_ignores_the_prefix(w):
     """Its listings hold other keys, shorter than the prefix, too."""
-    with fake() as f:
+    with FakeS3() as f:
         f.ignores_prefix = True
         f.buckets.add("/b-one")
         others = {"/b-one/a": b"1", "/b-one/z": b"2", "/b-one/k.e.y": b"3", "/b-one/x.part.0": b"4"}
@@ -402,7 +403,7 @@ def wrong_words(w):
         got = w.upload(*none, S3_URL="http://127.0.0.1:%d" % listener.getsockname()[1])
         check(got[0], 1)
         listener.shutdown(socket.SHUT_RDWR)
-    with fake() as f:
+    with FakeS3() as f:
         f.buckets.add("/b-one")
         f.objects["/b-one/disk.manifest.xml"] = b"<!DOCTYPE x [<!ENTITY a 'b'>]><manifest/>"
         refused(w.download(w.path / "o", "-p", "disk", S3_URL=f.url), "disk.manifest.xml: line 1")
@@ -410,7 +411,7 @@ def wrong_words(w):
 
 def hides_the_secret(w):
     let = threading.Event()
-    with fake(lambda handler, nr: nr > 1 and let.wait(60) and False) as f:
+    with FakeS3(lambda handler, nr: nr > 1 and let.wait(60) and False) as f:
         p = held_upload(w, f, 1, "-t", "a-delegation-token")
         shown = Path("/proc/%d/cmdline" % p.pid).read_bytes()
         let.set()
@@ -439,7 +440,7 @@ def leaves_no_core(w):
     if not dumps(other):
         raise Skip("nothing leaves a core on this machine")
     let = threading.Event()
-    with fake(lambda handler, nr: let.wait(60) and False) as f:
+    with FakeS3(lambda handler, nr: let.wait(60) and False) as f:
         p = start([program, "ec2-upload-bundle", "-b", "b-one", "-m", w.manifest, *KEYS],
                   env=environment(S3_URL=f.url))
         while not f.puts:
