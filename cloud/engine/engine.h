@@ -4,7 +4,8 @@
  *
  *   engine.c     finds the engine that the configuration names
  *   embedded.c   Xen inside QEMU, a process for each guest, as `pvboot run` has it: launch.c starts
- *                it; runner.c, requests.c, guest.c, control.c are that process (runner.h)
+ *                it; runner.c, requests.c, guest.c, control.c are that process (runner.h);
+ *                silence.c remembers those that did not answer
  *   xl*.c        this machine is a Xen host: xl(1)
  *   libvirt*.c   any libvirt connection
  *   common.c, disk.c   what they share: folders of guests, copies of disks
